@@ -1,0 +1,308 @@
+"""The frozen records that every layer speaks in. Fields carry their unit in the name.
+
+A *contender* is a library under measurement.  A *cell* is one condition under which contenders
+are compared.  An *arm* is a contender as it takes part in a cell (or the placebo, a byte copy of
+the baseline).  A *sample* is one fresh process set measuring one arm in one cell: the unit of
+observation, a row of ``samples.csv``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+__all__ = [
+    "Abi",
+    "Arm",
+    "ArmRole",
+    "Cell",
+    "Contender",
+    "ContenderKind",
+    "Finding",
+    "Layer",
+    "Metric",
+    "Pattern",
+    "Placement",
+    "Sample",
+    "Scenario",
+    "Slot",
+    "Status",
+    "Topology",
+    "Transport",
+    "Verdict",
+    "VerdictKind",
+    "column",
+]
+
+
+class Layer(StrEnum):
+    """Which face of the library is driven."""
+
+    NATIVE = "native"
+    PYTHON = "python"
+
+
+class Pattern(StrEnum):
+    """Socket types and message shape."""
+
+    ROUTER_ROUTER = "router-router"
+    PUSH_PULL = "push-pull"
+
+
+class Transport(StrEnum):
+    """Where the bytes travel."""
+
+    TCP = "tcp"
+    IPC = "ipc"
+    INPROC = "inproc"
+
+
+class Topology(StrEnum):
+    """Two application threads in one process, or one in each of two processes."""
+
+    THREADS = "threads"
+    PROCESSES = "processes"
+
+
+class Metric(StrEnum):
+    """What a sample measures."""
+
+    THROUGHPUT = "throughput"
+    ROUND_TRIP = "round-trip"
+
+
+class Status(StrEnum):
+    """What became of a sample."""
+
+    OK = "OK"
+    FAILED = "FAILED"
+    INVALID = "INVALID"
+    SKIPPED = "SKIPPED"
+
+
+class Abi(StrEnum):
+    """How a native library's functions are named and shaped."""
+
+    ZMQ = "zmq"
+    SERVERLINK = "serverlink"
+    PUBLIC_SERVERLINK = "public-serverlink"
+
+
+class ContenderKind(StrEnum):
+    """A shared object, a Python module, or the driver's own lower bound."""
+
+    LIBRARY = "library"
+    MODULE = "module"
+    FLOOR = "floor"
+
+
+class ArmRole(StrEnum):
+    """How an arm takes part in the comparison of a cell."""
+
+    BASELINE = "baseline"
+    CONTENDER = "contender"
+    PLACEBO = "placebo"
+    FLOOR = "floor"
+
+
+class VerdictKind(StrEnum):
+    """The five answers; see ``slkbench.stats``."""
+
+    SLOWER = "SLOWER"
+    FASTER = "FASTER"
+    EQUIVALENT = "EQUIVALENT"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    INVALID = "INVALID"
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A library under measurement. ``path`` is a shared object's file or a module's name."""
+
+    name: str
+    layer: Layer
+    kind: ContenderKind
+    path: str = ""
+    abi: Abi | None = None
+    version: str = ""
+    sha256: str = ""
+    build_flags: str = ""
+    patterns: tuple[Pattern, ...] = (Pattern.ROUTER_ROUTER, Pattern.PUSH_PULL)
+    transports: tuple[Transport, ...] = (Transport.TCP, Transport.IPC, Transport.INPROC)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One condition: contenders are compared inside a cell and never across cells.
+
+    ``messages`` is None where the work per sample is calibrated to ``Scenario.min_time_s``.
+    """
+
+    pattern: Pattern
+    transport: Transport
+    size_bytes: int
+    layer: Layer = Layer.NATIVE
+    topology: Topology = Topology.THREADS
+    metric: Metric = Metric.THROUGHPUT
+    io_threads: int = 1
+    sndhwm: int = 1000
+    rcvhwm: int = 1000
+    messages: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A contender in a cell. The placebo is a byte copy of the baseline under another path."""
+
+    name: str
+    contender: Contender
+    role: ArmRole
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A question in machine-readable form: which cells, which contenders, how long.
+
+    ``contenders`` are names that ``slkbench.contenders`` resolves; ``baseline`` is one of them.
+    ``min_effect`` is a fraction of time per message (0.02 is 2 %).
+    ``looks`` are the numbers of blocks after which the stopping rule may decide.
+    """
+
+    name: str
+    question: str
+    cells: tuple[Cell, ...]
+    contenders: tuple[str, ...] = ("libzmq", "serverlink", "floor")
+    baseline: str = "libzmq"
+    placebo: bool = True
+    min_time_s: float = 0.25
+    min_effect: float | None = None
+    looks: tuple[int, ...] = (8, 12, 16, 24, 32)
+    rounds: int | None = None
+    budget_s: float | None = None
+    sample_timeout_s: float = 60.0
+    affinity: tuple[tuple[int, ...], ...] | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One place in a block: which arm is measured, and with how many bytes of environment pad."""
+
+    block: int
+    slot: int
+    arm: Arm
+    env_pad_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Which CPUs the two application threads may use; empty means wherever the kernel likes."""
+
+    sender_cpus: tuple[int, ...] = ()
+    receiver_cpus: tuple[int, ...] = ()
+
+
+def column(meaning: str, *, unit: str = "", default: Any = None) -> Any:
+    """A ``Sample`` field with what the data dictionary says of it."""
+    return field(default=default, metadata={"unit": unit, "meaning": meaning})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One row of ``samples.csv``. None is an empty cell: unknown or not applicable, never 0."""
+
+    run_id: str = column("name of the run's folder", default="")
+    scenario: str = column("name of the scenario", default="")
+    block: int = column("number of the block within the cell, from 0", default=0)
+    slot: int = column("place within the block, from 0", default=0)
+    arm: str = column("name of the arm: a contender's, or placebo", default="")
+    contender: str = column("name of the contender measured", default="")
+    library_version: str | None = column("version that the library itself reports")
+    layer: str = column("native or python", default="native")
+    pattern: str = column("router-router or push-pull", default="")
+    transport: str = column("tcp, ipc or inproc", default="")
+    topology: str = column("threads (one process) or processes (two)", default="threads")
+    metric: str = column("throughput or round-trip", default="throughput")
+    size_bytes: int = column("payload of one message", unit="B", default=0)
+    io_threads: int = column("I/O threads of each context", default=1)
+    sndhwm: int = column("send high water mark; 0 is unlimited", unit="messages", default=1000)
+    rcvhwm: int = column("receive high water mark; 0 is unlimited", unit="messages", default=1000)
+    messages: int | None = column("messages timed, each accounted for; round trips if metric is so")
+    elapsed_ns: int | None = column(
+        "from the first message at the receiver to the last, so of messages after the first; "
+        "for round trips the time of all of them",
+        unit="ns",
+    )
+    time_per_message_ns: float | None = column(
+        "elapsed_ns / messages; for round trips the median round trip", unit="ns"
+    )
+    rate_msgs_per_s: float | None = column("messages / elapsed", unit="messages/s")
+    bandwidth_mib_per_s: float | None = column("payload rate", unit="MiB/s")
+    p50_ns: int | None = column("median round trip", unit="ns")
+    p90_ns: int | None = column("90th percentile of round trips", unit="ns")
+    p99_ns: int | None = column("99th percentile, only from 10,000 round trips up", unit="ns")
+    p999_ns: int | None = column("99.9th percentile, only from 100,000 round trips up", unit="ns")
+    sender_user_ns: int | None = column(
+        "user CPU time of the sending role: its process, or where both share one, its thread",
+        unit="ns",
+    )
+    sender_system_ns: int | None = column("system CPU time of the sending role", unit="ns")
+    receiver_user_ns: int | None = column("user CPU time of the receiving role", unit="ns")
+    receiver_system_ns: int | None = column("system CPU time of the receiving role", unit="ns")
+    cpu_ns: int | None = column(
+        "user and system CPU time of all processes and threads while the clock ran", unit="ns"
+    )
+    voluntary_switches: int | None = column("voluntary context switches of all threads")
+    involuntary_switches: int | None = column("involuntary context switches of all threads")
+    max_rss_bytes: int | None = column("largest resident set of a process", unit="B")
+    sender_cpus: str | None = column("CPUs that the sending thread could use, as 0,1")
+    receiver_cpus: str | None = column("CPUs that the receiving thread could use, as 0,1")
+    steal_fraction: float | None = column("stolen / (busy + stolen) time of all CPUs meanwhile")
+    foreign_cpu_fraction: float | None = column("CPU use of foreign processes, of one CPU")
+    env_pad_bytes: int | None = column("random pad of the environment block", unit="B")
+    status: str = column("OK, FAILED, INVALID or SKIPPED", default="OK")
+    reason: str | None = column("why the status is not OK")
+    options: str | None = column("socket options read back, as JSON")
+    started_utc: str | None = column("start of the sample, ISO 8601, UTC")
+    seed: int | None = column("seed of the run's plan")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer for one contender against the baseline in one cell.
+
+    ``time_ratio`` is contender / baseline of time per message: below 1 is faster.  ``low`` and
+    ``high`` bound it at confidence ``level``.  ``rates_msgs_per_s`` are medians, for reading.
+    """
+
+    cell: Cell
+    baseline: str
+    contender: str
+    kind: VerdictKind
+    blocks: int
+    discarded_blocks: int
+    time_ratio: float | None
+    low: float | None
+    high: float | None
+    level: float | None
+    p_value: float | None
+    min_effect: float
+    effective_min_effect: float
+    placebo_ratio: float | None = None
+    placebo_low: float | None = None
+    placebo_high: float | None = None
+    blocks_needed: int | None = None
+    status: Status = Status.OK
+    reason: str = ""
+    rates_msgs_per_s: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A reason to doubt something in a run: what was seen, and what can be done about it."""
+
+    code: str
+    subject: str
+    evidence: str
+    remedy: str
