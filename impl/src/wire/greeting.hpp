@@ -1,0 +1,32 @@
+#pragma once
+// The greeting: the first 64 bytes of each direction. Neither side waits for the other's.
+//
+//   0      FF              signature
+//   1-8    any             padding; sent as zeros, never checked
+//   9      7F              signature; bit 0 set marks a peer that has versions at all
+//   10     03              major version
+//   11     01              minor version
+//   12-31  "NULL" + zeros  mechanism
+//   32     00              as-server, without meaning under NULL
+//   33-63  zeros           filler, never checked
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace slk {
+
+constexpr std::size_t greeting_bytes = 64;
+
+using greeting_buffer = std::array<std::uint8_t, greeting_bytes>;
+
+// What we send.
+greeting_buffer make_greeting() noexcept;
+
+enum class greeting_error { none, signature, version, mechanism };
+
+// Judges a peer's greeting as its bytes arrive, so that a stray HTTP client is refused at its first
+// byte: is `byte`, arriving at `index`, acceptable?
+greeting_error check_greeting_byte(std::size_t index, std::uint8_t byte) noexcept;
+
+}  // namespace slk
