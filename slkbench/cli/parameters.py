@@ -1,0 +1,49 @@
+"""Click parameter types: slkbench's own parsers, with their messages as click errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from slkbench.errors import UsageError
+from slkbench.runner.placement import parse_affinity
+from slkbench.units import parse_count, parse_duration_s, parse_percent, parse_size
+
+__all__ = ["AFFINITY", "COUNT", "DURATION", "PERCENT", "SIZE", "WAIT", "enum_choice"]
+
+
+class ParsedType(click.ParamType):
+    """A parser that raises UsageError, as a click type."""
+
+    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+        """``name`` is shown in the help as the kind of value."""
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse what was typed; a value that is no text is parsed already."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._parse(value)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _parse_wait_s(text: str) -> float:
+    return -1.0 if text == "forever" else parse_duration_s(text)
+
+
+def enum_choice(values: type) -> click.Choice[str]:
+    """The values of a StrEnum as a click choice."""
+    return click.Choice([str(each) for each in values])  # type: ignore[attr-defined]
+
+
+SIZE = ParsedType("size", parse_size)
+COUNT = ParsedType("count", parse_count)
+DURATION = ParsedType("duration", parse_duration_s)
+PERCENT = ParsedType("percent", parse_percent)
+AFFINITY = ParsedType("cpus", parse_affinity)
+WAIT = ParsedType("duration", _parse_wait_s)

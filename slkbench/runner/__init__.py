@@ -1,0 +1,1 @@
+"""Runs a scenario: launches endpoints, measures block after block, stores every sample."""
