@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from slkbench.units import format_size
+
 __all__ = [
     "Abi",
     "Arm",
     "ArmRole",
     "Cell",
+    "CellKey",
     "Contender",
     "ContenderKind",
     "Finding",
@@ -132,6 +135,11 @@ class Contender:
     transports: tuple[Transport, ...] = (Transport.TCP, Transport.IPC, Transport.INPROC)
 
 
+CellKey = tuple[str, str, int, str, str, str, int, int, int]
+"""What tells one cell from another, in samples as in scenarios: every condition but ``messages``,
+which is calibrated where the scenario leaves it open."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One condition: contenders are compared inside a cell and never across cells.
@@ -149,6 +157,33 @@ class Cell:
     sndhwm: int = 1000
     rcvhwm: int = 1000
     messages: int | None = None
+
+    @property
+    def key(self) -> CellKey:
+        """Equal to ``Sample.cell_key`` of the samples that were measured in this cell."""
+        return (
+            str(self.pattern),
+            str(self.transport),
+            self.size_bytes,
+            str(self.layer),
+            str(self.topology),
+            str(self.metric),
+            self.io_threads,
+            self.sndhwm,
+            self.rcvhwm,
+        )
+
+    @property
+    def title(self) -> str:
+        """For reading: ``router-router tcp 1 KiB``, and whatever differs from the usual."""
+        parts = [str(self.pattern), str(self.transport), format_size(self.size_bytes)]
+        if self.layer is not Layer.NATIVE:
+            parts.append(str(self.layer))
+        if self.topology is not Topology.THREADS:
+            parts.append(str(self.topology))
+        if self.metric is not Metric.THROUGHPUT:
+            parts.append(str(self.metric))
+        return " ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +253,7 @@ class Sample:
     slot: int = column("place within the block, from 0", default=0)
     arm: str = column("name of the arm: a contender's, or placebo", default="")
     contender: str = column("name of the contender measured", default="")
+    role: str = column("baseline, contender, placebo or floor: the arm's part", default="contender")
     library_version: str | None = column("version that the library itself reports")
     layer: str = column("native or python", default="native")
     pattern: str = column("router-router or push-pull", default="")
@@ -267,6 +303,21 @@ class Sample:
     started_utc: str | None = column("start of the sample, ISO 8601, UTC")
     seed: int | None = column("seed of the run's plan")
 
+    @property
+    def cell_key(self) -> CellKey:
+        """Equal to ``Cell.key`` of the cell in which this was measured."""
+        return (
+            self.pattern,
+            self.transport,
+            self.size_bytes,
+            self.layer,
+            self.topology,
+            self.metric,
+            self.io_threads,
+            self.sndhwm,
+            self.rcvhwm,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -274,6 +325,7 @@ class Verdict:
 
     ``time_ratio`` is contender / baseline of time per message: below 1 is faster.  ``low`` and
     ``high`` bound it at confidence ``level``.  ``rates_msgs_per_s`` are medians, for reading.
+    ``statistic`` says of which column the ratio is, or ``cpu_ns_per_message``.
     """
 
     cell: Cell
@@ -296,6 +348,7 @@ class Verdict:
     status: Status = Status.OK
     reason: str = ""
     rates_msgs_per_s: tuple[tuple[str, float], ...] = ()
+    statistic: str = "time_per_message_ns"
 
 
 @dataclass(frozen=True, slots=True)

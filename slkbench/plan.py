@@ -1,0 +1,156 @@
+"""A scenario as seeded, mirrored blocks. Pure: the same seed gives the same plan, on every machine.
+
+A block of a cell is a random permutation of its arms followed by the mirror image of that
+permutation, so linear drift and position cancel for every pair of arms, and the independent
+permutations make the sign of each block's difference a fair coin under the hypothesis of no
+difference, which is what the signed-rank test needs.  Every slot pads the environment by a random
+0 to 4095 bytes, which moves the stack of the measured process (Mytkowicz et al., ASPLOS 2009).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from slkbench.model import Arm, ArmRole, Cell, Contender, ContenderKind, Layer, Scenario, Slot
+
+__all__ = [
+    "MAX_ENV_PAD_BYTES",
+    "PLACEBO_NAME",
+    "Estimate",
+    "arms_of",
+    "baseline_name",
+    "block_slots",
+    "cell_order",
+    "estimate",
+    "most_blocks",
+    "unsupported",
+]
+
+MAX_ENV_PAD_BYTES = 4095
+PLACEBO_NAME = "placebo"
+SLOTS_PER_ARM = 2
+_PYTHON_NAMES = {"libzmq": "pyzmq"}
+
+# What a sample costs beside its timed loop: starting, connecting, warming up, calibrating, ending.
+OVERHEAD_PER_SAMPLE_S = 0.25
+# The timed loop of a sample with a fixed count, guessed from common rates, for the estimate only.
+_GUESSED_TIME_PER_MESSAGE_S = 0.6e-6
+_GUESSED_BANDWIDTH_BYTES_PER_S = 1.5e9
+_GUESSED_ROUND_TRIP_S = 40e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """How long a scenario takes: ``least`` if every cell is decided at the first look."""
+
+    cells: int
+    samples_least: int
+    samples_most: int
+    least_s: float
+    most_s: float
+
+
+def baseline_name(baseline: str, layer: Layer) -> str:
+    """What the scenario's baseline is called on ``layer``: libzmq's Python face is pyzmq."""
+    return _PYTHON_NAMES.get(baseline, baseline) if layer is Layer.PYTHON else baseline
+
+
+def arms_of(
+    cell: Cell, contenders: Sequence[Contender], baseline: str, placebo: Contender | None = None
+) -> tuple[Arm, ...]:
+    """The arms of ``cell``: the contenders of its layer that support it, each with its role.
+
+    ``placebo`` is the byte copy of the baseline, where the scenario wants one; its arm is named
+    ``placebo``.  Contenders that cannot run the cell are those that ``unsupported`` returns.
+    """
+    reference = baseline_name(baseline, cell.layer)
+    left_out = unsupported(cell, contenders)
+    arms = [
+        Arm(contender.name, contender, _role(contender, reference))
+        for contender in contenders
+        if contender.layer is cell.layer and contender not in left_out
+    ]
+    if placebo and placebo.layer is cell.layer and any(a.role is ArmRole.BASELINE for a in arms):
+        arms.append(Arm(PLACEBO_NAME, placebo, ArmRole.PLACEBO))
+    return tuple(arms)
+
+
+def _role(contender: Contender, reference: str) -> ArmRole:
+    if contender.kind is ContenderKind.FLOOR:
+        return ArmRole.FLOOR
+    return ArmRole.BASELINE if contender.name == reference else ArmRole.CONTENDER
+
+
+def unsupported(cell: Cell, contenders: Sequence[Contender]) -> tuple[Contender, ...]:
+    """The contenders of the cell's layer that lack its pattern or transport: "n/a", no error."""
+    return tuple(
+        contender
+        for contender in contenders
+        if contender.layer is cell.layer
+        and (cell.pattern not in contender.patterns or cell.transport not in contender.transports)
+    )
+
+
+def block_slots(seed: int, cell: Cell, arms: Sequence[Arm], block: int) -> tuple[Slot, ...]:
+    """The slots of one block: a permutation of ``arms`` and its mirror, padded at random.
+
+    Each block is drawn by itself from ``seed``, the cell and the block's number, so that a run that
+    was interrupted goes on with the plan that it began with.
+    """
+    generator = _generator(seed, "block", repr(cell.key), str(block))
+    order = list(arms)
+    generator.shuffle(order)
+    return tuple(
+        Slot(block, place, arm, generator.randint(0, MAX_ENV_PAD_BYTES))
+        for place, arm in enumerate(order + order[::-1])
+    )
+
+
+def cell_order(seed: int, cells: Sequence[Cell], block: int) -> tuple[Cell, ...]:
+    """In which order the cells run their block number ``block``; random, so that drift spreads."""
+    order = list(cells)
+    _generator(seed, "cells", str(block)).shuffle(order)
+    return tuple(order)
+
+
+def _generator(seed: int, *purpose: str) -> random.Random:
+    text = "\0".join((str(seed), *purpose))
+    return random.Random(int.from_bytes(hashlib.sha256(text.encode()).digest()))
+
+
+def most_blocks(scenario: Scenario) -> int:
+    """The number of valid blocks after which a cell is over whatever it shows."""
+    return scenario.rounds if scenario.rounds is not None else max(scenario.looks)
+
+
+def estimate(scenario: Scenario, arms_per_cell: int | None = None) -> Estimate:
+    """What running ``scenario`` costs. Without ``arms_per_cell`` all its contenders take part."""
+    arms = arms_per_cell or len(scenario.contenders) + scenario.placebo
+    fewest = scenario.rounds if scenario.rounds is not None else min(scenario.looks)
+    slots = arms * SLOTS_PER_ARM
+    block_s = sum(
+        slots * (OVERHEAD_PER_SAMPLE_S + _timed_s(scenario, cell)) for cell in scenario.cells
+    )
+    least_s, most_s = fewest * block_s, most_blocks(scenario) * block_s
+    if scenario.budget_s is not None:
+        most_s = max(least_s, min(most_s, scenario.budget_s))
+    cells = len(scenario.cells)
+    return Estimate(
+        cells=cells,
+        samples_least=cells * slots * fewest,
+        samples_most=cells * slots * most_blocks(scenario),
+        least_s=least_s,
+        most_s=most_s,
+    )
+
+
+def _timed_s(scenario: Scenario, cell: Cell) -> float:
+    if cell.messages is None:
+        return scenario.min_time_s
+    if cell.metric == "round-trip":
+        return cell.messages * _GUESSED_ROUND_TRIP_S
+    bytes_s = cell.size_bytes / _GUESSED_BANDWIDTH_BYTES_PER_S
+    return cell.messages * (_GUESSED_TIME_PER_MESSAGE_S + bytes_s)

@@ -1,0 +1,378 @@
+"""Runs on disk: ``samples.csv`` grows by one synced row per sample, ``run.json`` changes atomically.
+
+A run is a folder ``<utc>-<scenario>-<commit>[-dirty]`` under a results folder.  A crash can tear at
+most the last row; it has no line feed then, and is left out when the run is read and cut off when
+the run is continued.  Nothing else is ever rewritten.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from slkbench.errors import StoreError
+from slkbench.model import Finding, Sample, Scenario
+from slkbench.scenario import scenario_from_json
+from slkbench.schema import SCHEMA_VERSION, header, row_of, sample_of
+
+__all__ = [
+    "DEFAULT_ROOT",
+    "RunStore",
+    "StoredRun",
+    "find_run",
+    "list_runs",
+    "read_metadata",
+    "read_run",
+]
+
+DEFAULT_ROOT = Path("results")
+METADATA_NAME = "run.json"
+SAMPLES_NAME = "samples.csv"
+LATEST = "latest"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """What a run's folder holds. ``findings`` tell of a torn row that was left out."""
+
+    path: Path
+    metadata: Mapping[str, Any]
+    samples: tuple[Sample, ...]
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def run_id(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario as it was run. Raises ``StoreError`` if ``run.json`` holds none."""
+        if not isinstance(stored := self.metadata.get("scenario"), dict):
+            raise StoreError(
+                f"{self.path / METADATA_NAME} does not say which scenario was run. "
+                "Restore the file; without it the run cannot be judged."
+            )
+        return scenario_from_json(stored, where=str(self.path / METADATA_NAME))
+
+
+class RunStore:
+    """A run that is being measured: a context manager around the open ``samples.csv``."""
+
+    def __init__(self, run: StoredRun) -> None:
+        """Go on with ``run``; ``create`` and ``reopen`` are the ways to get here."""
+        self._path = run.path
+        self._metadata = dict(run.metadata)
+        self._samples = list(run.samples)
+        self._findings = run.findings
+        with _disk_errors("append to", run.path / SAMPLES_NAME):
+            self._file = (run.path / SAMPLES_NAME).open("ab", buffering=0)
+
+    @classmethod
+    def create(
+        cls,
+        root: Path,
+        scenario: str,
+        metadata: Mapping[str, Any],
+        *,
+        commit: str = "nogit",
+        dirty: bool = False,
+    ) -> Self:
+        """Make the run's folder under ``root`` with a ``run.json`` and an empty ``samples.csv``.
+
+        ``run_id`` and ``schema_version`` are added to ``metadata``, which must be JSON and whose
+        ``scenario`` should be ``scenario_to_json(...)``.  Raises ``StoreError`` where the folder
+        cannot be written.
+        """
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        name = f"{stamp}-{_slug(scenario)}-{_slug(commit)}{'-dirty' if dirty else ''}"
+        with _disk_errors("create a run in", root):
+            path = _make_folder(root, name)
+            _append(path / SAMPLES_NAME, _line(header()))
+        store = cls(StoredRun(path, {}, ()))
+        store.update({**metadata, "run_id": path.name, "schema_version": SCHEMA_VERSION})
+        return store
+
+    @classmethod
+    def reopen(cls, path: Path) -> Self:
+        """Go on with a stored run; a torn last row is cut off and named in ``findings``.
+
+        Raises ``StoreError`` as ``read_run`` does.
+        """
+        run = read_run(path)
+        samples_path = path / SAMPLES_NAME
+        with _disk_errors("repair", samples_path):
+            whole_bytes = samples_path.read_bytes().rfind(b"\n") + 1
+            os.truncate(samples_path, whole_bytes)
+        return cls(run)
+
+    @property
+    def path(self) -> Path:
+        """The run's folder."""
+        return self._path
+
+    @property
+    def run_id(self) -> str:
+        """The folder's name; what ``Sample.run_id`` should say."""
+        return self._path.name
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What ``run.json`` holds."""
+        return self._metadata
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """Everything measured so far, those of before ``reopen`` included."""
+        return tuple(self._samples)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What ``reopen`` mended."""
+        return self._findings
+
+    def append(self, sample: Sample) -> None:
+        """Add one row; it is on the disk when this returns.
+
+        Raises ``StoreError`` where it cannot be written; the file is then as it was before.
+        """
+        line = _line(row_of(sample))
+        with _disk_errors("append to", self._path / SAMPLES_NAME):
+            before_bytes = os.fstat(self._file.fileno()).st_size
+            try:
+                _write_all(self._file.fileno(), line)
+            except OSError:
+                os.ftruncate(self._file.fileno(), before_bytes)
+                raise
+        self._samples.append(sample)
+
+    def update(self, changes: Mapping[str, Any]) -> None:
+        """Set keys of ``run.json``; a crash leaves the old file or the new one, whole."""
+        self._metadata.update(changes)
+        text = json.dumps(self._metadata, indent=2, ensure_ascii=False) + "\n"
+        with _disk_errors("write", self._path / METADATA_NAME):
+            _replace(self._path / METADATA_NAME, text.encode())
+
+    def close(self) -> None:
+        """Close the file. Nothing is pending: every row is synced when it is appended."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        """Return the store itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()
+
+
+def read_run(path: Path) -> StoredRun:
+    """Read a run's folder.
+
+    Raises ``StoreError`` for a file that is missing, damaged, foreign or of another schema version;
+    it names file, line and remedy.  A torn last row is left out and becomes a finding.
+    """
+    metadata = read_metadata(path)
+    samples, findings = _read_samples(path / SAMPLES_NAME)
+    return StoredRun(path, metadata, samples, findings)
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """``run.json`` of the run in the folder ``path``. Raises ``StoreError`` as ``read_run``."""
+    file = path / METADATA_NAME
+    text = _read(file)
+    try:
+        metadata = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise StoreError(
+            f"{file} is damaged: line {error.lineno} is not JSON ({error.msg}). "
+            "Restore the file from a copy; samples.csv beside it is not affected."
+        ) from None
+    version = metadata.get("schema_version") if isinstance(metadata, dict) else None
+    if not isinstance(version, int):
+        raise StoreError(
+            f"{file} has no schema_version, so slkbench did not write it. "
+            "Name a folder that `slkbench run` made."
+        )
+    if version != SCHEMA_VERSION:
+        raise StoreError(
+            f"{file} has schema version {version}; this slkbench reads version {SCHEMA_VERSION}. "
+            f"Read it with the slkbench that wrote it{', or upgrade' * (version > SCHEMA_VERSION)}."
+        )
+    assert isinstance(metadata, dict)
+    return metadata
+
+
+def list_runs(root: Path = DEFAULT_ROOT) -> tuple[Path, ...]:
+    """The folders of all runs under ``root``, oldest first; none if there is no such folder."""
+    if not root.is_dir():
+        return ()
+    return tuple(sorted(file.parent for file in root.glob(f"*/{SAMPLES_NAME}")))
+
+
+def find_run(name: str, root: Path = DEFAULT_ROOT) -> Path:
+    """The folder that ``name`` means: a path, a run's name or a unique part of it, or ``latest``.
+
+    Raises ``StoreError`` where that is none or several.
+    """
+    runs = list_runs(root)
+    if name == LATEST and runs:
+        return runs[-1]
+    as_path = Path(name)
+    if (as_path / SAMPLES_NAME).is_file():
+        return as_path
+    exact = [run for run in runs if run.name == name]
+    if matches := exact or [run for run in runs if name in run.name]:
+        if len(matches) == 1:
+            return matches[0]
+        raise StoreError(
+            f"{name!r} means {len(matches)} runs: {_some_names(matches)}. Write more of the name."
+        )
+    known = f"There are: {_some_names(runs)}" if runs else "There is none; `slkbench run` makes one"
+    raise StoreError(f"no run {name!r} in {root}. {known}.")
+
+
+def _some_names(runs: tuple[Path, ...] | list[Path], most: int = 5) -> str:
+    names = ", ".join(run.name for run in runs[-most:])
+    return f"{names} and {len(runs) - most} older" if len(runs) > most else names
+
+
+def _read_samples(file: Path) -> tuple[tuple[Sample, ...], tuple[Finding, ...]]:
+    whole, _, torn = _read(file).rpartition("\n")
+    rows = csv.reader(io.StringIO(whole), strict=True)
+    samples = []
+    try:
+        _check_header(file, next(rows, []))
+        for row in rows:
+            samples.append(sample_of(row))
+    except csv.Error as error:
+        raise _damaged(file, rows.line_num, str(error)) from None
+    except StoreError as error:
+        if not samples and rows.line_num <= 1:
+            raise
+        raise _damaged(file, rows.line_num, str(error)) from None
+    if not torn:
+        return tuple(samples), ()
+    finding = Finding(
+        code="torn-row",
+        subject=str(file),
+        evidence=f"the last row breaks off after {len(torn)} characters; it was left out",
+        remedy="`slkbench run --resume` cuts it off and measures that sample again",
+    )
+    return tuple(samples), (finding,)
+
+
+def _check_header(file: Path, found: list[str]) -> None:
+    expected = header()
+    if tuple(found) == expected:
+        return
+    if len(set(found) & set(expected)) <= len(expected) // 2:
+        raise StoreError(
+            f"{file} is not a table of samples: its first line is {','.join(found)[:60]!r}. "
+            "Name a folder that `slkbench run` made."
+        )
+    missing = ", ".join(name for name in expected if name not in found)
+    unknown = ", ".join(name for name in found if name not in expected)
+    differences = [f"without {missing}"] * bool(missing) + [f"with unknown {unknown}"] * bool(
+        unknown
+    )
+    raise StoreError(
+        f"{file}, line 1: the header differs from schema version {SCHEMA_VERSION}: "
+        f"{' and '.join(differences) or 'in another order'}. Restore the file from a copy, or read "
+        "it with the slkbench that wrote it."
+    )
+
+
+def _damaged(file: Path, line: int, what: str) -> StoreError:
+    return StoreError(
+        f"{file}, line {line}: {what}. The file is damaged; restore it from a copy, or remove "
+        "that line to go on without that sample."
+    )
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_bytes().decode()
+    except FileNotFoundError:
+        raise StoreError(
+            f"{file} is missing, so {file.parent} is not a whole run. "
+            "`slkbench list` shows the runs that are."
+        ) from None
+    except UnicodeDecodeError as error:
+        raise StoreError(
+            f"{file} is not text (byte {error.start}): damaged or foreign. Restore it from a copy."
+        ) from None
+    except OSError as error:
+        raise StoreError(f"cannot read {file}: {error.strerror}. Check its permissions.") from None
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-.") or "unnamed"
+
+
+def _make_folder(root: Path, name: str) -> Path:
+    root.mkdir(parents=True, exist_ok=True)
+    for suffix in ("", *(f"-{number}" for number in range(2, 100))):
+        with contextlib.suppress(FileExistsError):
+            (path := root / f"{name}{suffix}").mkdir()
+            return path
+    raise FileExistsError(17, "too many runs in this second", str(root / name))
+
+
+def _line(cells: tuple[str, ...] | list[str]) -> bytes:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(cells)
+    return buffer.getvalue().encode()
+
+
+def _append(file: Path, data: bytes) -> None:
+    with file.open("ab", buffering=0) as opened:
+        _write_all(opened.fileno(), data)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    os.fsync(descriptor)
+
+
+def _replace(file: Path, data: bytes) -> None:
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        try:
+            os.fchmod(descriptor, 0o644)
+            _write_all(descriptor, data)
+        finally:
+            os.close(descriptor)
+        Path(name).replace(file)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def _disk_errors(doing: str, path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"cannot {doing} {path}: {error.strerror}. "
+            "Check permissions and free space, or name another folder with --out."
+        ) from None
