@@ -1,0 +1,60 @@
+"""Decide "B is x % slower than A" on a noisy machine; pure functions over samples and arrays.
+
+``judge_cell`` and ``should_stop`` answer for a cell.  ``ratios`` describes, ``signed_rank`` holds
+the estimate and its exact interval, ``blocks`` the pairing and the outcome-blind discarding.
+"x % slower" is always t_B / t_A - 1, of time per message.
+"""
+
+from slkbench.stats.blocks import (
+    CPU_PER_MESSAGE,
+    P50,
+    P99,
+    TIME_PER_MESSAGE,
+    discarded_blocks,
+    value_of,
+)
+from slkbench.stats.ratios import (
+    Ratio,
+    Summary,
+    adjusted_p_values,
+    floor_ratios,
+    geometric_mean,
+    noise_sd,
+    paired_ratio,
+    pattern_ratio,
+    summarise,
+    unpaired_ratio,
+)
+from slkbench.stats.verdict import (
+    default_statistic,
+    judge_cell,
+    level_per_look,
+    looks_of,
+    minimum_effect,
+    should_stop,
+)
+
+__all__ = [
+    "CPU_PER_MESSAGE",
+    "P50",
+    "P99",
+    "TIME_PER_MESSAGE",
+    "Ratio",
+    "Summary",
+    "adjusted_p_values",
+    "default_statistic",
+    "discarded_blocks",
+    "floor_ratios",
+    "geometric_mean",
+    "judge_cell",
+    "level_per_look",
+    "looks_of",
+    "minimum_effect",
+    "noise_sd",
+    "paired_ratio",
+    "pattern_ratio",
+    "should_stop",
+    "summarise",
+    "unpaired_ratio",
+    "value_of",
+]

@@ -1,0 +1,127 @@
+"""From samples to one number per block: paired differences of ln t, and which blocks to leave out.
+
+The unit of observation is a process set, and what is compared is the difference between arms within
+one block, because whatever else happens on the machine happens to all arms of a block alike
+(Abedi and Brecht, ICPE 2017).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from statistics import fmean, median
+
+from slkbench.model import Sample, Status
+
+__all__ = [
+    "CPU_PER_MESSAGE",
+    "P50",
+    "P99",
+    "TIME_PER_MESSAGE",
+    "BlockKey",
+    "discarded_blocks",
+    "log_times",
+    "paired_differences",
+    "value_of",
+]
+
+BlockKey = tuple[str, int]
+"""A run's id and the block's number in it: samples of several runs can be judged together."""
+
+TIME_PER_MESSAGE = "time_per_message_ns"
+CPU_PER_MESSAGE = "cpu_ns_per_message"
+P50 = "p50_ns"
+P99 = "p99_ns"
+
+MAX_STEAL_FRACTION = 0.10
+MAX_STEAL_OVER_PILOT = 3.0
+PILOT_BLOCKS = 3
+MAX_FOREIGN_CPU_FRACTION = 0.05
+SLOTS_PER_ARM = 2
+
+
+def value_of(sample: Sample, statistic: str) -> float | None:
+    """A positive, finite time in ns, where the sample has one: a column, or CPU per message."""
+    if statistic == CPU_PER_MESSAGE:
+        if sample.cpu_ns is None or not sample.messages:
+            return None
+        value = sample.cpu_ns / sample.messages
+    else:
+        found = getattr(sample, statistic)
+        if found is None:
+            return None
+        value = float(found)
+    return value if math.isfinite(value) and value > 0 else None
+
+
+def log_times(
+    samples: Iterable[Sample], statistic: str, *, without: Collection[BlockKey] = ()
+) -> dict[BlockKey, float]:
+    """Mean ln t of one arm in each block in which both its slots were measured.
+
+    ``samples`` are those of one arm in one cell.
+    """
+    slots: dict[BlockKey, dict[int, float]] = defaultdict(dict)
+    for sample in samples:
+        key = (sample.run_id, sample.block)
+        usable = sample.status in {Status.OK, Status.INVALID} and key not in without
+        if usable and (value := value_of(sample, statistic)) is not None:
+            slots[key][sample.slot] = math.log(value)
+    return {
+        key: fmean(logs.values())
+        for key, logs in sorted(slots.items())
+        if len(logs) >= SLOTS_PER_ARM
+    }
+
+
+def paired_differences(
+    second: Iterable[Sample],
+    first: Iterable[Sample],
+    statistic: str,
+    *,
+    without: Collection[BlockKey] = (),
+) -> dict[BlockKey, float]:
+    """Compute d_b = mean ln t of ``second`` less that of ``first``, in each block that has both."""
+    a = log_times(first, statistic, without=without)
+    b = log_times(second, statistic, without=without)
+    return {key: b[key] - a[key] for key in a if key in b}
+
+
+def discarded_blocks(samples: Sequence[Sample]) -> dict[BlockKey, str]:
+    """Which blocks of one cell the machine disturbed, and how; judged without any timing.
+
+    A block goes as a whole if, in any of its processes, steal exceeded 10 % and three times the
+    median of the cell's first three blocks, or foreign processes used more than 5 % of a CPU, or
+    the runner called the sample invalid.
+    """
+    limit = _steal_limit(samples)
+    reasons: dict[BlockKey, str] = {}
+    for sample in samples:
+        if reason := _disturbance(sample, limit):
+            reasons.setdefault((sample.run_id, sample.block), reason)
+    return reasons
+
+
+def _disturbance(sample: Sample, steal_limit: float) -> str:
+    steal, foreign = sample.steal_fraction, sample.foreign_cpu_fraction
+    if steal is not None and steal > steal_limit:
+        return f"steal {steal:.0%} > {steal_limit:.0%}"
+    if foreign is not None and foreign > MAX_FOREIGN_CPU_FRACTION:
+        return f"foreign CPU use {foreign:.0%} > {MAX_FOREIGN_CPU_FRACTION:.0%}"
+    if sample.status == Status.INVALID:
+        return sample.reason or "sample invalid"
+    return ""
+
+
+def _steal_limit(samples: Sequence[Sample]) -> float:
+    pilot = [
+        sample.steal_fraction
+        for sample in samples
+        if sample.steal_fraction is not None and sample.block < PILOT_BLOCKS
+    ]
+    return (
+        max(MAX_STEAL_FRACTION, MAX_STEAL_OVER_PILOT * median(pilot))
+        if pilot
+        else MAX_STEAL_FRACTION
+    )
