@@ -1,0 +1,76 @@
+// serverlink._ext: the classes over serverlink.h. The package adds names, options and conveniences.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <serverlink/serverlink.h>
+
+#include <tuple>
+
+#include "context.hpp"
+#include "interpreter.hpp"
+#include "poll.hpp"
+#include "socket.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+using slk::python::context;
+using slk::python::socket;
+
+namespace {
+
+constexpr int keep_linger = -2;
+
+void define_context(nb::module_& m) {
+  nb::class_<context>(m, "Context")
+      .def(nb::init<int>(), "io_threads"_a = 1)
+      .def_prop_ro("closed", &context::closed)
+      .def("set", &context::set, "option"_a, "value"_a)
+      .def("get", &context::get, "option"_a)
+      .def("shutdown", &context::shutdown)
+      .def("term", &context::term)
+      .def("_abandon", &context::abandon, "grace_ms"_a);
+}
+
+void define_socket(nb::module_& m) {
+  nb::class_<socket>(m, "Socket")
+      .def(nb::init<context&, int>(), "context"_a, "socket_type"_a)
+      .def_prop_ro("closed", &socket::closed)
+      .def("_close", &socket::close, "linger_ms"_a = keep_linger)
+      .def("_close_soon", &socket::close_soon, "linger_ms"_a = keep_linger)
+      .def("bind", &socket::bind, "endpoint"_a)
+      .def("unbind", &socket::unbind, "endpoint"_a)
+      .def("connect", &socket::connect, "endpoint"_a)
+      .def("disconnect", &socket::disconnect, "endpoint"_a)
+      .def("_set_int", &socket::set_int, "option"_a, "value"_a)
+      .def("_set_int64", &socket::set_int64, "option"_a, "value"_a)
+      .def("_set_bytes", &socket::set_bytes, "option"_a, "value"_a)
+      .def("_get_int", &socket::get_int, "option"_a)
+      .def("_get_int64", &socket::get_int64, "option"_a)
+      .def("_get_bytes", &socket::get_bytes, "option"_a)
+      .def("send", &socket::send, "data"_a, "flags"_a = 0)
+      .def("send_multipart", &socket::send_multipart, "parts"_a, "flags"_a = 0)
+      .def("recv", &socket::recv, "flags"_a = 0)
+      .def("recv_multipart", &socket::recv_multipart, "flags"_a = 0)
+      .def("is_connected", &socket::is_connected, "routing_id"_a);
+}
+
+std::tuple<int, int, int> version_info() {
+  int major = 0, minor = 0, patch = 0;
+  slk_version(&major, &minor, &patch);
+  return {major, minor, patch};
+}
+
+}  // namespace
+
+NB_MODULE(_ext, m) {
+  // Objects that live until the process ends are normal here: a socket in a global, a daemon
+  // thread.
+  nb::set_leak_warnings(false);
+  slk::python::watch_forks();
+  define_context(m);
+  define_socket(m);
+  m.def("poll", &slk::python::poll, "items"_a, "timeout_ms"_a = -1);
+  m.def("version_info", &version_info);
+  m.def("strerror", &slk_strerror, "errnum"_a);
+  m.def("has", [](const char* capability) { return slk_has(capability) != 0; }, "capability"_a);
+}

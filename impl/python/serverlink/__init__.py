@@ -1,0 +1,40 @@
+"""ServerLink: message sockets over tcp, ipc and inproc that talk ZMTP 3.1.
+
+::
+
+    import serverlink
+
+    with serverlink.Context() as context, context.socket(serverlink.PULL) as pull:
+        port = pull.bind_to_random_port("tcp://127.0.0.1")
+        print(pull.recv())
+
+The constants of ``serverlink.h`` are here under their names without prefix.
+"""
+
+from typing import Final
+
+from serverlink import constants
+from serverlink._ext import has, strerror
+from serverlink._ext import version_info as slk_version_info
+from serverlink.constants import *  # noqa: F403  the names are listed in constants.__all__
+from serverlink.context import Context
+from serverlink.error import Again, ContextTerminated, ServerLinkError
+from serverlink.poll import Poller, select
+from serverlink.socket import Socket
+
+__version__: Final = "0.1.0"
+
+__all__ = [
+    "Again",
+    "Context",
+    "ContextTerminated",
+    "Poller",
+    "ServerLinkError",
+    "Socket",
+    "__version__",
+    "has",
+    "select",
+    "slk_version_info",
+    "strerror",
+]
+__all__ += constants.__all__

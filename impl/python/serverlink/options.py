@@ -1,0 +1,133 @@
+"""Socket options by number and as attributes, and which C type each has."""
+
+from typing import Final, overload
+
+from serverlink import _ext
+from serverlink import constants as c
+
+__all__ = ["SocketOptions"]
+
+_INT64_OPTIONS: Final = frozenset({c.MAXMSGSIZE})
+_BYTES_OPTIONS: Final = frozenset({c.ROUTING_ID, c.CONNECT_ROUTING_ID})
+_STRING_OPTIONS: Final = frozenset({c.LAST_ENDPOINT})
+
+
+class _IntOption:
+    """An attribute that reads and sets an integer option."""
+
+    def __init__(self, option: int) -> None:
+        self._option = option
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> "_IntOption": ...
+    @overload
+    def __get__(self, instance: "SocketOptions", owner: type) -> int: ...
+    def __get__(self, instance: "SocketOptions | None", owner: type) -> "int | _IntOption":
+        if instance is None:
+            return self
+        value = instance.getsockopt(self._option)
+        assert isinstance(value, int)
+        return value
+
+    def __set__(self, instance: "SocketOptions", value: int) -> None:
+        instance.setsockopt(self._option, value)
+
+
+class _BytesOption:
+    """An attribute that reads and sets an option of bytes."""
+
+    def __init__(self, option: int) -> None:
+        self._option = option
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> "_BytesOption": ...
+    @overload
+    def __get__(self, instance: "SocketOptions", owner: type) -> bytes: ...
+    def __get__(self, instance: "SocketOptions | None", owner: type) -> "bytes | _BytesOption":
+        if instance is None:
+            return self
+        value = instance.getsockopt(self._option)
+        assert isinstance(value, bytes)
+        return value
+
+    def __set__(self, instance: "SocketOptions", value: bytes) -> None:
+        instance.setsockopt(self._option, value)
+
+
+class SocketOptions(_ext.Socket):
+    """A socket's options.
+
+    Every option is an attribute in lower and in upper case (``sock.sndhwm``, ``sock.SNDHWM``).
+    Reading and setting raise ServerLinkError: EINVAL for an option that the socket type does not
+    have, that is read only or write only, or a value out of range; ENOTSOCK if the socket is
+    closed; ContextTerminated. Units and defaults are those of ``serverlink.h``.
+    """
+
+    __slots__ = ()
+
+    def setsockopt(self, option: int, value: int | bytes) -> None:
+        """Set an option; its C type follows from its number.
+
+        Raises TypeError for text: encode it first.
+        """
+        if isinstance(value, str):
+            raise TypeError("an option takes an integer or bytes; encode the text first")
+        if isinstance(value, int):
+            if option in _INT64_OPTIONS:
+                self._set_int64(option, value)
+            else:
+                self._set_int(option, value)
+        else:
+            self._set_bytes(option, value)
+
+    def getsockopt(self, option: int) -> int | bytes:
+        """The value of an option: bytes (without a terminating NUL) or an integer."""
+        if option in _STRING_OPTIONS:
+            return self._get_bytes(option).removesuffix(b"\0")
+        if option in _BYTES_OPTIONS:
+            return self._get_bytes(option)
+        if option in _INT64_OPTIONS:
+            return self._get_int64(option)
+        return self._get_int(option)
+
+    set = setsockopt
+    get = getsockopt
+
+    @property
+    def hwm(self) -> int:
+        """Both high-water marks; reading tells that of the sending side."""
+        return self.sndhwm
+
+    @hwm.setter
+    def hwm(self, value: int) -> None:
+        self.sndhwm = value
+        self.rcvhwm = value
+
+    routing_id = ROUTING_ID = identity = IDENTITY = _BytesOption(c.ROUTING_ID)
+    connect_routing_id = CONNECT_ROUTING_ID = _BytesOption(c.CONNECT_ROUTING_ID)
+    last_endpoint = LAST_ENDPOINT = _BytesOption(c.LAST_ENDPOINT)
+    sndbuf = SNDBUF = _IntOption(c.SNDBUF)
+    rcvbuf = RCVBUF = _IntOption(c.RCVBUF)
+    rcvmore = RCVMORE = _IntOption(c.RCVMORE)
+    fd = FD = _IntOption(c.FD)
+    events = EVENTS = _IntOption(c.EVENTS)
+    type = TYPE = _IntOption(c.TYPE)
+    linger = LINGER = _IntOption(c.LINGER)
+    reconnect_ivl = RECONNECT_IVL = _IntOption(c.RECONNECT_IVL)
+    backlog = BACKLOG = _IntOption(c.BACKLOG)
+    reconnect_ivl_max = RECONNECT_IVL_MAX = _IntOption(c.RECONNECT_IVL_MAX)
+    maxmsgsize = MAXMSGSIZE = _IntOption(c.MAXMSGSIZE)
+    sndhwm = SNDHWM = _IntOption(c.SNDHWM)
+    rcvhwm = RCVHWM = _IntOption(c.RCVHWM)
+    rcvtimeo = RCVTIMEO = _IntOption(c.RCVTIMEO)
+    sndtimeo = SNDTIMEO = _IntOption(c.SNDTIMEO)
+    router_mandatory = ROUTER_MANDATORY = _IntOption(c.ROUTER_MANDATORY)
+    tcp_keepalive = TCP_KEEPALIVE = _IntOption(c.TCP_KEEPALIVE)
+    tcp_keepalive_cnt = TCP_KEEPALIVE_CNT = _IntOption(c.TCP_KEEPALIVE_CNT)
+    tcp_keepalive_idle = TCP_KEEPALIVE_IDLE = _IntOption(c.TCP_KEEPALIVE_IDLE)
+    tcp_keepalive_intvl = TCP_KEEPALIVE_INTVL = _IntOption(c.TCP_KEEPALIVE_INTVL)
+    immediate = IMMEDIATE = _IntOption(c.IMMEDIATE)
+    ipv6 = IPV6 = _IntOption(c.IPV6)
+    probe_router = PROBE_ROUTER = _IntOption(c.PROBE_ROUTER)
+    router_handover = ROUTER_HANDOVER = _IntOption(c.ROUTER_HANDOVER)
+    handshake_ivl = HANDSHAKE_IVL = _IntOption(c.HANDSHAKE_IVL)
