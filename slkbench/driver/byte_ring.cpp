@@ -1,0 +1,73 @@
+#include "byte_ring.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace slkbench {
+namespace {
+
+using length_word = std::uint64_t;
+
+// Records begin at multiples of a length word, so that none of these is ever divided.
+std::uint64_t record_bytes(std::size_t size) noexcept {
+  return sizeof(length_word) +
+         (size + sizeof(length_word) - 1) / sizeof(length_word) * sizeof(length_word);
+}
+
+}  // namespace
+
+byte_ring::byte_ring(std::size_t capacity_bytes)
+    : mask_(capacity_bytes - 1), bytes_(capacity_bytes) {}
+
+void byte_ring::copy_in(std::uint64_t at, const void* data, std::size_t size) noexcept {
+  const std::size_t begin = at & mask_;
+  const std::size_t first = std::min(size, bytes_.size() - begin);
+  std::memcpy(bytes_.data() + begin, data, first);
+  if (first < size)
+    std::memcpy(bytes_.data(), static_cast<const std::byte*>(data) + first, size - first);
+}
+
+void byte_ring::copy_out(std::uint64_t at, void* data, std::size_t size) const noexcept {
+  const std::size_t begin = at & mask_;
+  const std::size_t first = std::min(size, bytes_.size() - begin);
+  std::memcpy(data, bytes_.data() + begin, first);
+  if (first < size)
+    std::memcpy(static_cast<std::byte*>(data) + first, bytes_.data(), size - first);
+}
+
+bool byte_ring::write(const std::byte* data, std::size_t size) noexcept {
+  // relaxed: only this thread stores tail_
+  const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
+  const std::uint64_t end = tail + record_bytes(size);
+  if (end - known_head_ > bytes_.size()) {
+    // pairs with: read(), release; what was read there may be overwritten here
+    known_head_ = head_.load(std::memory_order_acquire);
+    if (end - known_head_ > bytes_.size())
+      return false;
+  }
+  const length_word length = size;
+  copy_in(tail, &length, sizeof length);
+  copy_in(tail + sizeof length, data, size);
+  // pairs with: read(), acquire; the record is complete before it is seen
+  tail_.store(end, std::memory_order_release);
+  return true;
+}
+
+std::ptrdiff_t byte_ring::read(std::byte* data) noexcept {
+  // relaxed: only this thread stores head_
+  const std::uint64_t head = head_.load(std::memory_order_relaxed);
+  if (head == known_tail_) {
+    // pairs with: write(), release
+    known_tail_ = tail_.load(std::memory_order_acquire);
+    if (head == known_tail_)
+      return -1;
+  }
+  length_word length = 0;
+  copy_out(head, &length, sizeof length);
+  copy_out(head + sizeof length, data, length);
+  // pairs with: write(), acquire; the bytes are copied before the room is given back
+  head_.store(head + record_bytes(length), std::memory_order_release);
+  return static_cast<std::ptrdiff_t>(length);
+}
+
+}  // namespace slkbench

@@ -1,0 +1,143 @@
+// Every message accounted for: the sender stamps, the receiver's ledger checks.
+//
+// A message carries its number (8 bytes, as many as fit), from 16 bytes up a check word after it
+// and from 24 bytes up the same check word as its last 8 bytes; the rest is a fixed filling.
+// Per message the numbers, the check words and one word of the filling are compared, a place that
+// moves from message to message; warm-up messages are compared whole.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace slkbench {
+
+namespace stamp {
+
+inline constexpr std::size_t number_bytes = 8;
+inline constexpr std::size_t check_bytes = 8;
+inline constexpr std::size_t checked_size_min = number_bytes + check_bytes;
+inline constexpr std::size_t tail_size_min = checked_size_min + check_bytes;
+
+inline std::uint64_t check_word(std::uint64_t number, std::size_t size_bytes) noexcept {
+  return ~number ^ (size_bytes * 0x9E37'79B9'7F4A'7C15ULL);
+}
+
+inline std::uint64_t read_word(const std::byte* at) noexcept {
+  std::uint64_t word = 0;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
+
+}  // namespace stamp
+
+// The sender's one payload, allocated once.
+class stamped_payload {
+ public:
+  explicit stamped_payload(std::size_t size_bytes);
+
+  const std::byte* stamped(std::uint64_t number) noexcept {
+    if (size_ >= stamp::number_bytes) {
+      std::memcpy(bytes_.data(), &number, sizeof number);
+      if (size_ >= stamp::checked_size_min) {
+        const std::uint64_t check = stamp::check_word(number, size_);
+        std::memcpy(bytes_.data() + stamp::number_bytes, &check, sizeof check);
+        if (size_ >= stamp::tail_size_min)
+          std::memcpy(bytes_.data() + size_ - stamp::check_bytes, &check, sizeof check);
+      }
+    } else {
+      std::memcpy(bytes_.data(), &number, size_);  // little endian: the low bytes
+    }
+    return bytes_.data();
+  }
+
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  std::byte* data() noexcept { return bytes_.data(); }
+
+ private:
+  std::size_t size_;
+  std::vector<std::byte> bytes_;
+};
+
+class ledger {
+ public:
+  // `total`: messages that are sent, each of `size_bytes`.
+  ledger(std::size_t size_bytes, std::uint64_t total);
+
+  [[nodiscard]] std::uint64_t next() const noexcept { return next_; }
+  [[nodiscard]] std::uint64_t received() const noexcept { return next_ - missing_ + extra_; }
+
+  // Takes a message of `size` bytes into account; the buffer has room for size_bytes + 8.
+  void take(const std::byte* data, std::ptrdiff_t size) {
+    if (is_expected(data, size)) [[likely]] {
+      ++next_;
+      return;
+    }
+    take_deviation(data, size);
+  }
+  void take_whole(const std::byte* data, std::ptrdiff_t size);
+
+  // True if every message came once, whole and in order.
+  [[nodiscard]] bool is_clean() const noexcept;
+  // What was wrong, in words; empty if nothing.
+  [[nodiscard]] std::string describe() const;
+
+ private:
+  bool is_expected(const std::byte* data, std::ptrdiff_t size) const noexcept {
+    if (size != static_cast<std::ptrdiff_t>(size_))
+      return false;
+    if (size_ < stamp::number_bytes)
+      return std::memcmp(data, &next_, size_) == 0;
+    if (stamp::read_word(data) != next_)
+      return false;
+    if (size_ < stamp::checked_size_min)
+      return true;
+    const std::uint64_t check = stamp::check_word(next_, size_);
+    if (stamp::read_word(data + stamp::number_bytes) != check)
+      return false;
+    if (size_ < stamp::tail_size_min)
+      return true;
+    if (stamp::read_word(data + size_ - stamp::check_bytes) != check)
+      return false;
+    return filling_words_ == 0 || is_word_whole(data);
+  }
+  bool is_word_whole(const std::byte* data) const noexcept {
+    const auto spread = static_cast<std::uint32_t>(next_ * 0x9E37'79B9ULL);
+    const std::size_t word = (std::uint64_t{spread} * filling_words_) >> 32;
+    const std::size_t at = stamp::checked_size_min + word * 8;
+    return stamp::read_word(data + at) == stamp::read_word(filling_.data() + at);
+  }
+  void take_deviation(const std::byte* data, std::ptrdiff_t size);
+  void take_other_number(std::uint64_t number);
+  void note_missing(std::uint64_t begin, std::uint64_t end);
+  bool was_missing(std::uint64_t number);
+
+  struct mishap {
+    std::uint64_t count = 0;
+    std::uint64_t first_number = 0;
+    void note(std::uint64_t number) noexcept {
+      if (count++ == 0)
+        first_number = number;
+    }
+  };
+
+  std::size_t size_;
+  std::uint64_t total_;
+  std::uint64_t next_ = 0;  // number that the next message should carry
+  std::size_t filling_words_;
+  std::vector<std::byte> filling_;
+
+  std::map<std::uint64_t, std::uint64_t> gaps_;  // begin to end of numbers not seen below next_
+  std::uint64_t missing_ = 0;
+  std::uint64_t extra_ = 0;
+  mishap repeated_;
+  mishap late_;
+  mishap corrupt_;
+  mishap wrong_size_;
+  std::ptrdiff_t first_wrong_size_ = 0;
+};
+
+}  // namespace slkbench

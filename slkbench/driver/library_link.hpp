@@ -1,0 +1,137 @@
+// Links through a library under measurement: the copying send and recv of its C interface.
+#pragma once
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "library_context.hpp"
+#include "link.hpp"
+#include "workload_spec.hpp"
+
+namespace slkbench {
+
+// What both patterns share: sockets, options, life.
+class library_link : public link {
+ public:
+  library_link(const workload_spec& spec, role_kind role,
+               std::shared_ptr<library_context> context) noexcept;
+
+  [[nodiscard]] option_map options() const override;
+  [[nodiscard]] std::string version() const override { return table_.version(); }
+  [[nodiscard]] std::string error_text() const override;
+  void close() override;
+  void flush() noexcept {}
+
+ protected:
+  [[nodiscard]] bool is_sender() const noexcept { return role_ == role_kind::sender; }
+  [[nodiscard]] failure make_socket(int type, std::string_view routing_id, void*& out);
+  // `endpoint` is what to bind to, and is overwritten by what was bound.
+  [[nodiscard]] failure bind(void* socket, std::string& endpoint);
+  [[nodiscard]] failure connect(void* socket, const std::string& endpoint);
+  [[nodiscard]] failure call_failed(const std::string& call) const;
+
+  // Once more if a signal came in between; the count or -1, like recv.
+  std::ptrdiff_t receive_from(void* socket, std::byte* data, std::size_t capacity,
+                              int flags) noexcept {
+    int size = recv_(socket, data, capacity, flags);
+    while (size < 0 && table_.last_error() == EINTR) [[unlikely]]
+      size = recv_(socket, data, capacity, flags);
+    return size;
+  }
+  bool send_to(void* socket, const void* data, std::size_t size, int flags) noexcept {
+    int sent = send_(socket, data, size, flags);
+    while (sent < 0 && table_.last_error() == EINTR) [[unlikely]]
+      sent = send_(socket, data, size, flags);
+    return sent >= 0;
+  }
+
+  const workload_spec& spec_;
+  const role_kind role_;
+  std::shared_ptr<library_context> context_;
+  const function_table& table_;
+  int (*const send_)(void*, const void*, std::size_t, int);
+  int (*const recv_)(void*, void*, std::size_t, int);
+  std::string remark_;  // why receive() failed where the library reported no error
+
+ private:
+  [[nodiscard]] failure set_options(void* socket, int type, std::string_view routing_id);
+
+  std::vector<void*> sockets_;
+};
+
+// ROUTER-ROUTER: each message is the peer's routing id and the payload, and READY goes both ways
+// first. ROUTER_MANDATORY stays on, so that a full queue blocks and never drops.
+class router_link final : public library_link {
+ public:
+  using library_link::library_link;
+
+  [[nodiscard]] failure open(std::string& endpoint) override;
+  [[nodiscard]] failure handshake() override;
+
+  bool send(const std::byte* data, std::size_t size) noexcept {
+    return send_to(socket_, peer_.data(), peer_.size(), message_flag::sndmore) &&
+           send_to(socket_, data, size, 0);
+  }
+  std::ptrdiff_t receive(std::byte* data, std::size_t capacity) {
+    return receive_message(data, capacity, 0);
+  }
+  std::ptrdiff_t receive_now(std::byte* data, std::size_t capacity) {
+    return receive_message(data, capacity, message_flag::dontwait);
+  }
+
+ private:
+  static constexpr std::string_view sender_id = "sender";
+  static constexpr std::string_view receiver_id = "receiver";
+
+  std::ptrdiff_t receive_message(std::byte* data, std::size_t capacity, int flags) {
+    const std::ptrdiff_t id_size = receive_from(socket_, id_.data(), id_.size(), flags);
+    if (id_size != static_cast<std::ptrdiff_t>(peer_.size()) ||
+        std::memcmp(id_.data(), peer_.data(), peer_.size()) != 0) [[unlikely]] {
+      if (id_size >= 0)
+        remark_ = "the first frame is not the peer's routing id but " + std::to_string(id_size) +
+                  " bytes of something else";
+      return -1;
+    }
+    return receive_from(socket_, data, capacity, flags);
+  }
+  [[nodiscard]] failure send_ready();
+  [[nodiscard]] failure await_ready();
+
+  void* socket_ = nullptr;
+  std::string_view peer_;
+  std::array<std::byte, 256> id_{};
+};
+
+// PUSH-PULL: each message is one frame. Round trips use two pairs of sockets.
+class push_pull_link final : public library_link {
+ public:
+  using library_link::library_link;
+
+  [[nodiscard]] failure open(std::string& endpoint) override;
+  [[nodiscard]] failure handshake() override;
+
+  bool send(const std::byte* data, std::size_t size) noexcept {
+    return send_to(out_, data, size, 0);
+  }
+  std::ptrdiff_t receive(std::byte* data, std::size_t capacity) noexcept {
+    return receive_from(in_, data, capacity, 0);
+  }
+  std::ptrdiff_t receive_now(std::byte* data, std::size_t capacity) noexcept {
+    return receive_from(in_, data, capacity, message_flag::dontwait);
+  }
+
+ private:
+  [[nodiscard]] failure send_ready();
+  [[nodiscard]] failure await_ready();
+
+  void* out_ = nullptr;
+  void* in_ = nullptr;
+};
+
+}  // namespace slkbench

@@ -1,0 +1,87 @@
+#include "session.hpp"
+
+#include <thread>
+#include <utility>
+
+namespace slkbench {
+
+session::session(workload_spec spec) noexcept : spec_(std::move(spec)) {}
+
+failure session::open() {
+  if (has(role_kind::receiver)) {
+    if (failure problem = make_role(spec_, role_kind::receiver, ground_, receiver_))
+      return problem;
+    if (failure problem = receiver_->wire().open(spec_.endpoint))
+      return problem;
+  }
+  if (has(role_kind::sender)) {
+    if (failure problem = make_role(spec_, role_kind::sender, ground_, sender_))
+      return problem;
+    return sender_->wire().open(spec_.endpoint);
+  }
+  return {};
+}
+
+option_map session::options() const {
+  option_map all;
+  auto add = [&all](const std::unique_ptr<role>& from, const char* name) {
+    if (!from)
+      return;
+    for (const auto& [option, value] : from->wire().options())
+      all[std::string(name) + "." + option] = value;
+  };
+  add(sender_, "sender");
+  add(receiver_, "receiver");
+  return all;
+}
+
+std::string session::version() const {
+  return (receiver_ ? receiver_ : sender_)->wire().version();
+}
+
+failure session::run(session_report& report) {
+  failure problem;
+  if (spec_.role == role_kind::both) {
+    problem = run_both(report);
+  } else {
+    control_line control{unique_fd(spec_.control_fd)};
+    problem =
+        sender_ ? sender_->run(control, report.sender) : receiver_->run(control, report.receiver);
+  }
+  report.max_rss_bytes = max_rss_bytes();
+  return problem;
+}
+
+failure session::run_both(session_report& report) {
+  unique_fd sender_end;
+  unique_fd receiver_end;
+  if (failure problem = control_line::make_pair(sender_end, receiver_end))
+    return problem;
+  control_line sender_control{std::move(sender_end)};
+  control_line receiver_control{std::move(receiver_end)};
+  failure sender_problem;
+  failure receiver_problem;
+  std::thread receiving(
+      [&] { receiver_problem = receiver_->run(receiver_control, report.receiver); });
+  std::thread sending([&] { sender_problem = sender_->run(sender_control, report.sender); });
+  sending.join();
+  receiving.join();
+  // The receiver knows more of what went wrong than the sender, which may only have waited.
+  if (receiver_problem && sender_problem)
+    return failed("receiver: " + receiver_problem->text + "; sender: " + sender_problem->text);
+  if (receiver_problem)
+    return failed("receiver: " + receiver_problem->text);
+  if (sender_problem)
+    return failed("sender: " + sender_problem->text);
+  return {};
+}
+
+void session::close() {
+  if (sender_)
+    sender_->wire().close();
+  if (receiver_)
+    receiver_->wire().close();
+  ground_.reset();
+}
+
+}  // namespace slkbench

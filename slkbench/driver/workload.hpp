@@ -1,0 +1,206 @@
+// The measuring loops, one per role and metric, the same for every contender.
+//
+// Throughput: warm-up messages, a pause until all of them have arrived, one message that starts
+// the clock when it arrives, then the timed ones. Round trips: the same, one at a time, timed by
+// the sender. Messages are numbered from 0 over all of these; every one is accounted for.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "clock.hpp"
+#include "control_line.hpp"
+#include "ledger.hpp"
+#include "usage.hpp"
+#include "workload_spec.hpp"
+
+namespace slkbench {
+
+struct role_report {
+  std::int64_t elapsed_ns = -1;  // only of the role that holds the clock
+  usage of_thread;               // while the timed messages passed
+  usage of_process;
+  std::vector<std::int64_t> round_trips_ns;  // sorted
+};
+
+// Takes both usages at once; what is between two of these is a role's timed part.
+class usage_meter {
+ public:
+  void start() noexcept {
+    process_ = process_usage();
+    thread_ = thread_usage();
+  }
+  void stop(role_report& report) noexcept {
+    report.of_thread = thread_usage() - thread_;
+    report.of_process = process_usage() - process_;
+  }
+
+ private:
+  usage thread_;
+  usage process_;
+};
+
+// A deviation is one failure, a stop in the middle another: both are said.
+inline failure account_failed(const ledger& account, std::uint64_t total,
+                              const std::string& stopped_by) {
+  std::string words = account.describe();
+  if (!stopped_by.empty())
+    words +=
+        (words.empty() ? "" : "; ") + ("received " + std::to_string(account.received()) + " of " +
+                                       std::to_string(total) + " messages, then " + stopped_by);
+  return failed(std::move(words));
+}
+
+template <class Link>
+[[nodiscard]] failure send_range(Link& link, stamped_payload& payload, std::uint64_t begin,
+                                 std::uint64_t end) {
+  for (std::uint64_t number = begin; number < end; ++number) {
+    if (!link.send(payload.stamped(number), payload.size())) [[unlikely]]
+      return failed("sent " + std::to_string(number) + " messages, then " + link.error_text());
+  }
+  link.flush();
+  return {};
+}
+
+template <class Link>
+[[nodiscard]] failure run_source(Link& link, const workload_spec& spec, control_line& control,
+                                 role_report& report) {
+  stamped_payload payload(spec.size_bytes);
+  const auto warmup = static_cast<std::uint64_t>(spec.warmup);
+  const auto total = warmup + 1 + static_cast<std::uint64_t>(spec.messages);
+  if (failure problem = control.await(signal::in_place, spec.limit_ms))
+    return problem;
+  if (failure problem = send_range(link, payload, 0, warmup))
+    return problem;
+  if (failure problem = control.await(signal::warmed_up, spec.limit_ms))
+    return problem;
+  usage_meter meter;
+  meter.start();
+  if (failure problem = send_range(link, payload, warmup, total))
+    return problem;
+  if (failure problem = control.await(signal::all_here, spec.limit_ms))
+    return problem;
+  meter.stop(report);
+  return {};
+}
+
+template <class Link>
+[[nodiscard]] failure run_sink(Link& link, const workload_spec& spec, control_line& control,
+                               role_report& report) {
+  stamped_payload buffer(spec.size_bytes);
+  std::byte* const data = buffer.data();
+  const std::size_t capacity = spec.size_bytes;
+  const auto warmup = static_cast<std::uint64_t>(spec.warmup);
+  const auto total = warmup + 1 + static_cast<std::uint64_t>(spec.messages);
+  ledger account(spec.size_bytes, total);
+  control.tell(signal::in_place);
+  while (account.next() < warmup) {
+    const std::ptrdiff_t size = link.receive(data, capacity);
+    if (size < 0)
+      return account_failed(account, total, link.error_text());
+    account.take_whole(data, size);
+  }
+  control.tell(signal::warmed_up);
+  usage_meter meter;
+  std::int64_t begin_ns = 0;
+  while (account.next() <= warmup) {
+    const std::ptrdiff_t size = link.receive(data, capacity);
+    if (size < 0)
+      return account_failed(account, total, link.error_text());
+    account.take(data, size);
+  }
+  meter.start();
+  begin_ns = now_ns();
+  while (account.next() < total) {
+    const std::ptrdiff_t size = link.receive(data, capacity);
+    if (size < 0) [[unlikely]]
+      return account_failed(account, total, link.error_text());
+    account.take(data, size);
+  }
+  report.elapsed_ns = now_ns() - begin_ns;
+  meter.stop(report);
+  const std::ptrdiff_t surplus = link.receive_now(data, capacity);
+  if (surplus >= 0)
+    account.take(data, surplus);
+  if (!account.is_clean())
+    return account_failed(account, total, {});
+  control.tell(signal::all_here);
+  return {};
+}
+
+template <class Link>
+[[nodiscard]] failure run_ping(Link& link, const workload_spec& spec, control_line& control,
+                               role_report& report) {
+  stamped_payload payload(spec.size_bytes);
+  stamped_payload buffer(spec.size_bytes);
+  const auto warmup = static_cast<std::uint64_t>(spec.warmup);
+  const auto total = warmup + 1 + static_cast<std::uint64_t>(spec.messages);
+  ledger account(spec.size_bytes, total);
+  std::vector<std::int64_t> round_trips_ns(static_cast<std::size_t>(spec.messages));
+  if (failure problem = control.await(signal::in_place, spec.limit_ms))
+    return problem;
+  usage_meter meter;
+  std::int64_t begin_ns = 0;
+  std::int64_t last_ns = 0;
+  for (std::uint64_t number = 0; number < total; ++number) {
+    if (!link.send(payload.stamped(number), payload.size())) [[unlikely]]
+      return failed("sent " + std::to_string(number) + " messages, then " + link.error_text());
+    link.flush();
+    const std::ptrdiff_t size = link.receive(buffer.data(), spec.size_bytes);
+    if (size < 0) [[unlikely]]
+      return account_failed(account, total, link.error_text());
+    account.take(buffer.data(), size);
+    if (number <= warmup) {
+      if (number == warmup) {
+        meter.start();
+        begin_ns = last_ns = now_ns();
+      }
+      continue;
+    }
+    const std::int64_t here_ns = now_ns();
+    round_trips_ns[number - warmup - 1] = here_ns - last_ns;
+    last_ns = here_ns;
+  }
+  report.elapsed_ns = last_ns - begin_ns;
+  meter.stop(report);
+  if (!account.is_clean())
+    return account_failed(account, total, {});
+  std::sort(round_trips_ns.begin(), round_trips_ns.end());
+  report.round_trips_ns = std::move(round_trips_ns);
+  return control.await(signal::all_here, spec.limit_ms);
+}
+
+template <class Link>
+[[nodiscard]] failure run_pong(Link& link, const workload_spec& spec, control_line& control,
+                               role_report& report) {
+  stamped_payload buffer(spec.size_bytes);
+  std::byte* const data = buffer.data();
+  const auto warmup = static_cast<std::uint64_t>(spec.warmup);
+  const auto total = warmup + 1 + static_cast<std::uint64_t>(spec.messages);
+  ledger account(spec.size_bytes, total);
+  control.tell(signal::in_place);
+  usage_meter meter;
+  meter.start();
+  while (account.next() < total) {
+    const std::ptrdiff_t size = link.receive(data, spec.size_bytes);
+    if (size < 0) [[unlikely]]
+      return account_failed(account, total, link.error_text());
+    account.take(data, size);
+    const std::size_t echoed = std::min(static_cast<std::size_t>(size), spec.size_bytes);
+    if (!link.send(data, echoed)) [[unlikely]]
+      return failed("answered " + std::to_string(account.next()) + " messages, then " +
+                    link.error_text());
+    link.flush();
+    if (account.next() == warmup + 1)
+      meter.start();
+  }
+  meter.stop(report);
+  if (!account.is_clean())
+    return account_failed(account, total, {});
+  control.tell(signal::all_here);
+  return {};
+}
+
+}  // namespace slkbench

@@ -1,0 +1,96 @@
+"""One measured process. Reads a specification, says READY, waits for go, measures, reports.
+
+Events are lines of JSON on stdout: ``ready`` (endpoint, options, library_version), then
+``result``, or ``failed`` or ``unsupported`` with a reason.  After a failure the process ends at
+once, without closing sockets: a library that misbehaved may never come back from that.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any, Protocol
+
+from slkbench.driver import _driver
+from slkbench.endpoint.failure import UnsupportedWorkloadError, WorkloadFailedError
+from slkbench.endpoint.spec import EndpointSpec
+
+EXIT_FAILED = 4
+EXIT_MISUSED = 2
+
+
+class Session(Protocol):
+    """What the native and the Python workload have in common."""
+
+    @property
+    def endpoint(self) -> str: ...
+
+    @property
+    def options(self) -> dict[str, str]: ...
+
+    @property
+    def version(self) -> str: ...
+
+    def open(self) -> None: ...
+
+    def run(self) -> dict[str, Any]: ...
+
+    def close(self) -> None: ...
+
+
+def _tell(event: str, **values: Any) -> None:
+    line = json.dumps({"event": event, **values}, separators=(",", ":"), default=str)
+    os.write(1, line.encode() + b"\n")
+
+
+def _end(event: str, reason: str) -> None:
+    _tell(event, reason=reason)
+    os._exit(EXIT_FAILED)
+
+
+def _make_session(spec: EndpointSpec) -> Session:
+    if spec.layer == "native":
+        return _driver.Session(spec.to_driver())
+    from slkbench.endpoint.python_workload import PythonSession
+
+    return PythonSession(spec)
+
+
+def _measure(session: Session) -> None:
+    session.open()
+    _tell(
+        "ready",
+        endpoint=session.endpoint,
+        options=session.options,
+        library_version=session.version,
+    )
+    if sys.stdin.readline().strip() != "go":
+        os._exit(EXIT_MISUSED)
+    result = session.run()
+    # Options of connections are known only now, where they differ at all.
+    _tell("result", options=session.options, **result)
+    session.close()
+
+
+def main() -> None:
+    """Run one endpoint; see the module's description."""
+    try:
+        spec = EndpointSpec.from_line(sys.stdin.readline())
+    except (TypeError, ValueError) as error:
+        sys.stderr.write(f"slkbench.endpoint: {error}\n")
+        sys.exit(EXIT_MISUSED)
+    if spec.parent_pid:
+        _driver.die_with_parent(spec.parent_pid)
+    try:
+        _measure(_make_session(spec))
+    except (_driver.UnsupportedError, UnsupportedWorkloadError) as error:
+        _end("unsupported", str(error))
+    except (_driver.DriverError, WorkloadFailedError) as error:
+        _end("failed", str(error))
+    except Exception as error:  # the library's own, or a fault here: the runner gets to know both
+        _end("failed", f"{type(error).__name__}: {error}")
+
+
+if __name__ == "__main__":
+    main()
