@@ -1,4 +1,4 @@
-"""Runs on disk: ``samples.csv`` grows by one synced row per sample, ``run.json`` changes atomically.
+"""Runs on disk: ``samples.csv`` grows by a synced row per sample, ``run.json`` changes atomically.
 
 A run is a folder ``<utc>-<scenario>-<commit>[-dirty]`` under a results folder.  A crash can tear at
 most the last row; it has no line feed then, and is left out when the run is read and cut off when
