@@ -14,6 +14,8 @@
 #include <span>
 #include <string_view>
 
+#include "base/ascii.hpp"
+
 namespace slk {
 
 using byte_view = std::span<const std::uint8_t>;
@@ -48,9 +50,6 @@ bool parse_error(byte_view data, std::string_view& reason) noexcept;
 std::size_t encode_ping(std::uint8_t* out, std::uint16_t ttl_tenths, byte_view context) noexcept;
 std::size_t encode_pong(std::uint8_t* out, byte_view context) noexcept;
 std::size_t encode_error(std::uint8_t* out, std::string_view reason) noexcept;
-
-// ASCII only, as property names are.
-bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept;
 
 // Bytes that encode_property() writes.
 std::size_t property_bytes(std::string_view name, std::string_view value) noexcept;

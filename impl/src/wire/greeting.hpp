@@ -17,6 +17,10 @@
 namespace slk {
 
 constexpr std::size_t greeting_bytes = 64;
+constexpr std::size_t greeting_major_at = 10;
+constexpr std::size_t greeting_minor_at = 11;
+constexpr std::uint8_t zmtp_major = 3;
+constexpr std::uint8_t zmtp_minor = 1;
 
 using greeting_buffer = std::array<std::uint8_t, greeting_bytes>;
 

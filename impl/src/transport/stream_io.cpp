@@ -1,0 +1,83 @@
+#include "transport/stream_io.hpp"
+
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <cerrno>
+
+namespace slk {
+
+namespace {
+
+io_outcome outcome_of(ssize_t moved, bool reading) noexcept {
+  if (moved > 0) {
+    return {io_outcome::kind::done, static_cast<std::size_t>(moved)};
+  }
+  if (moved == 0) {
+    return {reading ? io_outcome::kind::ended : io_outcome::kind::blocked, 0};
+  }
+  // ENOBUFS and ENOMEM pass by themselves.
+  const bool temporary =
+      errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == ENOMEM;
+  return {temporary ? io_outcome::kind::blocked : io_outcome::kind::ended, 0};
+}
+
+template <class Call>
+io_outcome retried(bool reading, Call call) noexcept {
+  ssize_t moved = 0;
+  do {
+    moved = call();
+  } while (moved < 0 && errno == EINTR);
+  return outcome_of(moved, reading);
+}
+
+iovec vector_of(std::span<const std::uint8_t> bytes) noexcept {
+  return {const_cast<std::uint8_t*>(bytes.data()), bytes.size()};  // writev does not write to it
+}
+
+}  // namespace
+
+io_outcome send_some(int fd, const std::uint8_t* data, std::size_t size_bytes) noexcept {
+  return retried(false, [&] { return ::send(fd, data, size_bytes, MSG_DONTWAIT | MSG_NOSIGNAL); });
+}
+
+io_outcome send_some(int fd, std::span<const std::uint8_t> head,
+                     std::span<const std::uint8_t> body) noexcept {
+  std::array<iovec, 2> parts{vector_of(head), vector_of(body)};
+  msghdr header{};
+  header.msg_iov = parts.data();
+  header.msg_iovlen = parts.size();
+  return retried(false, [&] { return ::sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL); });
+}
+
+io_outcome receive_some(int fd, std::uint8_t* data, std::size_t size_bytes) noexcept {
+  return retried(true, [&] { return ::recv(fd, data, size_bytes, MSG_DONTWAIT); });
+}
+
+io_outcome receive_some(int fd, std::span<std::uint8_t> first,
+                        std::span<std::uint8_t> second) noexcept {
+  std::array<iovec, 2> parts{vector_of(first), vector_of(second)};
+  msghdr header{};
+  header.msg_iov = parts.data();
+  header.msg_iovlen = parts.size();
+  return retried(true, [&] { return ::recvmsg(fd, &header, MSG_DONTWAIT); });
+}
+
+void end_sending(int fd) noexcept {
+  ::shutdown(fd, SHUT_WR);
+}
+
+void abort_connection(int fd) noexcept {
+  ::shutdown(fd, SHUT_RDWR);
+}
+
+std::size_t unacknowledged_bytes(int fd) noexcept {
+  int pending = 0;
+  return ::ioctl(fd, SIOCOUTQ, &pending) == 0 && pending > 0 ? static_cast<std::size_t>(pending)
+                                                             : 0;
+}
+
+}  // namespace slk
