@@ -1,0 +1,353 @@
+"""Reasons to doubt a run: findings with their evidence and what can be done. Pure.
+
+A check never changes a verdict; it says what a reader should distrust.  What is the same in many
+cells becomes one finding that counts them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from statistics import fmean, median, stdev
+
+from slkbench.model import (
+    ArmRole,
+    CellKey,
+    Contender,
+    ContenderKind,
+    Finding,
+    Metric,
+    Sample,
+    Status,
+    Verdict,
+)
+from slkbench.units import format_percent, format_size, format_time_ns
+
+__all__ = ["check_run"]
+
+MAX_SD = 0.10
+MIN_SAMPLE_NS = 100_000_000
+MAX_STEAL_FRACTION = 0.10
+MAX_FOREIGN_CPU_FRACTION = 0.05
+FEWEST_FOR_SD = 4
+FEWEST_FOR_MODES = 8
+MIN_MODE_SHARE = 0.25
+MIN_MODE_DISTANCE = 0.15
+MODE_DISTANCE_OVER_SPREAD = 4.0
+ROUND_TRIPS_FOR_P99 = 10_000
+_PER_SOCKET = "LAST_ENDPOINT"
+_SWEEPING_FLAG = re.compile(r"-(?:O\w*|march=\S+|mtune=\S+|flto\S*|fsanitize=\S+|DNDEBUG)(?!\S)")
+
+ArmKey = tuple[CellKey, str]
+
+
+def check_run(
+    samples: Sequence[Sample],
+    verdicts: Sequence[Verdict] = (),
+    contenders: Sequence[Contender] = (),
+    *,
+    baseline: str = "libzmq",
+    cpu_count: int | None = None,
+) -> tuple[Finding, ...]:
+    """Everything to distrust about a run, the gravest first.
+
+    ``verdicts`` are those of the same samples; ``contenders`` tell of versions and build flags and
+    are compared with ``baseline``; ``cpu_count`` is the number of CPUs that the run could use.
+    """
+    by_arm = _by_arm(samples)
+    return (
+        *_failed(by_arm),
+        *_placebo(verdicts),
+        *_options(samples),
+        *_builds(contenders, baseline),
+        *_placement(samples),
+        *_one_core(cpu_count),
+        *_discarded(verdicts),
+        *_disturbed(samples),
+        *_unstable(by_arm),
+        *_bimodal(by_arm),
+        *_short(samples),
+        *_few_blocks(verdicts),
+        *_few_round_trips(samples),
+    )
+
+
+def _by_arm(samples: Iterable[Sample]) -> dict[ArmKey, list[Sample]]:
+    grouped: dict[ArmKey, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        grouped[sample.cell_key, sample.arm].append(sample)
+    return grouped
+
+
+def _where(sample: Sample, *, arm: bool = True) -> str:
+    words = [sample.pattern, sample.transport, format_size(sample.size_bytes)]
+    words += [w for w in (sample.layer, sample.topology, sample.metric) if w not in _USUAL]
+    return f"{' '.join(words)}: {sample.arm}" if arm else " ".join(words)
+
+
+_USUAL = {"native", "threads", "throughput"}
+
+
+def _cells(keys: Iterable[object]) -> str:
+    count = len(set(keys))
+    return f"{count} cell{'s' if count != 1 else ''}"
+
+
+def _failed(by_arm: Mapping[ArmKey, list[Sample]]) -> Iterator[Finding]:
+    for found in by_arm.values():
+        if failed := [s for s in found if s.status == Status.FAILED]:
+            yield Finding(
+                code="failed-samples",
+                subject=_where(failed[0]),
+                evidence=f"{len(failed)} of {len(found)} samples failed; the first: "
+                f"{failed[0].reason or 'no reason given'}",
+                remedy="a library that crashes, hangs or loses messages has no speed: mend it",
+            )
+
+
+def _placebo(verdicts: Iterable[Verdict]) -> Iterator[Finding]:
+    seen = set()
+    for verdict in verdicts:
+        ratio, low, high = verdict.placebo_ratio, verdict.placebo_low, verdict.placebo_high
+        if ratio is None or low is None or high is None or verdict.cell.key in seen:
+            continue
+        if (low > 1 or high < 1) and abs(ratio - 1) > verdict.min_effect / 2:
+            seen.add(verdict.cell.key)
+            yield Finding(
+                code="placebo-differs",
+                subject=verdict.cell.title,
+                evidence=f"a byte copy of {verdict.baseline} takes {ratio - 1:+.1%} "
+                f"[{low - 1:+.1%}, {high - 1:+.1%}] of its time, which should be 0",
+                remedy="something but the library decides here: quieten the machine, pin the "
+                "threads with --affinity, and measure again",
+            )
+
+
+def _options(samples: Sequence[Sample]) -> Iterator[Finding]:
+    """Options read back that differ between the arms of one cell."""
+    differing: dict[str, set[CellKey]] = defaultdict(set)
+    compared = [
+        s
+        for s in samples
+        if s.options and s.status == Status.OK and s.role in {ArmRole.BASELINE, ArmRole.CONTENDER}
+    ]
+    for key, found in _grouped(compared, lambda s: s.cell_key):
+        options = {s.arm: _parsed_options(s.options) for s in found}
+        names = sorted(set().union(*options.values()))
+        for name in names:
+            values = {arm: read[name] for arm, read in options.items() if name in read}
+            if len(set(values.values())) > 1 and not name.endswith(_PER_SOCKET):
+                text = ", ".join(f"{arm} {value}" for arm, value in sorted(values.items()))
+                differing[f"{name}: {text}"].add(key)
+    for difference, keys in sorted(differing.items()):
+        yield Finding(
+            code="options-differ",
+            subject=_cells(keys),
+            evidence=f"socket option {difference}",
+            remedy="the libraries did not run under the same conditions; say so beside the "
+            "figures, or set the option alike with --hwm or --io-threads",
+        )
+
+
+def _parsed_options(text: str | None) -> dict[str, str]:
+    try:
+        read = json.loads(text or "{}")
+    except json.JSONDecodeError:
+        return {}
+    return {str(k): str(v) for k, v in read.items()} if isinstance(read, dict) else {}
+
+
+def _builds(contenders: Sequence[Contender], baseline: str) -> Iterator[Finding]:
+    libraries = [c for c in contenders if c.kind is ContenderKind.LIBRARY]
+    reference = next((c for c in libraries if c.name == baseline), None)
+    for library in libraries:
+        if not library.build_flags:
+            yield Finding(
+                code="build-unknown",
+                subject=library.name,
+                evidence=f"{library.path} does not say how it was compiled",
+                remedy="compile it with -g or -frecord-gcc-switches to have this compared",
+            )
+        elif reference and reference.build_flags and library is not reference:
+            own, other = _build_facts(library), _build_facts(reference)
+            if own != other:
+                yield Finding(
+                    code="build-differs",
+                    subject=f"{library.name}, {reference.name}",
+                    evidence=f"{library.name}: {own}; {reference.name}: {other}",
+                    remedy="measure a build of both with one compiler and the same flags, by "
+                    "--lib NAME=PATH, before you credit the code",
+                )
+
+
+def _build_facts(library: Contender) -> str:
+    """Compiler and the flags that change speed at large, in a fixed order."""
+    compiler = library.build_flags.split(" -", maxsplit=1)[0].strip()
+    flags = sorted(set(_SWEEPING_FLAG.findall(library.build_flags)))
+    return " ".join([compiler, *flags]) if compiler else " ".join(flags)
+
+
+def _placement(samples: Sequence[Sample]) -> Iterator[Finding]:
+    unequal: list[CellKey] = []
+    example = ""
+    for key, found in _grouped(samples, lambda s: s.cell_key):
+        places = {
+            s.arm: f"sender {s.sender_cpus}, receiver {s.receiver_cpus}"
+            for s in found
+            if s.status == Status.OK and s.sender_cpus and s.receiver_cpus
+        }
+        if len(set(places.values())) > 1:
+            unequal.append(key)
+            example = "; ".join(f"{arm}: {place}" for arm, place in sorted(places.items()))
+    if unequal:
+        yield Finding(
+            code="placement-differs",
+            subject=_cells(unequal),
+            evidence=f"the arms ran on different CPUs, as in {example}",
+            remedy="pin all of them alike with --affinity, and measure again",
+        )
+
+
+def _one_core(cpu_count: int | None) -> Iterator[Finding]:
+    if cpu_count == 1:
+        yield Finding(
+            code="one-core",
+            subject="the machine",
+            evidence="sender and receiver shared one CPU",
+            remedy="such figures tell of switching between threads; measure on two cores or more",
+        )
+
+
+def _discarded(verdicts: Iterable[Verdict]) -> Iterator[Finding]:
+    discarded = {v.cell.key: v.discarded_blocks for v in verdicts if v.discarded_blocks}
+    if discarded:
+        yield Finding(
+            code="discarded-blocks",
+            subject=_cells(discarded),
+            evidence=f"{sum(discarded.values())} blocks were left out, because the machine was "
+            "disturbed while they ran",
+            remedy="nothing, if they are few: a verdict that depends on them is INCONCLUSIVE. "
+            "Otherwise quieten the machine",
+        )
+
+
+def _disturbed(samples: Sequence[Sample]) -> Iterator[Finding]:
+    steal = [s.steal_fraction for s in samples if s.steal_fraction is not None]
+    if steal and median(steal) > MAX_STEAL_FRACTION:
+        yield Finding(
+            code="steal",
+            subject="the machine",
+            evidence=f"the hypervisor took {format_percent(median(steal))} of the CPU time of half "
+            "the samples or more",
+            remedy="measure on a machine of your own, or at a quieter time",
+        )
+    foreign = [s.foreign_cpu_fraction for s in samples if s.foreign_cpu_fraction is not None]
+    busy = [value for value in foreign if value > MAX_FOREIGN_CPU_FRACTION]
+    if busy:
+        yield Finding(
+            code="foreign-load",
+            subject=f"{len(busy)} of {len(foreign)} samples",
+            evidence=f"other processes used up to {format_percent(max(busy))} of a CPU meanwhile",
+            remedy="stop other programs, and measure again",
+        )
+
+
+def _unstable(by_arm: Mapping[ArmKey, list[Sample]]) -> Iterator[Finding]:
+    for found in by_arm.values():
+        logs = _logs(found)
+        if len(logs) >= FEWEST_FOR_SD and (spread := stdev(logs)) >= MAX_SD:
+            yield Finding(
+                code="unstable",
+                subject=_where(found[0]),
+                evidence=f"time per message varies by {format_percent(spread)} (standard deviation "
+                f"of ln t over {len(logs)} processes)",
+                remedy="more blocks (--rounds), longer samples (--min-time), --affinity",
+            )
+
+
+def _bimodal(by_arm: Mapping[ArmKey, list[Sample]]) -> Iterator[Finding]:
+    """Two groups of processes with a gap between them that is wide for the spread within."""
+    for found in by_arm.values():
+        logs = sorted(_logs(found))
+        if len(logs) < FEWEST_FOR_MODES:
+            continue
+        cut = max(range(1, len(logs)), key=lambda i: logs[i] - logs[i - 1])
+        fast, slow = logs[:cut], logs[cut:]
+        if min(len(fast), len(slow)) < max(2, MIN_MODE_SHARE * len(logs)):
+            continue
+        distance = fmean(slow) - fmean(fast)
+        spread = max(stdev(fast), stdev(slow))
+        if distance > max(MIN_MODE_DISTANCE, MODE_DISTANCE_OVER_SPREAD * spread):
+            yield Finding(
+                code="bimodal",
+                subject=_where(found[0]),
+                evidence=f"{len(fast)} processes are near {format_time_ns(math.exp(fmean(fast)))} "
+                f"a message and {len(slow)} near {format_time_ns(math.exp(fmean(slow)))}, none "
+                "between",
+                remedy="it runs in two ways, such as asleep or awake: a median hides one of them; "
+                "look at the single samples",
+            )
+
+
+def _short(samples: Sequence[Sample]) -> Iterator[Finding]:
+    short = [
+        s
+        for s in samples
+        if s.status == Status.OK and s.elapsed_ns is not None and s.elapsed_ns < MIN_SAMPLE_NS
+    ]
+    if short:
+        shortest = min(short, key=lambda s: s.elapsed_ns or 0)
+        yield Finding(
+            code="short-samples",
+            subject=_cells(s.cell_key for s in short),
+            evidence=f"{len(short)} samples took less than {format_time_ns(MIN_SAMPLE_NS)}; the "
+            f"shortest {format_time_ns(shortest.elapsed_ns or 0)} ({_where(shortest)})",
+            remedy="let the work be calibrated: leave --count and messages out",
+        )
+
+
+def _few_blocks(verdicts: Sequence[Verdict]) -> Iterator[Finding]:
+    few = [v for v in verdicts if v.status is Status.OK and v.low is None]
+    if few:
+        counts = Counter(v.blocks for v in few)
+        yield Finding(
+            code="few-blocks",
+            subject=_cells(v.cell.key for v in few),
+            evidence=f"{min(counts)} to {max(counts)} valid blocks give no interval, so no verdict",
+            remedy="`slkbench run --resume`, or --rounds 6 and more, or a longer --budget",
+        )
+
+
+def _few_round_trips(samples: Sequence[Sample]) -> Iterator[Finding]:
+    few = [
+        s
+        for s in samples
+        if s.metric == Metric.ROUND_TRIP
+        and s.status == Status.OK
+        and s.messages is not None
+        and s.messages < ROUND_TRIPS_FOR_P99
+    ]
+    if few:
+        yield Finding(
+            code="few-round-trips",
+            subject=_cells(s.cell_key for s in few),
+            evidence=f"as few as {min(s.messages or 0 for s in few)} round trips per sample are "
+            "too few for a 99th percentile",
+            remedy=f"--count {ROUND_TRIPS_FOR_P99} or more",
+        )
+
+
+def _logs(samples: Iterable[Sample]) -> list[float]:
+    times = [s.time_per_message_ns for s in samples if s.status == Status.OK]
+    return [math.log(time) for time in times if time and math.isfinite(time)]
+
+
+def _grouped(
+    samples: Iterable[Sample], key: Callable[[Sample], CellKey]
+) -> Iterator[tuple[CellKey, list[Sample]]]:
+    for value, found in groupby(sorted(samples, key=key), key=key):
+        yield value, list(found)
