@@ -88,7 +88,9 @@ def main() -> None:
         _end("unsupported", str(error))
     except (_driver.DriverError, WorkloadFailedError) as error:
         _end("failed", str(error))
-    except Exception as error:  # the library's own, or a fault here: the runner gets to know both
+    except (
+        Exception
+    ) as error:  # the library's own, or a fault here: the runner gets to know both
         _end("failed", f"{type(error).__name__}: {error}")
 
 

@@ -39,8 +39,10 @@ def _probe_module(path: str) -> dict[str, Any]:
 def main(arguments: list[str]) -> None:
     """Print what the library named by the arguments is."""
     kind, path, *rest = arguments
-    found = _probe_library(path, rest[0] if rest else "") if kind == "library" else (
-        _probe_module(path)
+    found = (
+        _probe_library(path, rest[0] if rest else "")
+        if kind == "library"
+        else (_probe_module(path))
     )
     os.write(1, json.dumps(found).encode() + b"\n")
     os._exit(0)  # a library's exit handlers are none of the probe's business

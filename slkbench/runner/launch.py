@@ -1,0 +1,244 @@
+"""Measures one sample: fresh processes, one cell, one arm. Whatever happens becomes a Sample."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import socket
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from slkbench.endpoint.spec import EndpointSpec
+from slkbench.model import (
+    Arm,
+    Cell,
+    Metric,
+    Placement,
+    Sample,
+    Slot,
+    Status,
+    Topology,
+    Transport,
+)
+from slkbench.runner.launch_load import LoadMeter
+from slkbench.runner.launch_process import Conversation, Endpoint, LaunchFailure
+from slkbench.runner.launch_sample import blank_sample, failed_sample, measured_sample
+
+__all__ = ["Calibration", "Launcher", "ProcessLauncher", "calibrate"]
+
+_WARMUP_FRACTION = 5  # one warm-up message for so many timed ones
+_WARMUP_MIN = 10
+_STALL_S = 10.0  # without a message for so long, a role gives up
+_CLOSE_S = 5.0  # to close sockets and the context after the result
+
+_PROBE_MESSAGES = {Metric.THROUGHPUT: 1000, Metric.ROUND_TRIP: 200}
+_MESSAGES_MAX = {Metric.THROUGHPUT: 100_000_000, Metric.ROUND_TRIP: 1_000_000}
+# With an unlimited queue everything may be in memory at once.
+_UNLIMITED_QUEUE_BYTES_MAX = 256 << 20
+_GROWTH_MIN, _GROWTH_MAX = 2.0, 10.0
+_GROWTH_MARGIN = 1.2
+
+
+class Launcher(Protocol):
+    """Measures samples."""
+
+    def measure(
+        self,
+        cell: Cell,
+        slot: Slot,
+        placement: Placement,
+        messages: int,
+        timeout_s: float,
+    ) -> Sample:
+        """Measure ``slot.arm`` in ``cell`` with ``messages`` timed messages.
+
+        A failure of the contender is a Sample with status FAILED and a reason, one that the
+        contender cannot help (it lacks the socket type) is SKIPPED; neither is raised.
+        """
+        ...
+
+
+class ProcessLauncher:
+    """The real thing: one process for two threads, or two processes."""
+
+    def __init__(self, *, stall_s: float = _STALL_S) -> None:
+        """``stall_s``: seconds without a message after which a role gives up."""
+        self._stall_s = stall_s
+
+    def measure(
+        self,
+        cell: Cell,
+        slot: Slot,
+        placement: Placement,
+        messages: int,
+        timeout_s: float,
+    ) -> Sample:
+        """See ``Launcher``. Ends every process that it started, also when interrupted."""
+        started_utc = datetime.datetime.now(datetime.UTC).isoformat(
+            timespec="milliseconds"
+        )
+        blank = blank_sample(cell, slot, placement, started_utc)
+        load = LoadMeter()
+        try:
+            with tempfile.TemporaryDirectory(prefix="slkbench-") as folder:
+                spec = self._spec(
+                    cell, slot, placement, messages, timeout_s, Path(folder)
+                )
+                if cell.topology is Topology.THREADS:
+                    version, results = _measure_in_threads(
+                        spec, slot, Path(folder), timeout_s
+                    )
+                else:
+                    version, results = _measure_in_processes(
+                        spec, slot, Path(folder), timeout_s
+                    )
+        except LaunchFailure as failure:
+            status = Status.SKIPPED if failure.is_unsupported else Status.FAILED
+            reason = f"n/a: {failure}" if failure.is_unsupported else str(failure)
+            return failed_sample(blank, status, reason, load.read())
+        except OSError as error:
+            return failed_sample(
+                blank, Status.FAILED, f"cannot measure: {error}", load.read()
+            )
+        return measured_sample(blank, cell, messages, version, results, load.read())
+
+    def _spec(
+        self,
+        cell: Cell,
+        slot: Slot,
+        placement: Placement,
+        messages: int,
+        timeout_s: float,
+        folder: Path,
+    ) -> EndpointSpec:
+        contender = slot.arm.contender
+        return EndpointSpec(
+            role="both",
+            layer=cell.layer.value,
+            kind=contender.kind.value,
+            path=contender.path,
+            abi=contender.abi.value if contender.abi is not None else "",
+            pattern=cell.pattern.value,
+            transport=cell.transport.value,
+            metric=cell.metric.value,
+            size_bytes=cell.size_bytes,
+            messages=messages,
+            warmup=max(_WARMUP_MIN, messages // _WARMUP_FRACTION),
+            io_threads=cell.io_threads,
+            sndhwm=cell.sndhwm,
+            rcvhwm=cell.rcvhwm,
+            endpoint=_endpoint(cell.transport, folder),
+            stall_ms=int(1000 * min(self._stall_s, timeout_s)),
+            limit_ms=int(1000 * timeout_s),
+            sender_cpus=placement.sender_cpus,
+            receiver_cpus=placement.receiver_cpus,
+            parent_pid=os.getpid(),
+        )
+
+
+_Results = tuple[str, Mapping[str, Mapping[str, Any]]]
+
+
+def _measure_in_threads(
+    spec: EndpointSpec, slot: Slot, folder: Path, timeout_s: float
+) -> _Results:
+    with Conversation(timeout_s) as talk:
+        process = talk.start("process", env_pad_bytes=slot.env_pad_bytes, folder=folder)
+        talk.give_spec(process, spec)
+        ready = talk.await_event(process, "ready")
+        process.tell("go", "measuring")
+        result = talk.await_event(process, "result")
+        talk.await_ends(min(_CLOSE_S, talk.remaining_s))
+        return str(ready["library_version"]), {"process": result}
+
+
+def _measure_in_processes(
+    spec: EndpointSpec, slot: Slot, folder: Path, timeout_s: float
+) -> _Results:
+    if spec.transport == Transport.INPROC:
+        raise LaunchFailure(
+            "inproc does not pass between processes", is_unsupported=True
+        )
+    lines = socket.socketpair()
+    with Conversation(timeout_s) as talk:
+        endpoints: dict[str, Endpoint] = {}
+        specs: dict[str, EndpointSpec] = {}
+        with lines[0], lines[1]:  # each process keeps its own end open
+            for role, line in zip(("receiver", "sender"), lines, strict=True):
+                fd = line.fileno()
+                specs[role] = replace(spec, role=role, control_fd=fd)
+                endpoints[role] = talk.start(
+                    role,
+                    env_pad_bytes=slot.env_pad_bytes,
+                    folder=folder,
+                    pass_fds=(fd,),
+                )
+        talk.give_spec(endpoints["receiver"], specs["receiver"])
+        ready = talk.await_event(endpoints["receiver"], "ready")
+        # Only the receiver knows which port it got.
+        specs["sender"] = replace(specs["sender"], endpoint=str(ready["endpoint"]))
+        talk.give_spec(endpoints["sender"], specs["sender"])
+        talk.await_event(endpoints["sender"], "ready")
+        for endpoint in endpoints.values():
+            endpoint.tell("go", "measuring")
+        results = {
+            role: talk.await_event(each, "result") for role, each in endpoints.items()
+        }
+        talk.await_ends(min(_CLOSE_S, talk.remaining_s))
+        return str(ready["library_version"]), results
+
+
+def _endpoint(transport: Transport, folder: Path) -> str:
+    """Where the receiver binds: a port or a file that nobody else has."""
+    if transport is Transport.TCP:
+        return "tcp://127.0.0.1:*"
+    return (
+        f"ipc://{folder}/socket" if transport is Transport.IPC else "inproc://slkbench"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """``messages`` to time so that a sample lasts long enough, and the ``sample`` that showed it.
+
+    Where ``sample.status`` is not OK, ``messages`` is how many it was tried with.
+    """
+
+    messages: int
+    sample: Sample
+
+
+def calibrate(
+    launcher: Launcher,
+    cell: Cell,
+    arm: Arm,
+    placement: Placement,
+    *,
+    min_time_s: float,
+    timeout_s: float,
+) -> Calibration:
+    """Find how many messages take at least ``min_time_s`` seconds, from a small probe upwards.
+
+    Never more than memory can hold where queues are unlimited.  The samples that this takes are
+    not part of any block.
+    """
+    slot = Slot(block=0, slot=0, arm=arm, env_pad_bytes=0)
+    limit = _MESSAGES_MAX[cell.metric]
+    if 0 in (cell.sndhwm, cell.rcvhwm) and cell.metric is Metric.THROUGHPUT:
+        limit = min(
+            limit, max(1000, _UNLIMITED_QUEUE_BYTES_MAX // max(cell.size_bytes, 64))
+        )
+    messages = min(limit, _PROBE_MESSAGES[cell.metric])
+    while True:
+        sample = launcher.measure(cell, slot, placement, messages, timeout_s)
+        if sample.status != Status.OK or sample.elapsed_ns is None or messages >= limit:
+            return Calibration(messages, sample)
+        elapsed_s = sample.elapsed_ns / 1e9
+        if elapsed_s >= min_time_s:
+            return Calibration(messages, sample)
+        wanted = _GROWTH_MARGIN * min_time_s / max(elapsed_s, 1e-9)
+        growth = min(_GROWTH_MAX, max(_GROWTH_MIN, wanted))
+        messages = min(limit, int(messages * growth))

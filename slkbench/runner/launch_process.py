@@ -1,0 +1,366 @@
+"""The measured processes of one sample: started, talked to, and never left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from slkbench.endpoint.spec import EndpointSpec
+
+__all__ = ["Conversation", "Endpoint", "LaunchFailure"]
+
+Event = dict[str, Any]
+
+_ENV_PAD = "SLKBENCH_ENV_PAD"
+_GRACE_S = 0.5  # for the other role to say what it knows
+_STDERR_KEPT_BYTES = 4096
+_STDOUT_LINE_MAX_BYTES = 1 << 20
+
+
+class LaunchFailure(Exception):
+    """Why there is no result; ``is_unsupported`` if the contender lacks what the cell needs."""
+
+    def __init__(self, reason: str, *, is_unsupported: bool = False) -> None:
+        super().__init__(reason)
+        self.is_unsupported = is_unsupported
+
+
+class Endpoint:
+    """One process. It leads a process group of its own, which ``kill`` ends as a whole."""
+
+    def __init__(
+        self,
+        role: str,
+        *,
+        env_pad_bytes: int,
+        folder: Path,
+        pass_fds: Sequence[int] = (),
+    ) -> None:
+        """Start the process; OSError if that fails. ``folder`` is where it lives."""
+        self.role = role
+        self.stage = "starting"
+        self.events: list[Event] = []
+        self.garbage = ""
+        self._partial = b""
+        self._stderr = b""
+        self._started_s = time.monotonic()
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "slkbench.endpoint"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            env=_environment(env_pad_bytes),
+            cwd=folder,
+            pass_fds=pass_fds,
+            start_new_session=True,
+        )
+        self.pidfd = os.pidfd_open(self._process.pid)
+
+    @property
+    def pid(self) -> int:
+        """The process's id, which is its group's as well."""
+        return self._process.pid
+
+    @property
+    def stdout(self) -> IO[bytes]:
+        """Where events come from."""
+        assert self._process.stdout is not None
+        return self._process.stdout
+
+    @property
+    def stderr(self) -> IO[bytes]:
+        """Where a library may complain."""
+        assert self._process.stderr is not None
+        return self._process.stderr
+
+    def tell(self, line: str, stage: str) -> None:
+        """Write ``line`` to the process, which is then at ``stage``. One that is gone is noticed
+        elsewhere."""
+        assert self._process.stdin is not None
+        self.stage = stage
+        try:
+            self._process.stdin.write(line.encode() + b"\n")
+        except BrokenPipeError:
+            pass
+
+    def take_stdout(self, data: bytes) -> None:
+        """Split what came into events; what is no event is kept as garbage."""
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        if len(self._partial) > _STDOUT_LINE_MAX_BYTES:
+            lines.append(self._partial)
+            self._partial = b""
+        for line in lines:
+            self._take_line(line)
+
+    def _take_line(self, line: bytes) -> None:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            event = None
+        if isinstance(event, dict) and "event" in event:
+            self.events.append(event)
+        elif line.strip() and not self.garbage:
+            self.garbage = line[:80].decode(errors="replace")
+
+    def take_stderr(self, data: bytes) -> None:
+        """Keep the end of what the process complained about."""
+        self._stderr = (self._stderr + data)[-_STDERR_KEPT_BYTES:]
+
+    def end_of_stdout(self) -> None:
+        """Take what is left without a line's end."""
+        self._take_line(self._partial)
+        self._partial = b""
+
+    def find(self, *names: str) -> Event | None:
+        """The first event of one of these names."""
+        return next((each for each in self.events if each["event"] in names), None)
+
+    def poll(self) -> int | None:
+        """The exit code, negative for a signal, None while the process runs."""
+        return self._process.poll()
+
+    def describe_end(self) -> str:
+        """How the process ended, in words."""
+        code = self._process.poll()
+        if code is None:
+            return f"{self.role} is still running"
+        after = f"while {self.stage}, {time.monotonic() - self._started_s:.1f} s after its start"
+        if code < 0:
+            words = f"{self.role} killed by {_signal_name(-code)} {after}"
+        else:
+            words = f"{self.role} ended with exit code {code} without a result, {after}"
+        complaint = self.last_complaint()
+        return f"{words}; stderr: {complaint}" if complaint else words
+
+    def last_complaint(self) -> str:
+        """The last line on stderr, or ''."""
+        lines = self._stderr.decode(errors="replace").strip().splitlines()
+        return lines[-1].strip()[:200] if lines else ""
+
+    def kill(self) -> None:
+        """End the whole process group and release everything; harmless if it has ended."""
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
+        os.close(self.pidfd)
+
+
+class Conversation:
+    """All processes of one sample, read together against one deadline."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._deadline_s = time.monotonic() + timeout_s
+        self._endpoints: list[Endpoint] = []
+        self._selector = selectors.DefaultSelector()
+
+    def __enter__(self) -> Conversation:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._selector.close()
+        for endpoint in self._endpoints:
+            endpoint.kill()
+
+    @property
+    def remaining_s(self) -> float:
+        """Seconds until the deadline, never negative."""
+        return max(0.0, self._deadline_s - time.monotonic())
+
+    def start(self, role: str, **options: Any) -> Endpoint:
+        """Start a process and read what it says from now on; LaunchFailure if it cannot start."""
+        try:
+            endpoint = Endpoint(role, **options)
+        except OSError as error:
+            raise LaunchFailure(f"{role} cannot be started: {error}") from error
+        self._endpoints.append(endpoint)
+        for stream in (endpoint.stdout, endpoint.stderr):
+            os.set_blocking(stream.fileno(), False)
+            self._selector.register(stream, selectors.EVENT_READ, endpoint)
+        self._selector.register(endpoint.pidfd, selectors.EVENT_READ, endpoint)
+        return endpoint
+
+    def give_spec(self, endpoint: Endpoint, spec: EndpointSpec) -> None:
+        """Hand over what to do."""
+        endpoint.tell(spec.to_line(), "setting up")
+
+    def await_event(self, endpoint: Endpoint, name: str) -> Event:
+        """The event ``name`` of ``endpoint``; LaunchFailure if anything goes wrong before."""
+        for _ in self._turns(self._deadline_s):
+            self._raise_if_wrong()
+            event = endpoint.find(name)
+            if event is not None:
+                return event
+            if endpoint.poll() is not None and not self._is_readable(endpoint):
+                raise LaunchFailure(endpoint.describe_end())
+        waiting = " and ".join(
+            f"{each.role} ({each.stage})"
+            for each in self._endpoints
+            if not each.find("result")
+        )
+        raise LaunchFailure(
+            f"hang: no result within {self._timeout_s:g} s from {waiting}"
+        )
+
+    def await_ends(self, limit_s: float) -> None:
+        """Wait until all processes have ended well; LaunchFailure if not."""
+        limit_s = max(limit_s, 0.1)
+        for endpoint in self._endpoints:
+            endpoint.stage = "closing"
+        for _ in self._turns(time.monotonic() + limit_s):
+            self._raise_if_wrong()
+            if not any(
+                self._is_readable(each) or each.poll() is None
+                for each in self._endpoints
+            ):
+                return
+        stuck = " and ".join(
+            each.role for each in self._endpoints if each.poll() is None
+        )
+        if stuck:
+            raise LaunchFailure(
+                f"hang: all messages arrived, but {stuck} did not end within {limit_s:g} s "
+                "(closing sockets or the context)"
+            )
+
+    def _turns(self, deadline_s: float) -> Iterator[None]:
+        """One turn at once, then one after each read, until the deadline."""
+        yield
+        while (left_s := deadline_s - time.monotonic()) > 0:
+            self._read(left_s)
+            yield
+
+    def _is_readable(self, endpoint: Endpoint) -> bool:
+        """Whether the process's pipes may still hold something that it said."""
+        keys = self._selector.get_map().values()
+        return any(
+            key.data is endpoint and key.fileobj is endpoint.stdout for key in keys
+        )
+
+    def _read(self, timeout_s: float) -> None:
+        for key, _ in self._selector.select(timeout_s):
+            endpoint: Endpoint = key.data
+            if key.fileobj == endpoint.pidfd:
+                self._note_end(endpoint)
+            elif key.fileobj is endpoint.stdout:
+                self._drain(endpoint.stdout, endpoint)
+            else:
+                self._drain(endpoint.stderr, endpoint)
+
+    def _note_end(self, endpoint: Endpoint) -> None:
+        """The process is gone; a child of it may hold the pipes open, so that no end comes."""
+        self._selector.unregister(endpoint.pidfd)
+        endpoint.poll()
+        for stream in (endpoint.stdout, endpoint.stderr):
+            if stream in self._selector.get_map():
+                while self._drain(stream, endpoint):
+                    pass
+                if stream in self._selector.get_map():
+                    self._close(stream, endpoint)
+
+    def _drain(self, stream: IO[bytes], endpoint: Endpoint) -> bool:
+        """Take what there is; False if there is nothing (more)."""
+        data = stream.read(65536)
+        if data is None:
+            return False
+        if not data:
+            self._close(stream, endpoint)
+            return False
+        if stream is endpoint.stdout:
+            endpoint.take_stdout(data)
+        else:
+            endpoint.take_stderr(data)
+        return True
+
+    def _close(self, stream: IO[bytes], endpoint: Endpoint) -> None:
+        self._selector.unregister(stream)
+        if stream is endpoint.stdout:
+            endpoint.end_of_stdout()
+
+    def _raise_if_wrong(self) -> None:
+        """LaunchFailure if a process failed, crashed or said what it should not."""
+        if not any(_is_wrong(each) for each in self._endpoints):
+            return
+        if len(self._endpoints) > 1:
+            # What the other role says may be the better reason.
+            for _ in self._turns(time.monotonic() + _GRACE_S):
+                if all(_is_wrong(each) for each in self._endpoints):
+                    break
+        raise _failure_of(self._endpoints)
+
+
+def _is_wrong(endpoint: Endpoint) -> bool:
+    if endpoint.garbage or endpoint.find("failed", "unsupported"):
+        return True
+    code = endpoint.poll()
+    return code is not None and (code != 0 or endpoint.find("result") is None)
+
+
+def _failure_of(endpoints: Sequence[Endpoint]) -> LaunchFailure:
+    """The best reason that the processes give: a lacking feature, a crash, the receiver's word."""
+    for endpoint in endpoints:
+        event = endpoint.find("unsupported")
+        if event is not None:
+            return LaunchFailure(str(event["reason"]), is_unsupported=True)
+    for endpoint in endpoints:
+        if endpoint.garbage:
+            return LaunchFailure(
+                f"garbage on stdout: {endpoint.garbage!r} ({endpoint.role})"
+            )
+    for endpoint in endpoints:
+        code = endpoint.poll()
+        if code is not None and not endpoint.find("failed") and _is_wrong(endpoint):
+            return LaunchFailure(endpoint.describe_end())
+    said = [
+        (endpoint.role, str(event["reason"]))
+        for endpoint in endpoints
+        if (event := endpoint.find("failed")) is not None
+    ]
+    own = [each for each in said if not each[1].startswith("the other role")] or said
+    return LaunchFailure(
+        "; ".join(
+            reason if role == "process" else f"{role}: {reason}" for role, reason in own
+        )
+    )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _environment(env_pad_bytes: int) -> Mapping[str, str]:
+    """This process's environment with a pad, and with slkbench to be found."""
+    home = str(Path(__file__).parents[2])
+    paths = [
+        os.path.abspath(each)
+        for each in os.environ.get("PYTHONPATH", "").split(":")
+        if each
+    ]
+    if home not in (
+        sysconfig.get_path("purelib"),
+        sysconfig.get_path("platlib"),
+        *paths,
+    ):
+        paths.append(home)
+    environment = dict(os.environ, **{_ENV_PAD: "x" * env_pad_bytes})
+    if paths:
+        environment["PYTHONPATH"] = ":".join(paths)
+    return environment

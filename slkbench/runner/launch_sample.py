@@ -1,0 +1,113 @@
+"""From what endpoints report to a row of ``samples.csv``."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from slkbench.model import Cell, Metric, Placement, Sample, Slot, Status, Topology
+from slkbench.runner.launch_load import Load
+
+__all__ = ["blank_sample", "failed_sample", "measured_sample"]
+
+_MIB_BYTES = 1 << 20
+
+
+def blank_sample(
+    cell: Cell, slot: Slot, placement: Placement, started_utc: str
+) -> Sample:
+    """A sample with everything that is known before anything is measured."""
+    contender = slot.arm.contender
+    return Sample(
+        block=slot.block,
+        slot=slot.slot,
+        arm=slot.arm.name,
+        contender=contender.name,
+        library_version=contender.version or None,
+        layer=cell.layer.value,
+        pattern=cell.pattern.value,
+        transport=cell.transport.value,
+        topology=cell.topology.value,
+        metric=cell.metric.value,
+        size_bytes=cell.size_bytes,
+        io_threads=cell.io_threads,
+        sndhwm=cell.sndhwm,
+        rcvhwm=cell.rcvhwm,
+        sender_cpus=_cpus(placement.sender_cpus),
+        receiver_cpus=_cpus(placement.receiver_cpus),
+        env_pad_bytes=slot.env_pad_bytes,
+        started_utc=started_utc,
+    )
+
+
+def failed_sample(blank: Sample, status: Status, reason: str, load: Load) -> Sample:
+    """A sample that has a reason instead of numbers."""
+    return replace(
+        blank,
+        status=status.value,
+        reason=reason,
+        steal_fraction=load.steal_fraction,
+        foreign_cpu_fraction=load.foreign_cpu_fraction,
+    )
+
+
+def measured_sample(
+    blank: Sample,
+    cell: Cell,
+    messages: int,
+    version: str,
+    results: Mapping[str, Mapping[str, Any]],
+    load: Load,
+) -> Sample:
+    """A sample with its numbers. ``results`` are the ``result`` events by process."""
+    merged = {
+        key: value for result in results.values() for key, value in result.items()
+    }
+    is_round_trip = cell.metric is Metric.ROUND_TRIP
+    timer = merged["sender" if is_round_trip else "receiver"]
+    in_threads = cell.topology is Topology.THREADS
+    scope = "thread" if in_threads else "process"
+    sending, receiving = merged["sender"][scope], merged["receiver"][scope]
+    # In one process the role with the clock has seen all threads; two processes add up.
+    whole = [timer["process"]] if in_threads else [sending, receiving]
+    elapsed_ns = int(timer["elapsed_ns"])
+    rate = messages / elapsed_ns * 1e9 if elapsed_ns > 0 else None
+    return replace(
+        blank,
+        library_version=version or blank.library_version,
+        messages=messages,
+        elapsed_ns=elapsed_ns,
+        time_per_message_ns=float(timer["p50_ns"])
+        if is_round_trip
+        else elapsed_ns / messages,
+        rate_msgs_per_s=rate,
+        bandwidth_mib_per_s=None
+        if rate is None
+        else rate * cell.size_bytes / _MIB_BYTES,
+        p50_ns=timer.get("p50_ns"),
+        p90_ns=timer.get("p90_ns"),
+        p99_ns=timer.get("p99_ns"),
+        p999_ns=timer.get("p999_ns"),
+        sender_user_ns=sending["user_ns"],
+        sender_system_ns=sending["system_ns"],
+        receiver_user_ns=receiving["user_ns"],
+        receiver_system_ns=receiving["system_ns"],
+        cpu_ns=sum(each["user_ns"] + each["system_ns"] for each in whole),
+        voluntary_switches=sum(each["voluntary_switches"] for each in whole),
+        involuntary_switches=sum(each["involuntary_switches"] for each in whole),
+        max_rss_bytes=max(result["max_rss_bytes"] for result in results.values()),
+        steal_fraction=load.steal_fraction,
+        foreign_cpu_fraction=load.foreign_cpu_fraction,
+        options=json.dumps(
+            {k: v for result in results.values() for k, v in result["options"].items()},
+            sort_keys=True,
+            separators=(",", ":"),
+        ),
+    )
+
+
+def _cpus(chosen: tuple[int, ...]) -> str:
+    return ",".join(str(cpu) for cpu in sorted(chosen or os.sched_getaffinity(0)))
