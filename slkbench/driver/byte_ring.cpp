@@ -36,38 +36,55 @@ void byte_ring::copy_out(std::uint64_t at, void* data, std::size_t size) const n
 }
 
 bool byte_ring::write(const std::byte* data, std::size_t size) noexcept {
-  // relaxed: only this thread stores tail_
-  const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
-  const std::uint64_t end = tail + record_bytes(size);
+  const std::uint64_t end = written_ + record_bytes(size);
   if (end - known_head_ > bytes_.size()) {
-    // pairs with: read(), release; what was read there may be overwritten here
+    // pairs with: release(); what was read there may be overwritten here
     known_head_ = head_.load(std::memory_order_acquire);
-    if (end - known_head_ > bytes_.size())
+    if (end - known_head_ > bytes_.size()) {
+      publish();
       return false;
+    }
   }
   const length_word length = size;
-  copy_in(tail, &length, sizeof length);
-  copy_in(tail + sizeof length, data, size);
-  // pairs with: read(), acquire; the record is complete before it is seen
-  tail_.store(end, std::memory_order_release);
+  copy_in(written_, &length, sizeof length);
+  copy_in(written_ + sizeof length, data, size);
+  written_ = end;
+  // relaxed: only this thread stores tail_
+  if (written_ - tail_.load(std::memory_order_relaxed) >= batch_bytes)
+    publish();
   return true;
 }
 
+void byte_ring::publish() noexcept {
+  // pairs with: read(), acquire; the records are complete before they are seen
+  tail_.store(written_, std::memory_order_release);
+}
+
 std::ptrdiff_t byte_ring::read(std::byte* data) noexcept {
-  // relaxed: only this thread stores head_
-  const std::uint64_t head = head_.load(std::memory_order_relaxed);
-  if (head == known_tail_) {
-    // pairs with: write(), release
+  if (read_ == known_tail_) {
+    // pairs with: publish()
     known_tail_ = tail_.load(std::memory_order_acquire);
-    if (head == known_tail_)
+    if (read_ == known_tail_) {
+      release();
       return -1;
+    }
   }
   length_word length = 0;
-  copy_out(head, &length, sizeof length);
-  copy_out(head + sizeof length, data, length);
-  // pairs with: write(), acquire; the bytes are copied before the room is given back
-  head_.store(head + record_bytes(length), std::memory_order_release);
+  copy_out(read_, &length, sizeof length);
+  copy_out(read_ + sizeof length, data, length);
+  read_ += record_bytes(length);
+  // relaxed: only this thread stores head_
+  if (read_ - head_.load(std::memory_order_relaxed) >= batch_bytes)
+    release();
   return static_cast<std::ptrdiff_t>(length);
+}
+
+void byte_ring::release() noexcept {
+  // relaxed: only this thread stores head_; a store would take the cache line from the producer
+  if (head_.load(std::memory_order_relaxed) != read_) {
+    // pairs with: write(), acquire; the bytes are copied before the room is given back
+    head_.store(read_, std::memory_order_release);
+  }
 }
 
 }  // namespace slkbench

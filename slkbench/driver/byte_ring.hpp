@@ -4,6 +4,8 @@
 // Shared: tail_, the bytes ever written, stored by the producer; head_, the bytes ever read,
 //         stored by the consumer. Each side keeps a copy of the other's, which may be old: it then
 //         sees less room, or fewer bytes, than there are, and looks again.
+// Both are stored once for many messages, or the cache lines that hold them would travel between
+// the two cores for each: the producer calls publish() when it pauses, the consumer release().
 #pragma once
 
 #include <atomic>
@@ -17,13 +19,18 @@ class byte_ring {
  public:
   explicit byte_ring(std::size_t capacity_bytes);  // a power of two
 
-  // Writes a length-prefixed message, or returns false if there is no room for all of it.
+  // Writes a length-prefixed message, or publishes and returns false if there is no room.
   bool write(const std::byte* data, std::size_t size) noexcept;
-  // Reads a message whole: its size, or -1 if there is none. `data` has room for any message.
+  // Reads a message whole: its size, or releases and returns -1 if there is none. `data` has room
+  // for any message.
   std::ptrdiff_t read(std::byte* data) noexcept;
+
+  void publish() noexcept;  // by the producer: all that was written may be read
+  void release() noexcept;  // by the consumer: all that was read may be overwritten
 
  private:
   static constexpr std::size_t cache_line_bytes = 64;
+  static constexpr std::size_t batch_bytes = 16 * 1024;
 
   void copy_in(std::uint64_t at, const void* data, std::size_t size) noexcept;
   void copy_out(std::uint64_t at, void* data, std::size_t size) const noexcept;
@@ -32,9 +39,11 @@ class byte_ring {
   std::vector<std::byte> bytes_;
 
   alignas(cache_line_bytes) std::atomic<std::uint64_t> tail_{0};
-  std::uint64_t known_head_ = 0;  // producer's
+  alignas(cache_line_bytes) std::uint64_t written_ = 0;  // producer's, as the next
+  std::uint64_t known_head_ = 0;
   alignas(cache_line_bytes) std::atomic<std::uint64_t> head_{0};
-  std::uint64_t known_tail_ = 0;  // consumer's
+  alignas(cache_line_bytes) std::uint64_t read_ = 0;  // consumer's, as the next
+  std::uint64_t known_tail_ = 0;
 };
 
 }  // namespace slkbench

@@ -31,7 +31,7 @@ class ring_link final : public link {
   bool send(const std::byte* data, std::size_t size) noexcept;
   std::ptrdiff_t receive(std::byte* data, std::size_t capacity) noexcept;
   std::ptrdiff_t receive_now(std::byte* data, std::size_t) noexcept { return in_->read(data); }
-  void flush() noexcept {}
+  void flush() noexcept { out_->publish(); }
 
  private:
   const workload_spec& spec_;

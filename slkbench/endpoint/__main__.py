@@ -51,7 +51,8 @@ def _end(event: str, reason: str) -> None:
 
 def _make_session(spec: EndpointSpec) -> Session:
     if spec.layer == "native":
-        return _driver.Session(spec.to_driver())
+        native: Session = _driver.Session(spec.to_driver())
+        return native
     from slkbench.endpoint.python_workload import PythonSession
 
     return PythonSession(spec)
@@ -88,9 +89,7 @@ def main() -> None:
         _end("unsupported", str(error))
     except (_driver.DriverError, WorkloadFailedError) as error:
         _end("failed", str(error))
-    except (
-        Exception
-    ) as error:  # the library's own, or a fault here: the runner gets to know both
+    except Exception as error:  # noqa: BLE001  the library's own or a fault here: told either way
         _end("failed", f"{type(error).__name__}: {error}")
 
 

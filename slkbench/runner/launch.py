@@ -77,32 +77,22 @@ class ProcessLauncher:
         timeout_s: float,
     ) -> Sample:
         """See ``Launcher``. Ends every process that it started, also when interrupted."""
-        started_utc = datetime.datetime.now(datetime.UTC).isoformat(
-            timespec="milliseconds"
-        )
+        started_utc = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
         blank = blank_sample(cell, slot, placement, started_utc)
         load = LoadMeter()
         try:
             with tempfile.TemporaryDirectory(prefix="slkbench-") as folder:
-                spec = self._spec(
-                    cell, slot, placement, messages, timeout_s, Path(folder)
-                )
+                spec = self._spec(cell, slot, placement, messages, timeout_s, Path(folder))
                 if cell.topology is Topology.THREADS:
-                    version, results = _measure_in_threads(
-                        spec, slot, Path(folder), timeout_s
-                    )
+                    version, results = _measure_in_threads(spec, slot, Path(folder), timeout_s)
                 else:
-                    version, results = _measure_in_processes(
-                        spec, slot, Path(folder), timeout_s
-                    )
+                    version, results = _measure_in_processes(spec, slot, Path(folder), timeout_s)
         except LaunchFailure as failure:
             status = Status.SKIPPED if failure.is_unsupported else Status.FAILED
             reason = f"n/a: {failure}" if failure.is_unsupported else str(failure)
             return failed_sample(blank, status, reason, load.read())
         except OSError as error:
-            return failed_sample(
-                blank, Status.FAILED, f"cannot measure: {error}", load.read()
-            )
+            return failed_sample(blank, Status.FAILED, f"cannot measure: {error}", load.read())
         return measured_sample(blank, cell, messages, version, results, load.read())
 
     def _spec(
@@ -142,9 +132,7 @@ class ProcessLauncher:
 _Results = tuple[str, Mapping[str, Mapping[str, Any]]]
 
 
-def _measure_in_threads(
-    spec: EndpointSpec, slot: Slot, folder: Path, timeout_s: float
-) -> _Results:
+def _measure_in_threads(spec: EndpointSpec, slot: Slot, folder: Path, timeout_s: float) -> _Results:
     with Conversation(timeout_s) as talk:
         process = talk.start("process", env_pad_bytes=slot.env_pad_bytes, folder=folder)
         talk.give_spec(process, spec)
@@ -159,9 +147,7 @@ def _measure_in_processes(
     spec: EndpointSpec, slot: Slot, folder: Path, timeout_s: float
 ) -> _Results:
     if spec.transport == Transport.INPROC:
-        raise LaunchFailure(
-            "inproc does not pass between processes", is_unsupported=True
-        )
+        raise LaunchFailure("inproc does not pass between processes", is_unsupported=True)
     lines = socket.socketpair()
     with Conversation(timeout_s) as talk:
         endpoints: dict[str, Endpoint] = {}
@@ -184,9 +170,7 @@ def _measure_in_processes(
         talk.await_event(endpoints["sender"], "ready")
         for endpoint in endpoints.values():
             endpoint.tell("go", "measuring")
-        results = {
-            role: talk.await_event(each, "result") for role, each in endpoints.items()
-        }
+        results = {role: talk.await_event(each, "result") for role, each in endpoints.items()}
         talk.await_ends(min(_CLOSE_S, talk.remaining_s))
         return str(ready["library_version"]), results
 
@@ -195,9 +179,7 @@ def _endpoint(transport: Transport, folder: Path) -> str:
     """Where the receiver binds: a port or a file that nobody else has."""
     if transport is Transport.TCP:
         return "tcp://127.0.0.1:*"
-    return (
-        f"ipc://{folder}/socket" if transport is Transport.IPC else "inproc://slkbench"
-    )
+    return f"ipc://{folder}/socket" if transport is Transport.IPC else "inproc://slkbench"
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,9 +210,7 @@ def calibrate(
     slot = Slot(block=0, slot=0, arm=arm, env_pad_bytes=0)
     limit = _MESSAGES_MAX[cell.metric]
     if 0 in (cell.sndhwm, cell.rcvhwm) and cell.metric is Metric.THROUGHPUT:
-        limit = min(
-            limit, max(1000, _UNLIMITED_QUEUE_BYTES_MAX // max(cell.size_bytes, 64))
-        )
+        limit = min(limit, max(1000, _UNLIMITED_QUEUE_BYTES_MAX // max(cell.size_bytes, 64)))
     messages = min(limit, _PROBE_MESSAGES[cell.metric])
     while True:
         sample = launcher.measure(cell, slot, placement, messages, timeout_s)

@@ -12,7 +12,7 @@ import sysconfig
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from slkbench.endpoint.spec import EndpointSpec
 
@@ -169,7 +169,7 @@ class Conversation:
         self._endpoints: list[Endpoint] = []
         self._selector = selectors.DefaultSelector()
 
-    def __enter__(self) -> Conversation:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -209,13 +209,9 @@ class Conversation:
             if endpoint.poll() is not None and not self._is_readable(endpoint):
                 raise LaunchFailure(endpoint.describe_end())
         waiting = " and ".join(
-            f"{each.role} ({each.stage})"
-            for each in self._endpoints
-            if not each.find("result")
+            f"{each.role} ({each.stage})" for each in self._endpoints if not each.find("result")
         )
-        raise LaunchFailure(
-            f"hang: no result within {self._timeout_s:g} s from {waiting}"
-        )
+        raise LaunchFailure(f"hang: no result within {self._timeout_s:g} s from {waiting}")
 
     def await_ends(self, limit_s: float) -> None:
         """Wait until all processes have ended well; LaunchFailure if not."""
@@ -224,14 +220,9 @@ class Conversation:
             endpoint.stage = "closing"
         for _ in self._turns(time.monotonic() + limit_s):
             self._raise_if_wrong()
-            if not any(
-                self._is_readable(each) or each.poll() is None
-                for each in self._endpoints
-            ):
+            if not any(self._is_readable(each) or each.poll() is None for each in self._endpoints):
                 return
-        stuck = " and ".join(
-            each.role for each in self._endpoints if each.poll() is None
-        )
+        stuck = " and ".join(each.role for each in self._endpoints if each.poll() is None)
         if stuck:
             raise LaunchFailure(
                 f"hang: all messages arrived, but {stuck} did not end within {limit_s:g} s "
@@ -248,9 +239,7 @@ class Conversation:
     def _is_readable(self, endpoint: Endpoint) -> bool:
         """Whether the process's pipes may still hold something that it said."""
         keys = self._selector.get_map().values()
-        return any(
-            key.data is endpoint and key.fileobj is endpoint.stdout for key in keys
-        )
+        return any(key.data is endpoint and key.fileobj is endpoint.stdout for key in keys)
 
     def _read(self, timeout_s: float) -> None:
         for key, _ in self._selector.select(timeout_s):
@@ -319,9 +308,7 @@ def _failure_of(endpoints: Sequence[Endpoint]) -> LaunchFailure:
             return LaunchFailure(str(event["reason"]), is_unsupported=True)
     for endpoint in endpoints:
         if endpoint.garbage:
-            return LaunchFailure(
-                f"garbage on stdout: {endpoint.garbage!r} ({endpoint.role})"
-            )
+            return LaunchFailure(f"garbage on stdout: {endpoint.garbage!r} ({endpoint.role})")
     for endpoint in endpoints:
         code = endpoint.poll()
         if code is not None and not endpoint.find("failed") and _is_wrong(endpoint):
@@ -333,9 +320,7 @@ def _failure_of(endpoints: Sequence[Endpoint]) -> LaunchFailure:
     ]
     own = [each for each in said if not each[1].startswith("the other role")] or said
     return LaunchFailure(
-        "; ".join(
-            reason if role == "process" else f"{role}: {reason}" for role, reason in own
-        )
+        "; ".join(reason if role == "process" else f"{role}: {reason}" for role, reason in own)
     )
 
 
@@ -349,11 +334,7 @@ def _signal_name(number: int) -> str:
 def _environment(env_pad_bytes: int) -> Mapping[str, str]:
     """This process's environment with a pad, and with slkbench to be found."""
     home = str(Path(__file__).parents[2])
-    paths = [
-        os.path.abspath(each)
-        for each in os.environ.get("PYTHONPATH", "").split(":")
-        if each
-    ]
+    paths = [os.path.abspath(each) for each in os.environ.get("PYTHONPATH", "").split(":") if each]
     if home not in (
         sysconfig.get_path("purelib"),
         sysconfig.get_path("platlib"),
