@@ -14,7 +14,7 @@ from slkbench.units import parse_count, parse_duration_s, parse_percent, parse_s
 __all__ = ["AFFINITY", "COUNT", "DURATION", "PERCENT", "SIZE", "WAIT", "enum_choice"]
 
 
-class ParsedType(click.ParamType):
+class ParsedType(click.ParamType):  # type: ignore[type-arg]
     """A parser that raises UsageError, as a click type."""
 
     def __init__(self, name: str, parse: Callable[[str], Any]) -> None:

@@ -1,0 +1,71 @@
+"""``slkbench list``: what there is to run, to measure and to read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["command"]
+
+_EPILOG = """\b
+Examples:
+  slkbench list
+  slkbench list scenarios
+  slkbench list contenders --lib mine=/opt/mine/libzmq.so.5
+  slkbench list runs --results /data/results
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument(
+    "what",
+    required=False,
+    type=click.Choice(["scenarios", "contenders", "runs"]),
+    metavar="[scenarios|contenders|runs]",
+)
+@click.option(
+    "--lib", "libs", multiple=True, metavar="NAME=PATH[:ABI]", help="Another library. Repeatable."
+)
+@click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder of the runs' folders.",
+)
+def command(what: str | None, libs: tuple[str, ...], results: Path) -> None:
+    """List scenarios, contenders or stored runs; all three if none is named."""
+    if what in (None, "scenarios"):
+        _list_scenarios()
+    if what in (None, "contenders"):
+        _list_contenders(libs)
+    if what in (None, "runs"):
+        _list_runs(results)
+
+
+def _list_scenarios() -> None:
+    from slkbench.plan import estimate
+    from slkbench.scenario import list_scenarios, load_scenario
+    from slkbench.units import format_duration
+
+    click.echo("Scenarios")
+    for path in list_scenarios():
+        scenario = load_scenario(str(path))
+        cost = estimate(scenario)
+        span = f"{format_duration(cost.least_s)} to {format_duration(cost.most_s)}"
+        click.echo(f"  {scenario.name:<18} {cost.cells:>3} cells, {span}")
+        click.echo(f"  {'':<18} {scenario.question}")
+
+
+def _list_runs(results: Path) -> None:
+    from slkbench.errors import StoreError
+    from slkbench.store import list_runs, read_metadata
+
+    click.echo(f"Runs in {results}")
+    for path in list_runs(results):
+        try:
+            status = read_metadata(path).get("status", "unknown")
+        except StoreError as error:
+            status = f"unreadable: {error}"
+        click.echo(f"  {path.name:<58} {status}")

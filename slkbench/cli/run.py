@@ -1,0 +1,247 @@
+"""``slkbench run``: measure contenders against each other and store every sample."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from slkbench.cli.outcome import FAIL_ON, exit_code
+from slkbench.cli.parameters import AFFINITY, COUNT, DURATION, PERCENT, SIZE, WAIT, enum_choice
+from slkbench.model import Layer, Metric, Pattern, Topology, Transport
+
+if TYPE_CHECKING:
+    from slkbench.runner.result import RunResult
+    from slkbench.runner.session import Backend, Request
+
+__all__ = ["command"]
+
+_LATEST = "latest"
+
+_EPILOG = """\b
+Examples:
+  slkbench run --transport tcp --size 1024
+  slkbench run --transport tcp --transport inproc --size 64 --size 64KiB --budget 10m
+  slkbench run --scenario reference-report --label my-change
+  slkbench run --metric round-trip --contender libzmq --contender serverlink
+  slkbench run --size 1KiB --lib mine=/opt/mine/libzmq.so.5:zmq
+  slkbench run --scenario default --dry-run
+  slkbench run --resume
+
+\b
+Sizes: 64, 1KiB, 64k (k is 1024). Durations: 250ms, 30s, 5m. --count: 10000, 10k.
+--affinity: 0 (both threads on CPU 0), '0;1' (sender; receiver), none.
+"""
+
+
+def _fail_on(
+    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
+) -> frozenset[str]:
+    chosen = frozenset(word.strip() for value in values for word in value.split(","))
+    for word in sorted(chosen):
+        if word not in FAIL_ON:
+            raise click.BadParameter(f"{word!r} is not one of {', '.join(FAIL_ON)}")
+    return chosen - {"none"}
+
+
+def _cell_options(function: Any) -> Any:
+    """What is compared with what, under which conditions."""
+    for option in reversed(
+        (
+            click.option("--scenario", "-s", metavar="NAME|FILE", help="Shipped name, or a file."),
+            click.option(
+                "--transport",
+                "-t",
+                "transports",
+                multiple=True,
+                type=enum_choice(Transport),
+                help="Repeatable. [tcp]",
+            ),
+            click.option(
+                "--size", "sizes", multiple=True, type=SIZE, help="Payload. Repeatable. [1KiB]"
+            ),
+            click.option(
+                "--pattern",
+                "-p",
+                "patterns",
+                multiple=True,
+                type=enum_choice(Pattern),
+                help="Repeatable. [both]",
+            ),
+            click.option(
+                "--contender",
+                "-c",
+                "contenders",
+                multiple=True,
+                metavar="NAME",
+                help="Repeatable. Baseline: libzmq, else the first. [libzmq, serverlink, floor]",
+            ),
+            click.option(
+                "--layer",
+                "layers",
+                multiple=True,
+                type=enum_choice(Layer),
+                help="Repeatable. [native]",
+            ),
+            click.option(
+                "--topology",
+                "topologies",
+                multiple=True,
+                type=enum_choice(Topology),
+                help="Repeatable. [threads]",
+            ),
+            click.option(
+                "--metric",
+                "-m",
+                "metrics",
+                multiple=True,
+                type=enum_choice(Metric),
+                help="Repeatable. [throughput]",
+            ),
+            click.option(
+                "--hwm", type=click.IntRange(min=0), help="High water marks; 0: unlimited. [1000]"
+            ),
+            click.option("--io-threads", type=click.IntRange(1, 64), help="Of each context. [1]"),
+            click.option(
+                "--lib",
+                "libs",
+                multiple=True,
+                metavar="NAME=PATH[:ABI]",
+                help="Another library to measure. Repeatable. ABI: zmq, serverlink, "
+                "public-serverlink.",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def _effort_options(function: Any) -> Any:
+    """How long, how often and where."""
+    for option in reversed(
+        (
+            click.option("--count", type=COUNT, help="Messages per sample, not calibrated."),
+            click.option("--min-time", type=DURATION, help="Calibrate samples to this. [250ms]"),
+            click.option(
+                "--rounds",
+                "-r",
+                type=click.IntRange(1, 10_000),
+                help="Exactly so many blocks, instead of until the verdict is clear.",
+            ),
+            click.option("--budget", type=DURATION, help="Start no block after this time."),
+            click.option(
+                "--min-effect", type=PERCENT, help="Smallest difference that matters. [2%]"
+            ),
+            click.option("--affinity", type=AFFINITY, help="CPUs. [a core for each thread]"),
+            click.option(
+                "--seed", type=click.IntRange(0, 2**63 - 1), help="Of the random order. [new]"
+            ),
+            click.option("--timeout", type=DURATION, help="Longest a sample may take. [60s]"),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+@click.command(epilog=_EPILOG)
+@_cell_options
+@_effort_options
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder of the runs' folders.",
+)
+@click.option("--label", metavar="WORD", help="Stands in the run's name instead of the scenario's.")
+@click.option("--dry-run", is_flag=True, help="Say what would be measured, and how long.")
+@click.option(
+    "--resume",
+    is_flag=False,
+    flag_value=_LATEST,
+    metavar="[RUN]",
+    help="Go on with an interrupted run. [the latest]",
+)
+@click.option(
+    "--fail-on",
+    multiple=True,
+    default=("failure",),
+    callback=_fail_on,
+    metavar="WHAT",
+    help=f"When to end with a code above 0: {', '.join(FAIL_ON)}. Repeatable. [failure]",
+)
+@click.option(
+    "--wait",
+    is_flag=False,
+    flag_value="forever",
+    type=WAIT,
+    default=0.0,
+    metavar="[DURATION]",
+    help="Wait for another run on this machine to end.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="No progress, only the table.")
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> int:
+    """Measure contenders against each other and store every sample.
+
+    Name a scenario, or say ad hoc what to measure; with both, the ad hoc options choose among the
+    scenario's cells and override its settings. Contenders take turns in random, mirrored blocks
+    until the verdict is clear. Ctrl-C keeps what was measured, and --resume goes on.
+    """
+    request = _request(options)
+    if options["dry_run"]:
+        _print_plan(request, ctx.obj)
+        return 0
+    from slkbench.cli.display import progress_display
+    from slkbench.runner.session import run_request
+
+    with progress_display(quiet=options["quiet"]) as observer:
+        result = run_request(request, observer=observer, backend=ctx.obj)
+    _print_result(result, options["out"])
+    return _exit_code(result, options["fail_on"])
+
+
+def _request(options: Mapping[str, Any]) -> Request:
+    from slkbench.cli.selection import scenario_of
+    from slkbench.runner.session import Request
+
+    return Request(
+        scenario=scenario_of(options),
+        libs=options["libs"],
+        results=options["out"],
+        label=options["label"],
+        resume=options["resume"],
+        budget_s=options["budget"],
+        wait_s=options["wait"],
+        command_line=tuple(sys.argv),
+    )
+
+
+def _print_plan(request: Request, backend: Backend | None) -> None:
+    from slkbench.runner.session import preview
+
+    click.echo(preview(request, backend))
+
+
+def _print_result(result: RunResult, results: Path) -> None:
+    """The table, the doubts, the folder and what to do next."""
+    from slkbench.cli.table import verdict_table
+
+    cpu = {(each.cell.key, each.contender): each for each in result.cpu_verdicts}
+    click.echo(verdict_table(result.verdicts, cpu))
+    for finding in result.findings:
+        click.echo(f"mind: {finding.subject}: {finding.evidence}; {finding.remedy}")
+    where = "" if results == Path("results") else f" --results {results}"
+    click.echo(f"\n{len(result.samples)} samples in {result.path}")
+    click.echo(f"next: slkbench report{where} {result.path.name}")
+
+
+def _exit_code(result: RunResult, fail_on: frozenset[str]) -> int:
+    """0, or the code of the worst thing that the user wants to fail on, with its reason."""
+    code, reason = exit_code(result, fail_on)
+    if code:
+        click.echo(f"slkbench: {reason}", err=True)
+    return code

@@ -1,0 +1,119 @@
+"""Which scenario the options of ``slkbench run`` mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from slkbench.errors import UsageError
+from slkbench.model import Cell, Scenario
+
+__all__ = ["scenario_of"]
+
+# Twenty seconds more than 32 blocks of four arms take at the default work per sample.
+_AD_HOC_BUDGET_PER_CELL_S = 150.0
+
+_DIMENSIONS = {
+    "transports": "transport",
+    "sizes": "size_bytes",
+    "patterns": "pattern",
+    "layers": "layer",
+    "topologies": "topology",
+    "metrics": "metric",
+}
+_USUAL_CONTENDERS = {
+    "native": ("libzmq", "serverlink", "floor"),
+    "python": ("pyzmq", "serverlink"),
+}
+_SETTINGS = ("hwm", "io_threads", "count", "contenders", "libs")
+
+
+def scenario_of(options: Mapping[str, Any]) -> Scenario | None:
+    """The scenario of the options; None for a bare ``--resume``, which brings its own.
+
+    Raises UsageError, and ScenarioError for a scenario that is not one.
+    """
+    named = options["scenario"]
+    asked = [key for key in (*_DIMENSIONS, *_SETTINGS) if options[key] not in (None, ())]
+    if options["resume"] is not None and not named and not asked:
+        return None
+    scenario = _narrowed(options) if named else _ad_hoc(options)
+    return _with_settings(scenario, options)
+
+
+def _ad_hoc(options: Mapping[str, Any]) -> Scenario:
+    from slkbench.scenario import ad_hoc_scenario
+
+    given = {key: options[key] for key in _DIMENSIONS if options[key]}
+    given |= {key: options[key] for key in ("hwm", "io_threads") if options[key] is not None}
+    usual = tuple(
+        name
+        for layer, names in _USUAL_CONTENDERS.items()
+        if layer in (options["layers"] or ("native",))
+        for name in names
+    )
+    contenders = _contenders(options, tuple(dict.fromkeys(usual)))
+    scenario = ad_hoc_scenario(**given, messages=options["count"], contenders=contenders)
+    return replace(scenario, budget_s=_AD_HOC_BUDGET_PER_CELL_S * len(scenario.cells))
+
+
+def _narrowed(options: Mapping[str, Any]) -> Scenario:
+    """The named scenario, of whose cells those are kept that fit the options."""
+    from slkbench.scenario import load_scenario
+
+    scenario = load_scenario(options["scenario"])
+    cells = tuple(cell for cell in scenario.cells if _fits(cell, options))
+    if not cells:
+        asked = ", ".join(
+            f"{field} {value}" for key, field in _DIMENSIONS.items() for value in options[key]
+        )
+        raise UsageError(
+            f"scenario {scenario.name} has no cell with {asked}; "
+            f"slkbench show {options['scenario']} lists its cells"
+        )
+    contenders = _contenders(options, scenario.contenders)
+    in_order = (scenario.baseline, "libzmq", "pyzmq", contenders[0])
+    return replace(
+        scenario,
+        cells=tuple(_with_conditions(cell, options) for cell in cells),
+        contenders=contenders,
+        baseline=next(name for name in in_order if name in contenders),
+    )
+
+
+def _contenders(options: Mapping[str, Any], usual: tuple[str, ...]) -> tuple[str, ...]:
+    """Those named, or the usual ones; a library that was brought along takes part in any case."""
+    brought = tuple(lib.partition("=")[0] for lib in options["libs"])
+    return tuple(dict.fromkeys((*(options["contenders"] or usual), *brought)))
+
+
+def _fits(cell: Cell, options: Mapping[str, Any]) -> bool:
+    return all(
+        not options[key] or getattr(cell, field) in options[key]
+        for key, field in _DIMENSIONS.items()
+    )
+
+
+def _with_conditions(cell: Cell, options: Mapping[str, Any]) -> Cell:
+    changes: dict[str, Any] = {}
+    if options["hwm"] is not None:
+        changes |= {"sndhwm": options["hwm"], "rcvhwm": options["hwm"]}
+    if options["io_threads"] is not None:
+        changes["io_threads"] = options["io_threads"]
+    if options["count"] is not None:
+        changes["messages"] = options["count"]
+    return replace(cell, **changes)
+
+
+def _with_settings(scenario: Scenario, options: Mapping[str, Any]) -> Scenario:
+    fields = {
+        "min_time_s": options["min_time"],
+        "rounds": options["rounds"],
+        "budget_s": options["budget"],
+        "min_effect": options["min_effect"],
+        "affinity": options["affinity"],
+        "seed": options["seed"],
+        "sample_timeout_s": options["timeout"],
+    }
+    return replace(scenario, **{key: value for key, value in fields.items() if value is not None})

@@ -1,0 +1,139 @@
+"""``slkbench show``: the verdicts of a stored run, or what a scenario measures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from slkbench.model import Scenario, Verdict
+    from slkbench.runner.result import RunResult
+
+__all__ = ["command", "verdict_document"]
+
+_EPILOG = """\b
+Examples:
+  slkbench show latest
+  slkbench show 20261122T101500Z-default-1a2b3c4d5e6f --json
+  slkbench show reference-report
+  slkbench show my-scenario.toml
+
+\b
+A run's verdicts are computed anew from its samples.
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("what", metavar="RUN|SCENARIO")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder of the runs' folders.",
+)
+def command(what: str, as_json: bool, results: Path) -> None:
+    """Show the verdicts of RUN, or the cells of SCENARIO.
+
+    RUN is the name of a run, a part of it that no other has, its folder, or latest.
+    """
+    scenario = _scenario_named(what)
+    if scenario is not None:
+        _show_scenario(scenario, as_json=as_json)
+        return
+    from slkbench.runner.result import judge_run
+    from slkbench.store import read_run
+
+    _show_run(judge_run(read_run(_run_named(what, results))), as_json=as_json)
+
+
+def _scenario_named(what: str) -> Scenario | None:
+    """A shipped scenario's name or a TOML file, else None: then it must be a run."""
+    from slkbench.scenario import list_scenarios, load_scenario
+
+    shipped = {path.stem for path in list_scenarios()}
+    return load_scenario(what) if what in shipped or what.endswith(".toml") else None
+
+
+def _run_named(what: str, results: Path) -> Path:
+    from slkbench.errors import StoreError
+    from slkbench.store import find_run
+
+    try:
+        return find_run(what, results)
+    except StoreError as error:
+        from difflib import get_close_matches
+
+        from slkbench.scenario import list_scenarios
+
+        names = [path.stem for path in list_scenarios()]
+        near = get_close_matches(what, names, n=1)
+        hint = f"Did you mean the scenario {near[0]}?" if near else f"Scenarios: {', '.join(names)}"
+        raise StoreError(f"{error} {hint}") from None
+
+
+def _show_scenario(scenario: Scenario, *, as_json: bool) -> None:
+    from slkbench.plan import estimate
+    from slkbench.scenario import scenario_hash, scenario_to_json
+    from slkbench.units import format_duration
+
+    if as_json:
+        record = scenario_to_json(scenario) | {"hash": scenario_hash(scenario)}
+        click.echo(json.dumps(record, indent=2))
+        return
+    cost = estimate(scenario)
+    click.echo(f"{scenario.name}: {scenario.question}")
+    click.echo(f"contenders {', '.join(scenario.contenders)}; baseline {scenario.baseline}")
+    click.echo(f"{format_duration(cost.least_s)} to {format_duration(cost.most_s)}")
+    for cell in scenario.cells:
+        work = "calibrated" if cell.messages is None else f"{cell.messages} messages"
+        click.echo(f"  {cell.title}, {work}, hwm {cell.sndhwm}/{cell.rcvhwm}")
+
+
+def _show_run(result: RunResult, *, as_json: bool) -> None:
+    if as_json:
+        document = verdict_document(result.path.name, result.verdicts)
+        click.echo(json.dumps(document, indent=2, allow_nan=False))
+        return
+    from slkbench.cli.table import verdict_table
+
+    cpu = {(each.cell.key, each.contender): each for each in result.cpu_verdicts}
+    click.echo(verdict_table(result.verdicts, cpu))
+    click.echo(f"\n{len(result.samples)} samples in {result.path}, run {result.status}")
+
+
+def verdict_document(run: str, verdicts: tuple[Verdict, ...]) -> dict[str, Any]:
+    """The verdicts for programs; what is not known is null."""
+    return {"run": run, "cells": [_cell_record(verdict) for verdict in verdicts]}
+
+
+def _cell_record(verdict: Verdict) -> dict[str, Any]:
+    cell = verdict.cell
+    return {
+        "pattern": cell.pattern,
+        "transport": cell.transport,
+        "size_bytes": cell.size_bytes,
+        "layer": cell.layer,
+        "topology": cell.topology,
+        "metric": cell.metric,
+        "baseline": verdict.baseline,
+        "contender": verdict.contender,
+        "blocks": verdict.blocks,
+        "time_ratio": verdict.time_ratio,
+        "low": verdict.low,
+        "high": verdict.high,
+        "level": verdict.level,
+        "verdict": verdict.kind,
+        "status": verdict.status,
+        "reason": verdict.reason,
+        "rates": dict(verdict.rates_msgs_per_s),
+        "placebo": {
+            "ratio": verdict.placebo_ratio,
+            "low": verdict.placebo_low,
+            "high": verdict.placebo_high,
+        },
+    }

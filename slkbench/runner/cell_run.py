@@ -1,0 +1,121 @@
+"""How far a cell has got: its arms, their work per sample, their failures, its blocks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from slkbench.model import Arm, Cell, Sample, Scenario, Status, Verdict
+from slkbench.plan import most_blocks
+from slkbench.runner.progress import Standing
+from slkbench.stats import judge_cell, looks_of, should_stop
+
+__all__ = ["FAILURES_THAT_END", "CellRun", "resume_cell"]
+
+# One failure may be the machine's; the second confirms it.
+FAILURES_THAT_END = 2
+SLOTS_PER_ARM = 2
+
+
+@dataclass(slots=True)
+class CellRun:
+    """The mutable state of one cell in the experiment loop.
+
+    ``messages`` is the work per sample of each arm.  ``over`` says why no block follows, None while
+    the cell is open.
+    """
+
+    cell: Cell
+    arms: tuple[Arm, ...]
+    messages: dict[str, int] = field(default_factory=dict)
+    failures: Counter[str] = field(default_factory=Counter)
+    unable: set[str] = field(default_factory=set)
+    samples: list[Sample] = field(default_factory=list)
+    next_block: int = 0
+    over: str | None = None
+    valid_blocks: int = 0
+    standings: tuple[Standing, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a further block is wanted."""
+        return self.over is None
+
+    @property
+    def running_arms(self) -> tuple[Arm, ...]:
+        """The arms that have not failed for good."""
+        return tuple(arm for arm in self.arms if self.is_running(arm))
+
+    def is_running(self, arm: Arm) -> bool:
+        """Whether ``arm`` can run this cell and has not failed for good in it."""
+        return arm.name not in self.unable and self.failures[arm.name] < FAILURES_THAT_END
+
+    def add(self, sample: Sample) -> None:
+        """Take note of a stored sample."""
+        self.samples.append(sample)
+        if sample.status == Status.FAILED:
+            self.failures[sample.arm] += 1
+        elif sample.status == Status.SKIPPED:
+            self.unable.add(sample.arm)
+
+    def look(self, scenario: Scenario) -> None:
+        """Judge the cell after a whole block, and say in ``over`` if it needs no further one."""
+        verdicts = judge_cell(self.cell, self.samples, scenario)
+        self.standings = tuple(_standing(each) for each in verdicts if each.time_ratio is not None)
+        pending = [verdict.blocks for verdict in verdicts if verdict.status is Status.OK]
+        self.valid_blocks = min(pending, default=self._blocks_measured)
+        if not self.running_arms:
+            self.over = "every contender failed" if self.arms else "no contender can run it"
+        elif verdicts and not pending:
+            # Nothing to decide any more; those that still run get as far as the first look.
+            if self._blocks_measured >= looks_of(scenario)[0]:
+                self.over = "nothing left to compare"
+        elif should_stop(self.cell, self.samples, scenario):
+            self.over = _outcome(verdicts)
+
+    def samples_left(self, scenario: Scenario) -> int:
+        """How many samples may still follow, at most, if no block is disturbed."""
+        if not self.is_open:
+            return 0
+        return (most_blocks(scenario) - self.valid_blocks) * SLOTS_PER_ARM * len(self.running_arms)
+
+    @property
+    def _blocks_measured(self) -> int:
+        return len({each.block for each in self.samples if each.status != Status.SKIPPED})
+
+
+def resume_cell(
+    cell: Cell, arms: Iterable[Arm], stored: Iterable[Sample], messages: Mapping[str, int]
+) -> CellRun:
+    """The state of ``cell`` after ``stored`` samples of it.
+
+    A block that was interrupted stays as it is: time has passed, so its halves no longer mirror
+    each other.  Measuring goes on with the block after it.
+    """
+    run = CellRun(cell, tuple(arms), dict(messages))
+    for sample in stored:
+        run.add(sample)
+        if sample.status != Status.SKIPPED:
+            run.next_block = max(run.next_block, sample.block + 1)
+    return run
+
+
+def _standing(verdict: Verdict) -> Standing:
+    assert verdict.time_ratio is not None
+    half_width = None
+    if verdict.low is not None and verdict.high is not None:
+        half_width = (verdict.high - verdict.low) / 2
+    return Standing(verdict.contender, verdict.time_ratio, half_width)
+
+
+def _outcome(verdicts: Iterable[Verdict]) -> str:
+    """What was decided, in a line for reading."""
+    said = [
+        f"{each.contender} {each.kind}"
+        + ("" if each.time_ratio is None else f" ({each.time_ratio:.3f}x time per message)")
+        if each.status is Status.OK
+        else f"{each.contender} {each.status}"
+        for each in verdicts
+    ]
+    return ", ".join(said) or "measured"

@@ -1,0 +1,40 @@
+"""What a run would measure, told without measuring."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from slkbench.model import Contender, Placement, Scenario
+from slkbench.plan import arms_of, estimate, unsupported
+from slkbench.units import format_duration
+
+__all__ = ["describe_plan"]
+
+
+def describe_plan(scenario: Scenario, contenders: Sequence[Contender], placement: Placement) -> str:
+    """Cells with the contenders that take part in each, placement, blocks and duration."""
+    cost = estimate(scenario)
+    blocks = str(scenario.rounds) if scenario.rounds else f"looks at {_listed(scenario.looks)}"
+    lines = [
+        f"{scenario.name}: {scenario.question}",
+        f"baseline {scenario.baseline}; placebo {'yes' if scenario.placebo else 'no'}; "
+        f"blocks: {blocks}; seed {'new' if scenario.seed is None else scenario.seed}",
+        f"sender on CPU {_cpus(placement.sender_cpus)}, "
+        f"receiver on CPU {_cpus(placement.receiver_cpus)}",
+        f"{cost.samples_least} to {cost.samples_most} samples, about "
+        f"{format_duration(cost.least_s)} to {format_duration(cost.most_s)}",
+    ]
+    for cell in scenario.cells:
+        names = [arm.name for arm in arms_of(cell, contenders, scenario.baseline)]
+        names += [f"{contender.name} n/a" for contender in unsupported(cell, contenders)]
+        work = "" if cell.messages is None else f", {cell.messages} messages"
+        lines.append(f"  {cell.title}{work}: {', '.join(names)}")
+    return "\n".join(lines)
+
+
+def _listed(looks: Sequence[int]) -> str:
+    return ", ".join(str(look) for look in looks)
+
+
+def _cpus(cpus: Sequence[int]) -> str:
+    return ",".join(str(cpu) for cpu in cpus) or "any"

@@ -1,0 +1,92 @@
+"""What a stored run says: verdicts and doubts, computed from its samples alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slkbench.checks import check_run
+from slkbench.model import (
+    Contender,
+    ContenderKind,
+    Finding,
+    Layer,
+    Sample,
+    Scenario,
+    Status,
+    Verdict,
+)
+from slkbench.stats import CPU_PER_MESSAGE, judge_cell
+from slkbench.store import StoredRun
+
+__all__ = ["RunResult", "judge_run", "stored_contenders"]
+
+_PARITY_CODES = ("options-differ", "placement-differs")
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A judged run. ``cpu_verdicts`` compare CPU time per message; ``status`` is the run's."""
+
+    path: Path
+    scenario: Scenario
+    status: str
+    samples: tuple[Sample, ...]
+    verdicts: tuple[Verdict, ...]
+    cpu_verdicts: tuple[Verdict, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def failed_samples(self) -> tuple[Sample, ...]:
+        """Those in which a contender crashed, hung, or lost or corrupted messages."""
+        return tuple(each for each in self.samples if each.status == Status.FAILED)
+
+    @property
+    def parity_findings(self) -> tuple[Finding, ...]:
+        """Evidence that the contenders did not run under the same conditions."""
+        return tuple(each for each in self.findings if each.code in _PARITY_CODES)
+
+
+def judge_run(run: StoredRun) -> RunResult:
+    """The verdicts of a run, cell by cell in its scenario's order, and what to doubt in it."""
+    scenario, samples = run.scenario, run.samples
+    verdicts = tuple(v for cell in scenario.cells for v in judge_cell(cell, samples, scenario))
+    cpu_verdicts = tuple(
+        verdict
+        for cell in scenario.cells
+        for verdict in judge_cell(cell, samples, scenario, statistic=CPU_PER_MESSAGE)
+    )
+    findings = check_run(
+        samples,
+        verdicts,
+        stored_contenders(run.metadata),
+        baseline=scenario.baseline,
+        cpu_count=len(run.metadata.get("machine", {}).get("usable_cpus", ())) or None,
+    )
+    return RunResult(
+        path=run.path,
+        scenario=scenario,
+        status=str(run.metadata.get("status", "unknown")),
+        samples=samples,
+        verdicts=verdicts,
+        cpu_verdicts=cpu_verdicts,
+        findings=(*run.findings, *findings),
+    )
+
+
+def stored_contenders(metadata: Mapping[str, Any]) -> tuple[Contender, ...]:
+    """The contenders that ``run.json`` tells of, as far as a check needs them."""
+    return tuple(
+        Contender(
+            name=each["name"],
+            layer=Layer(each["layer"]),
+            kind=ContenderKind(each["kind"]),
+            path=each["path"],
+            version=each["version"],
+            sha256=each["sha256"],
+            build_flags=each["build_flags"],
+        )
+        for each in metadata.get("libraries", ())
+    )

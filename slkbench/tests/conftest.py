@@ -1,0 +1,148 @@
+"""Fakes for everything between a run and the outside: processes, libraries and the clock."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from slkbench.errors import ContenderError
+from slkbench.model import (
+    Cell,
+    Contender,
+    ContenderKind,
+    Layer,
+    Pattern,
+    Placement,
+    Sample,
+    Scenario,
+    Slot,
+    Status,
+)
+from slkbench.runner.session import Backend
+
+_BASE_NS = 1000.0
+_OVERHEAD_S = 0.1
+
+
+@dataclass
+class FakeWorld:
+    """A launcher with seeded noise, a clock that it moves, and libraries of given speed.
+
+    ``speeds`` are times per message by contender, of the baseline's.  ``on_sample`` is called with
+    the number of each sample before it is measured, calibration included, and may change the
+    sample or raise.
+    """
+
+    speeds: dict[str, float] = field(
+        default_factory=lambda: {"libzmq": 1.0, "serverlink": 0.5, "floor": 0.2}
+    )
+    noise_sd: float = 0.01
+    seed: int = 1
+    without_push_pull: frozenset[str] = frozenset()
+    sha256: str = "0" * 64
+    on_sample: Callable[[int, Cell, Slot, Sample], Sample] = lambda _n, _cell, _slot, s: s
+    now_s: float = 0.0
+    measured: list[tuple[Cell, Slot, Placement, int]] = field(default_factory=list)
+
+    def measure(
+        self, cell: Cell, slot: Slot, placement: Placement, messages: int, timeout_s: float
+    ) -> Sample:
+        """A sample at the contender's speed, with noise, after the time that it takes."""
+        number = len(self.measured)
+        self.measured.append((cell, slot, placement, messages))
+        noise = random.Random(f"{self.seed} {number}").gauss(0.0, self.noise_sd)
+        speed = self.speeds[slot.arm.contender.name]
+        elapsed_ns = round(_BASE_NS * speed * math.exp(noise) * messages)
+        self.now_s += elapsed_ns / 1e9 + _OVERHEAD_S
+        sample = Sample(
+            arm=slot.arm.name,
+            contender=slot.arm.contender.name,
+            layer=cell.layer,
+            pattern=cell.pattern,
+            transport=cell.transport,
+            topology=cell.topology,
+            metric=cell.metric,
+            size_bytes=cell.size_bytes,
+            io_threads=cell.io_threads,
+            sndhwm=cell.sndhwm,
+            rcvhwm=cell.rcvhwm,
+            messages=messages,
+            elapsed_ns=elapsed_ns,
+            time_per_message_ns=elapsed_ns / messages,
+            rate_msgs_per_s=messages / elapsed_ns * 1e9,
+            cpu_ns=2 * elapsed_ns,
+            steal_fraction=0.0,
+            foreign_cpu_fraction=0.0,
+        )
+        return self.on_sample(number, cell, slot, sample)
+
+    def resolve(self, scenario: Scenario, libs: Sequence[str]) -> tuple[Contender, ...]:
+        """Contenders of the names that have a speed."""
+        found = []
+        for name in scenario.contenders:
+            if name not in self.speeds:
+                raise ContenderError(f"no contender {name!r}")
+            kind = ContenderKind.FLOOR if name == "floor" else ContenderKind.LIBRARY
+            patterns = (
+                (Pattern.ROUTER_ROUTER,) if name in self.without_push_pull else tuple(Pattern)
+            )
+            found.append(
+                Contender(
+                    name,
+                    Layer.NATIVE,
+                    kind,
+                    path=f"/lib/{name}.so",
+                    version="1.0",
+                    sha256=self.sha256,
+                    patterns=patterns,
+                )
+            )
+        return tuple(found)
+
+    @property
+    def backend(self) -> Backend:
+        """This world as a run sees it."""
+        return Backend(self, self.resolve, _copied, lambda: self.now_s)
+
+
+def _copied(contender: Contender, folder: Path) -> Contender:
+    return replace(contender, path=str(folder / "copy.so"))
+
+
+def failing(arm: str, reason: str, *, times: int) -> Callable[[int, Cell, Slot, Sample], Sample]:
+    """An ``on_sample`` that lets the first ``times`` samples of ``arm`` fail."""
+    left = [times]
+
+    def fail(_number: int, _cell: Cell, slot: Slot, sample: Sample) -> Sample:
+        if slot.arm.name != arm or left[0] == 0:
+            return sample
+        left[0] -= 1
+        return replace(
+            sample,
+            status=Status.FAILED,
+            reason=reason,
+            messages=None,
+            elapsed_ns=None,
+            time_per_message_ns=None,
+            rate_msgs_per_s=None,
+            cpu_ns=None,
+        )
+
+    return fail
+
+
+@pytest.fixture
+def fake_world() -> FakeWorld:
+    """Three contenders: libzmq, serverlink at half its time, and the floor."""
+    return FakeWorld()
+
+
+@pytest.fixture
+def fail_samples() -> Callable[..., Callable[[int, Cell, Slot, Sample], Sample]]:
+    """``failing``, for an ``on_sample``."""
+    return failing
