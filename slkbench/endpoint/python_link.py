@@ -151,16 +151,10 @@ class PythonLink:
         for kind, socket in self._sockets:
             prefix = f"{kind}." if len(self._sockets) > 1 else ""
             for name in _REPORTED:
-                try:
+                # Whatever the binding raises, the option then cannot be read back.
+                with suppress(Exception):
                     value = socket.getsockopt(getattr(self._module, name))
-                except Exception:  # whatever the binding raises: it cannot be read back
-                    continue
-                key = (
-                    name
-                    if len(self._sockets) == 1
-                    else f"{self._sockets.index(socket)}.{name}"
-                )
-                found[key] = str(int(value))
+                    found[prefix + name] = str(int(value))
         return found
 
     def close(self) -> None:
