@@ -1,0 +1,151 @@
+"""One report: ``report.md`` and its charts, the same bytes for the same run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from slkbench.errors import UsageError
+from slkbench.model import Metric
+from slkbench.report.evidence import Evidence, gather
+from slkbench.report.illustrations import Illustration, draw_all
+from slkbench.report.markdown import code, figure, heading
+from slkbench.report.naming import NOT_AVAILABLE, contender_title
+from slkbench.report.provenance import (
+    failures_section,
+    fairness_section,
+    findings_section,
+    libraries_section,
+    machine_section,
+    method_section,
+)
+from slkbench.report.results import (
+    cpu_section,
+    floor_section,
+    gap_section,
+    pattern_section,
+    round_trip_section,
+    throughput_section,
+)
+from slkbench.report.summary import summary_section
+from slkbench.store import StoredRun, read_run
+
+__all__ = ["FORMATS", "render_report", "render_run"]
+
+FORMATS = ("md", "png")
+
+_RENDERED_FROM = (
+    "**Rendered from:** `samples.csv` and `run.json` of the run by `slkbench report`; not edited"
+)
+_GAP_NOTE = (
+    "Gap is rate / baseline's rate - 1, as in the reference report; time per message is the ratio "
+    "of times, below 1 is faster. Both are the paired estimate over blocks, so they are not "
+    "exactly the quotient of the medians beside them."
+)
+
+
+def render_report(
+    run_dirs: Sequence[Path], out_dir: Path, formats: Sequence[str] = FORMATS
+) -> list[Path]:
+    """Render each run of ``run_dirs`` into ``out_dir``/<run>/ and return the files written.
+
+    Raises ``UsageError`` for an unknown format or a folder that cannot be written, ``StoreError``
+    for a run that cannot be read.
+    """
+    unknown = [one for one in formats if one not in FORMATS]
+    if unknown or not formats:
+        raise UsageError(
+            f"{', '.join(unknown) or 'no format'!s} is not a report format. "
+            f"Allowed: {', '.join(FORMATS)}. Write for example --format md,png."
+        )
+    written: list[Path] = []
+    for run_dir in run_dirs:
+        written += render_run(read_run(run_dir), out_dir, formats)
+    return written
+
+
+def render_run(run: StoredRun, out_dir: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Render one run that has been read; see ``render_report``."""
+    evidence = gather(run)
+    folder = out_dir / run.run_id
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        drawn = draw_all(evidence, folder) if "png" in formats else []
+        written = [folder / one.file_name for one in drawn]
+        if "md" in formats:
+            path = folder / "report.md"
+            path.write_text(_text(evidence, drawn), encoding="utf-8")
+            written.insert(0, path)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write the report into {folder}: {error.strerror or error}. "
+            "Choose another folder with --out."
+        ) from error
+    return written
+
+
+def _text(evidence: Evidence, drawn: Sequence[Illustration]) -> str:
+    def charts(section: str) -> list[str]:
+        return [figure(one.file_name, one.caption) for one in drawn if one.section == section]
+
+    sections = (
+        ("Summary", [*summary_section(evidence)]),
+        ("Throughput", [*charts("throughput"), *throughput_section(evidence)]),
+        ("Gap", [*charts("gap"), *_gaps(evidence)]),
+        ("ROUTER-ROUTER against PUSH-PULL", pattern_section(evidence)),
+        ("Ratio to the floor", floor_section(evidence)),
+        ("CPU time per message", cpu_section(evidence)),
+        (
+            "Round trips",
+            [
+                *charts("round-trips"),
+                *round_trip_section(evidence),
+                *gap_section(evidence, Metric.ROUND_TRIP),
+            ],
+        ),
+        ("What was measured and how", method_section(evidence)),
+        ("Fairness", fairness_section(evidence)),
+        ("Machine", machine_section(evidence)),
+        ("Libraries", libraries_section(evidence)),
+        ("Failed and n/a cells", failures_section(evidence)),
+        ("What to distrust", findings_section(evidence)),
+    )
+    parts = _title(evidence)
+    for title, body in sections:
+        parts += [heading(2, title), *body]
+    return "\n\n".join(parts) + "\n"
+
+
+def _gaps(evidence: Evidence) -> list[str]:
+    parts = gap_section(evidence, Metric.THROUGHPUT)
+    return [_GAP_NOTE, *parts] if parts else ["This run compares no throughput."]
+
+
+def _title(evidence: Evidence) -> list[str]:
+    judged = [name for name in evidence.contenders if name not in evidence.floors]
+    subject = " vs ".join(map(contender_title, judged)) or "no contender"
+    dates = sorted(one.started_utc for one in evidence.samples if one.started_utc)
+    machine = evidence.metadata.get("machine")
+    stored = machine if isinstance(machine, dict) else {}
+    return [
+        heading(1, f"{subject}: {evidence.scenario.name}"),
+        "\n".join(
+            (
+                f"**Run:** {code(evidence.run_id)}  ",
+                f"**Date:** {dates[0][:10] if dates else NOT_AVAILABLE}  ",
+                f"**Machine:** {stored.get('fingerprint') or NOT_AVAILABLE}  ",
+                f"**Libraries:** {_libraries(evidence)}  ",
+                _RENDERED_FROM,
+            )
+        ),
+    ]
+
+
+def _libraries(evidence: Evidence) -> str:
+    versions = {one.contender: one.library_version for one in evidence.samples}
+    named = [
+        f"{contender_title(name)} {versions[name]}"
+        for name in evidence.contenders
+        if versions.get(name)
+    ]
+    return ", ".join(named) or NOT_AVAILABLE

@@ -1,0 +1,213 @@
+"""From samples to the medians and intervals that a report shows.
+
+A point is the median over processes, its interval comes from order statistics, which supposes
+nothing about the shape of the noise.  Samples of blocks that the machine disturbed take no part.
+Ratios between contenders and verdicts are not made here: ``slkbench.stats`` makes them from the
+same samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import pandas as pd
+
+from slkbench import stats
+from slkbench.model import (
+    ArmRole,
+    Cell,
+    Layer,
+    Metric,
+    Pattern,
+    Sample,
+    Status,
+    Topology,
+    Transport,
+)
+from slkbench.stats.blocks import BlockKey
+
+__all__ = [
+    "ArmSummary",
+    "Interval",
+    "Setting",
+    "cell_of",
+    "sample_frame",
+    "summarise",
+]
+
+
+_CELL = (
+    "pattern",
+    "transport",
+    "size_bytes",
+    "layer",
+    "topology",
+    "metric",
+    "io_threads",
+    "sndhwm",
+    "rcvhwm",
+)
+_MEASURED = (
+    "messages",
+    "elapsed_ns",
+    "time_per_message_ns",
+    "rate_msgs_per_s",
+    "bandwidth_mib_per_s",
+    "p50_ns",
+    "p90_ns",
+    "p99_ns",
+    "p999_ns",
+    "cpu_ns",
+)
+_SUMMARISED = (
+    "messages",
+    "elapsed_ns",
+    "rate_msgs_per_s",
+    "bandwidth_mib_per_s",
+    "p50_ns",
+    "p90_ns",
+    "p99_ns",
+    "p999_ns",
+    "cpu_ns_per_message",
+    "cpu_busy_cores",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A median over ``samples`` processes; ``low`` to ``high`` hold it at confidence ``level``.
+
+    ``point`` is None where nothing was measured; the bounds are None where that was too little.
+    """
+
+    point: float | None = None
+    low: float | None = None
+    high: float | None = None
+    level: float | None = None
+    samples: int = 0
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Interval:
+        """The median of ``values`` and the order statistics around it."""
+        found = stats.summarise(values)
+        if found is None:
+            return cls()
+        return cls(found.median, found.low, found.high, found.level, found.count)
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """Both bounds, or None where there are too few samples for any."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Setting:
+    """What cells of one table share besides pattern: tables never mix settings."""
+
+    layer: str
+    topology: str
+    io_threads: int
+    sndhwm: int
+    rcvhwm: int
+
+    @classmethod
+    def of(cls, cell: Cell) -> Setting:
+        """The setting that ``cell`` belongs to."""
+        return cls(
+            cell.layer.value,
+            cell.topology.value,
+            cell.io_threads,
+            cell.sndhwm,
+            cell.rcvhwm,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ArmSummary:
+    """One contender in one cell: medians over blocks; ``failed`` counts samples that failed."""
+
+    cell: Cell
+    contender: str
+    samples: int
+    failed: int
+    messages: Interval
+    elapsed_ns: Interval
+    rate_msgs_per_s: Interval
+    bandwidth_mib_per_s: Interval
+    p50_ns: Interval
+    p90_ns: Interval
+    p99_ns: Interval
+    p999_ns: Interval
+    cpu_ns_per_message: Interval
+    cpu_busy_cores: Interval
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether a sample failed: a contender that loses messages has no throughput."""
+        return self.failed > 0
+
+
+def cell_of(sample: Sample) -> Cell:
+    """The cell that ``sample`` was measured in, whatever its number of messages."""
+    return Cell(
+        pattern=Pattern(sample.pattern),
+        transport=Transport(sample.transport),
+        size_bytes=sample.size_bytes,
+        layer=Layer(sample.layer),
+        topology=Topology(sample.topology),
+        metric=Metric(sample.metric),
+        io_threads=sample.io_threads,
+        sndhwm=sample.sndhwm,
+        rcvhwm=sample.rcvhwm,
+    )
+
+
+def sample_frame(samples: Sequence[Sample]) -> pd.DataFrame:
+    """One row per sample, a column per field plus ``cell``; missing numbers are NaN."""
+    columns: dict[str, list[Any]] = {
+        one.name: [getattr(sample, one.name) for sample in samples] for one in fields(Sample)
+    }
+    frame = pd.DataFrame(columns)
+    for name in _MEASURED:
+        frame[name] = pd.to_numeric(frame[name], errors="coerce")
+    frame["cell"] = pd.Series([cell_of(sample) for sample in samples], dtype=object)
+    frame["cpu_ns_per_message"] = frame["cpu_ns"] / frame["messages"].where(frame["messages"] > 0)
+    frame["cpu_busy_cores"] = frame["cpu_ns"] / frame["elapsed_ns"].where(frame["elapsed_ns"] > 0)
+    return frame
+
+
+def summarise(
+    frame: pd.DataFrame, discarded: Mapping[Cell, Collection[BlockKey]] | None = None
+) -> list[ArmSummary]:
+    """Every contender in every cell, in the order in which the run first met them.
+
+    ``discarded`` names blocks whose samples take no part.  The placebo is left out.
+    """
+    arms = frame[frame["role"] != ArmRole.PLACEBO.value]
+    return [
+        _summary(rows, str(rows["contender"].iloc[0]), discarded or {})
+        for _, rows in arms.groupby([*_CELL, "contender"], sort=False)
+    ]
+
+
+def _summary(
+    rows: pd.DataFrame, contender: str, discarded: Mapping[Cell, Collection[BlockKey]]
+) -> ArmSummary:
+    cell: Cell = rows["cell"].iloc[0]
+    dropped = discarded.get(cell, ())
+    ok = (rows["status"] == Status.OK.value).to_numpy(dtype=bool)
+    kept = [
+        (run, int(block)) not in dropped
+        for run, block in zip(rows["run_id"], rows["block"], strict=True)
+    ]
+    good = rows[ok & kept]
+    medians = {name: Interval.of(good[name].dropna().tolist()) for name in _SUMMARISED}
+    return ArmSummary(
+        cell=cell,
+        contender=contender,
+        samples=len(rows),
+        failed=int((rows["status"] == Status.FAILED.value).sum()),
+        **medians,
+    )

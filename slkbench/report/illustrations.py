@@ -1,0 +1,114 @@
+"""Which charts a run gets, what they are called and what their captions say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from slkbench.model import Metric, Verdict
+from slkbench.report.appearance import Mark, marks
+from slkbench.report.evidence import Evidence
+from slkbench.report.figures import BANDWIDTH, RATE, draw_by_size
+from slkbench.report.forest import draw_gaps
+from slkbench.report.frames import ArmSummary, Interval, Setting
+from slkbench.report.markdown import code
+from slkbench.report.naming import setting_title
+from slkbench.report.round_trips import draw_round_trips
+
+__all__ = ["Illustration", "draw_all"]
+
+_ROWS_PER_GAP_CHART = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Illustration:
+    """A chart that was drawn, and the section it belongs to: throughput, gap or round-trips."""
+
+    section: str
+    file_name: str
+    caption: str
+
+
+def draw_all(evidence: Evidence, folder: Path) -> list[Illustration]:
+    """Draw every chart that the run has data for into ``folder``."""
+    looks = marks(evidence.contenders)
+    drawn: list[Illustration] = []
+    settings = list(dict.fromkeys(Setting.of(one.cell) for one in evidence.summaries))
+    for index, setting in enumerate(settings):
+        suffix = "" if len(settings) == 1 else f"-{index + 1}"
+        drawn += _of_setting(evidence, setting, suffix, looks, folder)
+    for metric in Metric:
+        drawn += _gaps(evidence, metric, folder)
+    return drawn
+
+
+def _of_setting(
+    evidence: Evidence,
+    setting: Setting,
+    suffix: str,
+    looks: dict[str, Mark],
+    folder: Path,
+) -> list[Illustration]:
+    members = [one for one in evidence.summaries if Setting.of(one.cell) == setting]
+    kept = [one for one in members if not one.is_failed]
+    rates = [one for one in kept if one.cell.metric is Metric.THROUGHPUT]
+    trips = [one for one in kept if one.cell.metric is Metric.ROUND_TRIP]
+    where = f"run {code(evidence.run_id)}; {setting_title(members[0].cell)}"
+    drawn = []
+    for quantity, name, title in (
+        (RATE, "throughput", "Throughput by message size"),
+        (BANDWIDTH, "bandwidth", "Bandwidth by message size"),
+    ):
+        file_name = f"{name}{suffix}.png"
+        if draw_by_size(rates, quantity, looks, folder / file_name):
+            whiskers = _whiskers(rates, [quantity.of(one) for one in rates])
+            drawn.append(Illustration("throughput", file_name, f"{title}, {where}; {whiskers}."))
+    file_name = f"round-trips{suffix}.png"
+    if draw_round_trips(trips, looks, folder / file_name):
+        whiskers = _whiskers(trips, [one.p50_ns for one in trips])
+        caption = f"Round trips by message size, {where}; {whiskers}."
+        drawn.append(Illustration("round-trips", file_name, caption))
+    return drawn
+
+
+def _whiskers(summaries: Sequence[ArmSummary], intervals: Sequence[Interval]) -> str:
+    counts = sorted({one.samples for one in intervals if one.point is not None})
+    number = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    if not any(one.bounds for one in intervals):
+        return f"medians of {number} samples, too few for intervals"
+    level = max(one.level or 0.0 for one in intervals)
+    return f"whiskers: {level:.0%} interval of the median of {number} samples"
+
+
+def _gaps(evidence: Evidence, metric: Metric, folder: Path) -> list[Illustration]:
+    groups: dict[tuple[Setting, str], list[Verdict]] = {}
+    for one in evidence.verdicts:
+        if one.cell.metric is metric:
+            groups.setdefault((Setting.of(one.cell), one.baseline), []).append(one)
+    charts = [
+        members[start : start + _ROWS_PER_GAP_CHART]
+        for members in groups.values()
+        for start in range(0, len(members), _ROWS_PER_GAP_CHART)
+    ]
+    throughput = metric is Metric.THROUGHPUT
+    name = "gap" if throughput else "round-trip-gap"
+    drawn = []
+    for index, members in enumerate(charts):
+        suffix = "" if len(charts) == 1 else f"-{index + 1}"
+        file_name = f"{name}{suffix}.png"
+        if not draw_gaps(members, folder / file_name):
+            continue
+        levels = sorted({one.level for one in members if one.level is not None})
+        bars = (
+            f"bars: {' and '.join(f'{level:.0%}' for level in levels)} intervals"
+            if levels
+            else "too few blocks for intervals"
+        )
+        what = "Time per message" if throughput else "Median round trip"
+        caption = (
+            f"{what} against {members[0].baseline}, run {code(evidence.run_id)}; "
+            f"{setting_title(members[0].cell)}; {bars}."
+        )
+        drawn.append(Illustration("gap" if throughput else "round-trips", file_name, caption))
+    return drawn

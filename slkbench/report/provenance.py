@@ -1,0 +1,329 @@
+"""Where the figures come from: method, fairness, machine, libraries, failures, findings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from slkbench import stats
+from slkbench.model import ArmRole, Cell, CellKey, Sample, Status
+from slkbench.report.evidence import Evidence
+from slkbench.report.markdown import bullets, code, table
+from slkbench.report.naming import (
+    NOT_AVAILABLE,
+    cell_title,
+    contender_title,
+    file_name,
+    pattern_title,
+    setting_title,
+    status_title,
+    transport_title,
+)
+from slkbench.units import format_duration, format_percent, format_size
+
+__all__ = [
+    "failures_section",
+    "fairness_section",
+    "findings_section",
+    "libraries",
+    "libraries_section",
+    "machine_section",
+    "method_section",
+]
+
+_REASON_CHARACTERS = 200
+# Differs between any two sockets, so it tells nothing.
+_PER_SOCKET = ("LAST_ENDPOINT",)
+_MACHINE = (
+    ("cpu_model", "CPU"),
+    ("cpus", "CPUs"),
+    ("usable_cpus", "CPUs usable"),
+    ("kernel", "Kernel"),
+    ("virtualisation", "Virtualisation"),
+    ("memory_bytes", "Memory"),
+    ("governor", "Frequency governor"),
+    ("turbo", "Turbo"),
+    ("aslr", "Address randomisation"),
+    ("transparent_huge_pages", "Transparent huge pages"),
+    ("congestion_control", "TCP congestion control"),
+    ("load_1m", "Load (1 min) at the start"),
+    ("steal_fraction_since_boot", "Steal since boot"),
+    ("python", "Python"),
+)
+
+
+_SAMPLE_NOTE = (
+    "A sample is a fresh process set measuring one contender in one cell: {work}. The clock "
+    "starts after the first message at the receiver; sequence numbers, and from 16 bytes up "
+    "checksums, of all messages are verified. Time and rate are medians over samples."
+)
+_BLOCK_NOTE = (
+    "A block measures every contender in random order and then in the mirror image of that "
+    "order, so linear drift cancels; blocks of all cells take turns."
+)
+_ESTIMATE_NOTE = (
+    "The ratio is the Hodges-Lehmann estimate over blocks of the difference of ln(time); its "
+    "interval inverts the exact signed-rank test. Looks after {looks} blocks, each at {level}."
+)
+
+
+def method_section(evidence: Evidence) -> list[str]:
+    """What was measured and how, in plain words."""
+    scenario, samples = evidence.scenario, evidence.samples
+    cells = evidence.cells or list(scenario.cells)
+    looks = ", ".join(map(str, stats.looks_of(scenario)))
+    fixed = {cell.messages for cell in scenario.cells} - {None}
+    work = (
+        "a fixed number of messages per cell"
+        if fixed
+        else f"as many messages as take at least {format_duration(scenario.min_time_s)}"
+    )
+    seeds = _joined(str(one.seed) for one in samples if one.seed is not None)
+    items = [
+        f"Question of scenario {code(scenario.name)}: {' '.join(scenario.question.split())}",
+        f"Cells: {len(cells)}. {_dimensions(cells)}.",
+        _SAMPLE_NOTE.format(work=work),
+        _BLOCK_NOTE,
+        _placebo_words(evidence),
+        _ESTIMATE_NOTE.format(looks=looks, level=f"{stats.level_per_look(scenario):.0%}"),
+        (
+            f"Seed: {seeds or NOT_AVAILABLE}. Blocks measured per cell: "
+            f"{_range(_blocks_per_cell(evidence))}. Samples: {len(samples):,}, the first started at "
+            f"{_started(samples, first=True)}, the last at {_started(samples, first=False)} (UTC)."
+        ),
+        _discarded_words(evidence),
+    ]
+    return [bullets(items)]
+
+
+def _dimensions(cells: Sequence[Cell]) -> str:
+    parts = (
+        _joined(pattern_title(cell.pattern) for cell in cells),
+        _joined(transport_title(cell.transport) for cell in cells),
+        _joined(format_size(cell.size_bytes) for cell in cells),
+        "; ".join(dict.fromkeys(setting_title(cell) for cell in cells)),
+    )
+    return "; ".join(parts)
+
+
+def _placebo_words(evidence: Evidence) -> str:
+    if not any(one.role == ArmRole.PLACEBO for one in evidence.samples):
+        return "No placebo took part, so noise between identical arms is unknown."
+    return (
+        "A placebo, a byte copy of the baseline's library under another path, takes part in every "
+        "block; a verdict must exceed what the placebo shows."
+    )
+
+
+def _discarded_words(evidence: Evidence) -> str:
+    reasons = [reason for blocks in evidence.discarded.values() for reason in blocks.values()]
+    if not reasons:
+        return "No block was discarded."
+    total = sum(_blocks_per_cell(evidence))
+    kinds = sorted({reason.split(" ")[0] for reason in reasons})
+    return (
+        f"{len(reasons)} of {total} blocks were discarded for disturbance from outside "
+        f"({', '.join(kinds)}), by rules that look at no timing; verdicts that depend on this "
+        "are taken back."
+    )
+
+
+def fairness_section(evidence: Evidence) -> list[str]:
+    """The options each contender read back, where its threads ran, and whether they are alike."""
+    facts: dict[str, dict[str, set[str]]] = {}
+    by_cell: dict[tuple[str, CellKey], dict[str, set[str]]] = {}
+    for one in evidence.samples:
+        if one.role == ArmRole.PLACEBO or one.status == Status.SKIPPED:
+            continue
+        for name, value in _conditions(one):
+            facts.setdefault(name, {}).setdefault(one.contender, set()).add(value)
+            by_cell.setdefault((name, one.cell_key), {}).setdefault(one.contender, set()).add(value)
+    if not facts:
+        return ["No sample holds the conditions it ran under."]
+    unlike = {
+        name
+        for (name, _), values in by_cell.items()
+        if any(value != next(iter(values.values())) for value in values.values())
+    }
+    names = evidence.contenders
+    rows = [
+        (
+            fact,
+            *(_joined(sorted(found[name])) if name in found else NOT_AVAILABLE for name in names),
+            "**no**" if fact in unlike else "yes",
+        )
+        for fact, found in facts.items()
+    ]
+    return [
+        (
+            "Read back from the sockets after setting them. Several values: the cells differ; "
+            "alike means that within each cell all contenders that have the option have the same. "
+            "n/a: the contender has no such option. Builds: see [Libraries](#libraries)."
+        ),
+        table(
+            ("Condition", *map(contender_title, names), "Alike"),
+            rows,
+            left=len(names) + 2,
+        ),
+    ]
+
+
+def _conditions(sample: Sample) -> list[tuple[str, str]]:
+    found = [
+        ("sending thread's CPUs", sample.sender_cpus or "any"),
+        ("receiving thread's CPUs", sample.receiver_cpus or "any"),
+        ("I/O threads", str(sample.io_threads)),
+    ]
+    try:
+        options = json.loads(sample.options) if sample.options else {}
+    except ValueError:
+        options = {"options": "not readable"}
+    return found + _flat(options if isinstance(options, dict) else {"options": options})
+
+
+def _flat(options: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for name, value in options.items():
+        if isinstance(value, dict):
+            found += _flat(value, f"{prefix}{name} ")
+        elif value is not None and name not in _PER_SOCKET:
+            found.append((f"{prefix}{name}", str(value)))
+    return found
+
+
+def machine_section(evidence: Evidence) -> list[str]:
+    """Facts about the host, as far as they were stored."""
+    machine = evidence.metadata.get("machine")
+    if not isinstance(machine, dict) or not machine:
+        return ["The run does not say on which machine it was measured."]
+    rows = [(title, _fact(name, machine.get(name))) for name, title in _MACHINE]
+    compilers = machine.get("compilers")
+    if isinstance(compilers, dict) and compilers:
+        rows.append(("Compilers found", "; ".join(map(str, compilers.values()))))
+    return [table(("Fact", "Value"), rows, left=2)]
+
+
+def _fact(name: str, value: Any) -> str:
+    if value is None or value == "":
+        return NOT_AVAILABLE
+    if name == "memory_bytes":
+        return f"{value / (1 << 30):.1f} GiB"
+    if name == "steal_fraction_since_boot":
+        return format_percent(value)
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def libraries(metadata: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What ``run.json`` says of the contenders, one record each, whatever shape it has."""
+    for key in ("contenders", "libraries"):
+        stored = metadata.get(key)
+        if isinstance(stored, dict):
+            stored = [
+                {"name": name, **one} for name, one in stored.items() if isinstance(one, dict)
+            ]
+        if isinstance(stored, list) and stored:
+            return [one for one in stored if isinstance(one, dict)]
+    return []
+
+
+def libraries_section(evidence: Evidence) -> list[str]:
+    """Version, file, hash and build of every contender."""
+    records = libraries(evidence.metadata)
+    if not records:
+        records = [
+            {"name": name, "version": version} for name, version in _versions(evidence).items()
+        ]
+    if not records:
+        return ["The run does not say which libraries it measured."]
+    rows = [
+        (
+            contender_title(str(one.get("name", ""))),
+            str(one.get("layer") or NOT_AVAILABLE),
+            str(one.get("version") or NOT_AVAILABLE),
+            code(file_name(str(one["path"]))) if one.get("path") else NOT_AVAILABLE,
+            code(str(one["sha256"])) if one.get("sha256") else NOT_AVAILABLE,
+            str(one.get("build_flags") or NOT_AVAILABLE),
+        )
+        for one in records
+    ]
+    header = ("Contender", "Layer", "Version", "File", "SHA-256", "Compiler and flags")
+    return [table(header, rows, left=len(header))]
+
+
+def _versions(evidence: Evidence) -> dict[str, str | None]:
+    return {one.contender: one.library_version for one in evidence.samples}
+
+
+def failures_section(evidence: Evidence) -> list[str]:
+    """Every cell that failed or does not apply, with the reason that was stored."""
+    found: dict[tuple[Cell, str, str], list[Sample]] = {}
+    totals: dict[tuple[Cell, str], int] = {}
+    by_key = {cell.key: cell for cell in evidence.cells}
+    for one in evidence.samples:
+        cell = by_key[one.cell_key]
+        totals[cell, one.arm] = totals.get((cell, one.arm), 0) + 1
+        if one.status in {Status.FAILED, Status.SKIPPED}:
+            found.setdefault((cell, one.arm, one.status), []).append(one)
+    if not evidence.samples:
+        return ["The run holds no samples."]
+    if not found:
+        return ["None: every contender ran in every cell, and every message was accounted for."]
+    rows = [
+        (
+            f"{cell_title(cell)}, {cell.metric}, {cell.layer}",
+            contender_title(arm),
+            status_title(status),
+            f"{len(members)} of {totals[cell, arm]}",
+            _reason(members),
+        )
+        for (cell, arm, status), members in found.items()
+    ]
+    return [table(("Cell", "Contender", "Status", "Samples", "First reason"), rows, left=5)]
+
+
+def _reason(samples: Sequence[Sample]) -> str:
+    reasons = [one.reason for one in samples if one.reason]
+    if not reasons:
+        return "not stored"
+    flat = " ".join(reasons[0].split())
+    return flat if len(flat) <= _REASON_CHARACTERS else f"{flat[: _REASON_CHARACTERS - 1]}…"
+
+
+def findings_section(evidence: Evidence) -> list[str]:
+    """What to distrust, each with what was seen and what can be done."""
+    if not evidence.findings:
+        return ["No check found a reason for doubt beyond the limits in the summary."]
+    return [
+        bullets(
+            [
+                f"**{one.subject}** ({code(one.code)}): {one.evidence.rstrip('.')}. "
+                f"Remedy: {one.remedy.rstrip('.')}."
+                for one in evidence.findings
+            ]
+        )
+    ]
+
+
+def _blocks_per_cell(evidence: Evidence) -> list[int]:
+    blocks: dict[Any, set[tuple[str, int]]] = {}
+    for one in evidence.samples:
+        if one.status != Status.SKIPPED:
+            blocks.setdefault(one.cell_key, set()).add((one.run_id, one.block))
+    return [len(found) for found in blocks.values()]
+
+
+def _range(numbers: Sequence[int]) -> str:
+    if not numbers:
+        return "none"
+    low, high = min(numbers), max(numbers)
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _started(samples: Sequence[Sample], *, first: bool) -> str:
+    known = sorted(one.started_utc for one in samples if one.started_utc)
+    return known[0 if first else -1] if known else NOT_AVAILABLE
+
+
+def _joined(values: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(values))

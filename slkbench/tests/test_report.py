@@ -1,0 +1,372 @@
+"""Reports of runs that are made up here, through the public function, and of what they must say."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from slkbench.errors import UsageError
+from slkbench.model import Cell, Metric, Pattern, Sample, Scenario, Topology, Transport
+from slkbench.report import render_report
+from slkbench.scenario import scenario_to_json
+from slkbench.store import RunStore
+
+ROLES = {
+    "libzmq": "baseline",
+    "serverlink": "contender",
+    "floor": "floor",
+    "placebo": "placebo",
+}
+TIME_NS = {"libzmq": 1000.0, "placebo": 1000.0, "serverlink": 250.0, "floor": 100.0}
+BOTH = (Pattern.ROUTER_ROUTER, Pattern.PUSH_PULL)
+SECTIONS = (
+    "Summary",
+    "Throughput",
+    "Gap",
+    "ROUTER-ROUTER against PUSH-PULL",
+    "Ratio to the floor",
+    "CPU time per message",
+    "Round trips",
+    "What was measured and how",
+    "Fairness",
+    "Machine",
+    "Libraries",
+    "Failed and n/a cells",
+    "What to distrust",
+)
+
+
+def cells_of(
+    patterns: Iterable[Pattern] = BOTH,
+    transports: Iterable[Transport] = (Transport.TCP,),
+    sizes: Sequence[int] = (64, 1024),
+    metric: Metric = Metric.THROUGHPUT,
+) -> tuple[Cell, ...]:
+    return tuple(
+        Cell(pattern, transport, size, metric=metric)
+        for pattern in patterns
+        for transport in transports
+        for size in sizes
+    )
+
+
+def samples_of(
+    cells: Iterable[Cell], blocks: int = 8, arms: Sequence[str] = tuple(ROLES)
+) -> list[Sample]:
+    """Mirrored blocks with a noise of 0.5 %; ROUTER-ROUTER takes twice as long as PUSH-PULL."""
+    noise = random.Random(7)
+    samples = []
+    for cell in cells:
+        for block in range(blocks):
+            for slot, arm in enumerate([*arms, *reversed(arms)]):
+                time_ns = TIME_NS[arm] * math.exp(noise.gauss(0, 0.005))
+                time_ns *= 2 if cell.pattern is Pattern.ROUTER_ROUTER else 1
+                samples.append(sample_of(cell, block, slot, arm, time_ns))
+    return samples
+
+
+def sample_of(cell: Cell, block: int, slot: int, arm: str, time_ns: float) -> Sample:
+    trips = cell.metric is Metric.ROUND_TRIP
+    messages = 20_000 if trips else 1_000_000
+    elapsed_ns = int(messages * time_ns)
+    return Sample(
+        run_id="made-up",
+        scenario="made-up",
+        block=block,
+        slot=slot,
+        arm=arm,
+        contender="libzmq" if arm == "placebo" else arm,
+        role=ROLES[arm],
+        library_version="4.3.5" if arm in {"libzmq", "placebo"} else "0.1.0",
+        pattern=cell.pattern,
+        transport=cell.transport,
+        size_bytes=cell.size_bytes,
+        metric=cell.metric,
+        messages=messages,
+        elapsed_ns=elapsed_ns,
+        time_per_message_ns=time_ns,
+        rate_msgs_per_s=1e9 / time_ns,
+        bandwidth_mib_per_s=cell.size_bytes * 1e9 / time_ns / 2**20,
+        p50_ns=int(time_ns * 10) if trips else None,
+        p99_ns=int(time_ns * 30) if trips else None,
+        cpu_ns=int(elapsed_ns * 1.5),
+        sender_cpus="0",
+        receiver_cpus="1",
+        steal_fraction=0.0,
+        foreign_cpu_fraction=0.0,
+        options=json.dumps({"SNDHWM": 1000, "LINGER": 0}),
+        started_utc="2026-01-03T10:00:00Z",
+        seed=7,
+    )
+
+
+def failed(sample: Sample, status: str, reason: str) -> Sample:
+    return replace(
+        sample,
+        status=status,
+        reason=reason,
+        messages=None,
+        elapsed_ns=None,
+        time_per_message_ns=None,
+        rate_msgs_per_s=None,
+        bandwidth_mib_per_s=None,
+        cpu_ns=None,
+    )
+
+
+def stored(root: Path, cells: tuple[Cell, ...], samples: Iterable[Sample]) -> Path:
+    """A run's folder, as a measurement would have left it."""
+    scenario = Scenario(name="made-up", question="How long does a message take?", cells=cells)
+    library = {
+        "layer": "native",
+        "kind": "library",
+        "version": "4.3.5",
+        "build_flags": "GCC 12 -O3",
+    }
+    metadata = {
+        "scenario": scenario_to_json(scenario),
+        "machine": {"cpu_model": "Example CPU", "cpus": 2, "usable_cpus": [0, 1], "governor": None},
+        "libraries": [
+            {"name": "libzmq", "path": "/home/somebody/lib/libzmq.so.5", "sha256": "ab" * 32}
+            | library
+        ],
+    }
+    with RunStore.create(root, "made-up", metadata) as store:
+        for sample in samples:
+            store.append(replace(sample, run_id=store.run_id))
+        return store.path
+
+
+def report_of(root: Path, cells: tuple[Cell, ...], samples: Iterable[Sample]) -> str:
+    run = stored(root / "results", cells, samples)
+    written = render_report([run], root / "reports", ("md",))
+    assert [path.name for path in written] == ["report.md"]
+    return written[0].read_text(encoding="utf-8")
+
+
+def section(report: str, title: str) -> str:
+    return re.split(r"^## ", report.split(f"\n## {title}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[
+        0
+    ]
+
+
+def table_rows(text: str, *starts: str) -> list[list[str]]:
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in text.splitlines()]
+    return [
+        row for row in rows if [cell.strip("| ") for cell in row[: len(starts)]] == list(starts)
+    ]
+
+
+def test_every_section_of_the_model_is_there_in_order(tmp_path: Path) -> None:
+    cells = cells_of()
+    report = report_of(tmp_path, cells, samples_of(cells))
+    assert re.findall(r"^## (.+)$", report, re.MULTILINE) == list(SECTIONS)
+    assert report.startswith("# ServerLink vs libzmq: made-up\n")
+    assert "2026-01-03" in report
+    assert "/home/somebody" not in report
+    assert "`libzmq.so.5`" in section(report, "Libraries")
+
+
+def test_the_summary_gives_verdict_ratio_interval_and_blocks(tmp_path: Path) -> None:
+    cells = cells_of()
+    summary = section(report_of(tmp_path, cells, samples_of(cells)), "Summary")
+    assert "FASTER in 4 of 4 cells" in summary
+    assert re.search(
+        r"PUSH-PULL tcp 64 B: ServerLink takes 7[45]\.\d% less time per message than libzmq, "
+        r"0\.2[45]\dx \[99% CI 0\.2\d+x, 0\.2\d+x\], 8 blocks, placebo .*: \*\*FASTER\*\*",
+        summary,
+    )
+    assert "provisional: one session" in summary
+
+
+def test_the_throughput_table_has_the_columns_of_the_reference(tmp_path: Path) -> None:
+    cells = cells_of(sizes=(64,), patterns=(Pattern.PUSH_PULL,))
+    throughput = section(report_of(tmp_path, cells, samples_of(cells)), "Throughput")
+    header = "Transport | Message Size | Message Count |"
+    assert header in re.sub(r" +", " ", throughput)
+    row = table_rows(throughput, "TCP", "64 bytes")[0]
+    assert row[2] == "1,000,000"
+    assert row[4].endswith("M msg/s")
+    assert row[5].endswith("MiB/s")
+    assert row[6].startswith("[")
+
+
+def test_the_gap_is_the_rate_and_beside_it_the_time(tmp_path: Path) -> None:
+    cells = cells_of(sizes=(64,), patterns=(Pattern.PUSH_PULL,))
+    gap = section(report_of(tmp_path, cells, samples_of(cells)), "Gap")
+    row = table_rows(gap, "TCP, 64 bytes")[0]
+    rate_gap, time_ratio = float(row[3].strip("%+")) / 100, float(row[5].split()[0])
+    assert rate_gap == pytest.approx(3.0, rel=0.05)
+    assert (1 + rate_gap) * time_ratio == pytest.approx(1.0, rel=0.01)
+    assert row[7] == "FASTER"
+
+
+def test_patterns_floor_and_cpu_are_ratios_with_intervals(tmp_path: Path) -> None:
+    cells = cells_of(sizes=(64,))
+    report = report_of(tmp_path, cells, samples_of(cells))
+    pattern = table_rows(section(report, SECTIONS[3]), "libzmq", "TCP", "64 bytes")[0]
+    assert pattern[5] == "2.00x"
+    assert pattern[6].startswith("[")
+    floor = table_rows(section(report, SECTIONS[4]), "ServerLink", "PUSH-PULL", "TCP")[0]
+    assert float(floor[5].split()[0]) == pytest.approx(2.5, rel=0.02)
+    cpu = table_rows(section(report, SECTIONS[5]), "ServerLink", "PUSH-PULL", "TCP")[0]
+    assert float(cpu[8].split()[0]) == pytest.approx(0.25, rel=0.02)
+    assert table_rows(section(report, SECTIONS[5]), "libzmq", "PUSH-PULL")[0][8] == "baseline"
+
+
+def test_round_trips_alone_make_a_report(tmp_path: Path) -> None:
+    cells = cells_of(metric=Metric.ROUND_TRIP, sizes=(64,))
+    report = report_of(tmp_path, cells, samples_of(cells))
+    assert "This run measured no throughput." in section(report, "Throughput")
+    row = table_rows(section(report, "Round trips"), "ServerLink", "TCP", "64 bytes")[0]
+    assert float(row[3]) == pytest.approx(5.0, rel=0.02)
+    assert float(row[5]) == pytest.approx(15.0, rel=0.02)
+    assert "ServerLink's median round trip is" in section(report, "Summary")
+
+
+def test_a_percentile_that_was_not_observed_is_not_available(tmp_path: Path) -> None:
+    cells = cells_of(metric=Metric.ROUND_TRIP, sizes=(64,), patterns=(Pattern.PUSH_PULL,))
+    samples = [replace(one, p99_ns=None) for one in samples_of(cells)]
+    row = table_rows(section(report_of(tmp_path, cells, samples), "Round trips"), "libzmq")[0]
+    assert row[5:7] == ["n/a", "n/a"]
+
+
+def test_one_block_has_estimates_but_neither_interval_nor_verdict(tmp_path: Path) -> None:
+    cells = cells_of(sizes=(64,))
+    report = report_of(tmp_path, cells, samples_of(cells, blocks=1))
+    assert "no verdict in 2 of 2 cells" in section(report, "Summary")
+    assert "1 block: too few for an interval, so no verdict" in section(report, "Summary")
+    assert "FASTER" not in report
+    assert table_rows(section(report, "Gap"), "TCP, 64 bytes")[0][7] == "none: too few blocks"
+
+
+def test_a_contender_that_loses_messages_has_no_throughput(tmp_path: Path) -> None:
+    cells = cells_of(sizes=(64,))
+    samples = [
+        failed(one, "FAILED", "lost 1 of 1000 messages")
+        if one.arm == "serverlink" and one.pattern == Pattern.PUSH_PULL and one.block == 3
+        else one
+        for one in samples_of(cells)
+    ]
+    report = report_of(tmp_path, cells, samples)
+    assert "FAILED in 1" in section(report, "Summary")
+    assert "lost 1 of 1000 messages" in section(report, "Failed and n/a cells")
+    row = table_rows(section(report, "Gap").split("PUSH-PULL", 1)[1], "TCP, 64 bytes")[0]
+    assert row[1] == "FAILED"
+    assert row[3:7] == ["n/a"] * 4
+
+
+def test_a_pattern_that_a_library_lacks_is_not_available(tmp_path: Path) -> None:
+    cells = cells_of(sizes=(64,))
+    samples = [
+        failed(one, "SKIPPED", "no PUSH and PULL")
+        if one.arm == "serverlink" and one.pattern == Pattern.PUSH_PULL
+        else one
+        for one in samples_of(cells)
+    ]
+    report = report_of(tmp_path, cells, samples)
+    assert "n/a in 1" in section(report, "Summary")
+    assert "no PUSH and PULL" in section(report, "Failed and n/a cells")
+    assert "SKIPPED" not in report
+
+
+def test_a_run_without_samples_says_so(tmp_path: Path) -> None:
+    report = report_of(tmp_path, cells_of(), ())
+    assert "This run holds no samples" in section(report, "Summary")
+    assert re.findall(r"^## (.+)$", report, re.MULTILINE) == list(SECTIONS)
+
+
+def test_a_run_in_which_everything_failed_renders(tmp_path: Path) -> None:
+    cells = cells_of(sizes=(64,))
+    samples = [failed(one, "FAILED", "crashed | signal 11\nstack") for one in samples_of(cells, 1)]
+    report = report_of(tmp_path, cells, samples)
+    assert "FAILED in 2 of 2 cells" in section(report, "Summary")
+    assert "crashed \\| signal 11 stack" in section(report, "Failed and n/a cells")
+
+
+def test_options_that_differ_within_a_cell_are_not_alike(tmp_path: Path) -> None:
+    cells = cells_of(sizes=(64,))
+    samples = [
+        replace(one, options=json.dumps({"SNDHWM": 0, "LINGER": 0}))
+        if one.arm == "serverlink"
+        else one
+        for one in samples_of(cells)
+    ]
+    fairness = section(report_of(tmp_path, cells, samples), "Fairness")
+    assert table_rows(fairness, "SNDHWM")[0][-1].strip("| ") == "**no**"
+    assert table_rows(fairness, "LINGER")[0][-1].strip("| ") == "yes"
+
+
+def test_disturbed_blocks_are_counted(tmp_path: Path) -> None:
+    cells = cells_of(sizes=(64,), patterns=(Pattern.PUSH_PULL,))
+    samples = [
+        replace(one, steal_fraction=0.5) if one.block == 5 else one for one in samples_of(cells, 12)
+    ]
+    method = section(report_of(tmp_path, cells, samples), "What was measured and how")
+    assert "1 of 12 blocks were discarded" in method
+
+
+def test_settings_are_told_apart(tmp_path: Path) -> None:
+    first = cells_of(sizes=(64,), patterns=(Pattern.PUSH_PULL,))
+    second = tuple(replace(cell, topology=Topology.PROCESSES) for cell in first)
+    samples = [
+        *samples_of(first),
+        *(replace(one, topology=Topology.PROCESSES) for one in samples_of(second)),
+    ]
+    throughput = section(report_of(tmp_path, (*first, *second), samples), "Throughput")
+    headings = re.findall(r"^### (.+)$", throughput, re.MULTILINE)
+    assert len(set(headings)) == 2
+    assert "two processes" in headings[1]
+
+
+def test_charts_are_written_and_named_after_the_run(tmp_path: Path) -> None:
+    cells = (*cells_of(), *cells_of(metric=Metric.ROUND_TRIP, sizes=(64,)))
+    run = stored(tmp_path / "results", cells, samples_of(cells))
+    written = render_report([run], tmp_path / "reports")
+    names = [path.name for path in written]
+    assert names[0] == "report.md"
+    assert {"throughput.png", "bandwidth.png", "gap.png", "round-trips.png"} <= set(names)
+    assert all(path.parent.name == run.name for path in written)
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in written[1:])
+    report = written[0].read_text(encoding="utf-8")
+    captions = re.findall(r"!\[(.*?)\]\((.*?)\)", report)
+    assert sorted(file_name for _, file_name in captions) == sorted(names[1:])
+    assert all(f"`{run.name}`" in caption for caption, _ in captions)
+
+
+def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
+    cells = cells_of(sizes=(64,))
+    run = stored(tmp_path / "results", cells, samples_of(cells))
+    first = render_report([run], tmp_path / "first")
+    second = render_report([run], tmp_path / "second")
+    assert [one.read_bytes() for one in first] == [one.read_bytes() for one in second]
+
+
+def test_an_unknown_format_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"pdf.*Allowed: md, png"):
+        render_report([], tmp_path, ("md", "pdf"))
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    cells = cells_of(sizes=(64,))
+    run = stored(tmp_path / "results", cells, samples_of(cells, 1))
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(UsageError, match="taken"):
+        render_report([run], tmp_path / "taken", ("md",))
+
+
+def test_importing_the_report_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, slkbench.report; "
+        "sys.exit(any(name in sys.modules for name in ('pandas', 'matplotlib', 'numpy')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
