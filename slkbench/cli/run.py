@@ -228,10 +228,11 @@ def _print_plan(request: Request, backend: Backend | None) -> None:
 
 def _print_result(result: RunResult, results: Path) -> None:
     """The table, the doubts, the folder and what to do next."""
-    from slkbench.cli.table import verdict_table
+    from slkbench.cli.table import closing_lines, verdict_table
 
-    cpu = {(each.cell.key, each.contender): each for each in result.cpu_verdicts}
-    click.echo(verdict_table(result.verdicts, cpu))
+    click.echo(verdict_table(result))
+    for line in closing_lines(result):
+        click.echo(line)
     for finding in result.findings:
         click.echo(f"mind: {finding.subject}: {finding.evidence}; {finding.remedy}")
     where = "" if results == Path("results") else f" --results {results}"

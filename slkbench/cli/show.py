@@ -71,7 +71,7 @@ def _run_named(what: str, results: Path) -> Path:
         from slkbench.scenario import list_scenarios
 
         names = [path.stem for path in list_scenarios()]
-        near = get_close_matches(what, names, n=1)
+        near = get_close_matches(what, names, n=1, cutoff=0.7)
         hint = f"Did you mean the scenario {near[0]}?" if near else f"Scenarios: {', '.join(names)}"
         raise StoreError(f"{error} {hint}") from None
 
@@ -99,10 +99,10 @@ def _show_run(result: RunResult, *, as_json: bool) -> None:
         document = verdict_document(result.path.name, result.verdicts)
         click.echo(json.dumps(document, indent=2, allow_nan=False))
         return
-    from slkbench.cli.table import verdict_table
+    from slkbench.cli.table import closing_lines, verdict_table
 
-    cpu = {(each.cell.key, each.contender): each for each in result.cpu_verdicts}
-    click.echo(verdict_table(result.verdicts, cpu))
+    for line in (verdict_table(result), *closing_lines(result)):
+        click.echo(line)
     click.echo(f"\n{len(result.samples)} samples in {result.path}, run {result.status}")
 
 

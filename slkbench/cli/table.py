@@ -4,30 +4,69 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from slkbench.model import CellKey, Status, Verdict, VerdictKind
+from slkbench.model import ArmRole, Status, Verdict, VerdictKind
 from slkbench.units import format_percent, format_rate
 
-__all__ = ["verdict_table"]
+if TYPE_CHECKING:
+    from slkbench.runner.result import RunResult
 
-_HEAD = ("cell", "baseline", "contender", "time/msg", "interval", "verdict", "n", "cpu/msg", "")
-_RIGHT_ALIGNED = frozenset((3, 6, 7))
+__all__ = ["closing_lines", "verdict_table"]
+
+_HEAD = (
+    "cell",
+    "baseline",
+    "contender",
+    "floor",
+    "time/msg",
+    "interval",
+    "verdict",
+    "n",
+    "cpu/msg",
+    "",
+)
+_RIGHT_ALIGNED = frozenset(("time/msg", "n", "cpu/msg"))
 _NOTHING = "-"
 
 
-def verdict_table(
-    verdicts: Sequence[Verdict], cpu: Mapping[tuple[CellKey, str], Verdict] | None = None
-) -> str:
-    """The table of ``verdicts``, failures first, then the largest effects.
+def verdict_table(result: RunResult) -> str:
+    """The table of a run's verdicts, failures first, then the largest effects.
 
-    ``cpu`` holds the verdicts on CPU time per message by cell and contender.  ``~`` marks what is
-    not decided, so that nothing hangs on colour.
+    ``~`` marks what is not decided, so that nothing hangs on colour.
     """
-    rows = [_HEAD]
-    for verdict in sorted(verdicts, key=_prominence):
-        rows.append(_row(verdict, (cpu or {}).get((verdict.cell.key, verdict.contender))))
-    widths = [max(len(row[index]) for row in rows) for index in range(len(_HEAD))]
-    return "\n".join(_line(row, widths) for row in rows)
+    cpu = {(each.cell.key, each.contender): each for each in result.cpu_verdicts}
+    floor = next((each.arm for each in result.samples if each.role == ArmRole.FLOOR), None)
+    rows: list[tuple[str, ...]] = [_HEAD]
+    for verdict in sorted(result.verdicts, key=_prominence):
+        rows.append(_row(verdict, cpu.get((verdict.cell.key, verdict.contender)), floor))
+    if floor is None:
+        unused = _HEAD.index("floor")
+        rows = [row[:unused] + row[unused + 1 :] for row in rows]
+    widths = [max(len(text) for text in column) for column in zip(*rows, strict=True)]
+    return "\n".join(_line(row, rows[0], widths) for row in rows)
+
+
+def closing_lines(result: RunResult) -> list[str]:
+    """Over all cells: the mean effect, what the placebo shows, what was discarded."""
+    lines = [
+        f"geometric mean over {len(result.scenario.cells)} cells: {name} "
+        f"{mean.point:.3f}x time per message{_bounds(mean.low, mean.high)}"
+        for name, mean in result.means
+    ]
+    bounds = [
+        abs(bound - 1)
+        for verdict in result.verdicts
+        for bound in (verdict.placebo_low, verdict.placebo_high)
+        if bound is not None
+    ]
+    if bounds:
+        lines.append(f"placebo: within {format_percent(max(bounds))} of the baseline everywhere")
+    discarded = {each.cell.key: each.discarded_blocks for each in result.verdicts}
+    if any(discarded.values()):
+        blocks = len({(sample.cell_key, sample.block) for sample in result.samples})
+        lines.append(f"discarded: {sum(discarded.values())} of {blocks} blocks")
+    return lines
 
 
 def _prominence(verdict: Verdict) -> tuple[int, float, str]:
@@ -38,14 +77,15 @@ def _prominence(verdict: Verdict) -> tuple[int, float, str]:
     return (1, -abs(math.log(verdict.time_ratio)), verdict.cell.title)
 
 
-def _row(verdict: Verdict, cpu: Verdict | None) -> tuple[str, ...]:
+def _row(verdict: Verdict, cpu: Verdict | None, floor: str | None) -> tuple[str, ...]:
     rates = dict(verdict.rates_msgs_per_s)
     return (
         verdict.cell.title,
         _named_rate(verdict.baseline, rates),
         _named_rate(verdict.contender, rates),
+        format_rate(rates[floor]) if floor in rates else _NOTHING,
         _NOTHING if verdict.time_ratio is None else f"{verdict.time_ratio:.3f}x",
-        _interval(verdict),
+        _bounds(verdict.low, verdict.high).strip() or _NOTHING,
         _judgement(verdict),
         str(verdict.blocks) if verdict.blocks else _NOTHING,
         _change(cpu),
@@ -57,12 +97,10 @@ def _named_rate(name: str, rates: Mapping[str, float]) -> str:
     return f"{name} {format_rate(rates[name])}" if name in rates else name
 
 
-def _interval(verdict: Verdict) -> str:
-    if verdict.low is None or verdict.high is None:
-        return _NOTHING
-    low = format_percent(verdict.low - 1, signed=True)
-    high = format_percent(verdict.high - 1, signed=True)
-    return f"[{low}, {high}]"
+def _bounds(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return ""
+    return f" [{format_percent(low - 1, signed=True)}, {format_percent(high - 1, signed=True)}]"
 
 
 def _judgement(verdict: Verdict) -> str:
@@ -88,9 +126,9 @@ def _remark(verdict: Verdict) -> str:
     return ""
 
 
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+def _line(row: Sequence[str], head: Sequence[str], widths: Sequence[int]) -> str:
     cells = (
-        text.rjust(width) if index in _RIGHT_ALIGNED else text.ljust(width)
-        for index, (text, width) in enumerate(zip(row, widths, strict=True))
+        text.rjust(width) if name in _RIGHT_ALIGNED else text.ljust(width)
+        for text, name, width in zip(row, head, widths, strict=True)
     )
     return "  ".join(cells).rstrip()

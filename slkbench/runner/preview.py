@@ -15,14 +15,17 @@ def describe_plan(scenario: Scenario, contenders: Sequence[Contender], placement
     """Cells with the contenders that take part in each, placement, blocks and duration."""
     cost = estimate(scenario)
     blocks = str(scenario.rounds) if scenario.rounds else f"looks at {_listed(scenario.looks)}"
+    placebo = "with" if scenario.placebo else "without"
+    seed = "new" if scenario.seed is None else scenario.seed
+    where = f"sender on CPU {_cpus(placement.sender_cpus)}, "
+    where += f"receiver on CPU {_cpus(placement.receiver_cpus)}"
+    samples = f"{cost.samples_least} to {cost.samples_most} samples"
+    duration = f"{format_duration(cost.least_s)} to {format_duration(cost.most_s)}"
     lines = [
         f"{scenario.name}: {scenario.question}",
-        f"baseline {scenario.baseline}; placebo {'yes' if scenario.placebo else 'no'}; "
-        f"blocks: {blocks}; seed {'new' if scenario.seed is None else scenario.seed}",
-        f"sender on CPU {_cpus(placement.sender_cpus)}, "
-        f"receiver on CPU {_cpus(placement.receiver_cpus)}",
-        f"{cost.samples_least} to {cost.samples_most} samples, about "
-        f"{format_duration(cost.least_s)} to {format_duration(cost.most_s)}",
+        f"baseline {scenario.baseline}, {placebo} placebo; blocks: {blocks}; seed: {seed}",
+        where,
+        f"{samples}, about {duration}",
     ]
     for cell in scenario.cells:
         names = [arm.name for arm in arms_of(cell, contenders, scenario.baseline)]

@@ -18,7 +18,7 @@ from slkbench.model import (
     Status,
     Verdict,
 )
-from slkbench.stats import CPU_PER_MESSAGE, judge_cell
+from slkbench.stats import CPU_PER_MESSAGE, Ratio, geometric_mean, judge_cell
 from slkbench.store import StoredRun
 
 __all__ = ["RunResult", "judge_run", "stored_contenders"]
@@ -28,7 +28,10 @@ _PARITY_CODES = ("options-differ", "placement-differs")
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """A judged run. ``cpu_verdicts`` compare CPU time per message; ``status`` is the run's."""
+    """A judged run. ``cpu_verdicts`` compare CPU time per message; ``status`` is the run's.
+
+    ``means`` are the geometric means over all cells, by contender, where there are several cells.
+    """
 
     path: Path
     scenario: Scenario
@@ -37,6 +40,7 @@ class RunResult:
     verdicts: tuple[Verdict, ...]
     cpu_verdicts: tuple[Verdict, ...]
     findings: tuple[Finding, ...]
+    means: tuple[tuple[str, Ratio], ...] = ()
 
     @property
     def failed_samples(self) -> tuple[Sample, ...]:
@@ -73,7 +77,18 @@ def judge_run(run: StoredRun) -> RunResult:
         verdicts=verdicts,
         cpu_verdicts=cpu_verdicts,
         findings=(*run.findings, *findings),
+        means=_means(scenario, samples, verdicts),
     )
+
+
+def _means(
+    scenario: Scenario, samples: tuple[Sample, ...], verdicts: tuple[Verdict, ...]
+) -> tuple[tuple[str, Ratio], ...]:
+    names = dict.fromkeys(verdict.contender for verdict in verdicts)
+    if len(scenario.cells) < 2:
+        return ()
+    found = ((name, geometric_mean(scenario.cells, samples, scenario, name)) for name in names)
+    return tuple((name, mean) for name, mean in found if mean is not None)
 
 
 def stored_contenders(metadata: Mapping[str, Any]) -> tuple[Contender, ...]:

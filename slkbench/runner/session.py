@@ -61,7 +61,6 @@ class Request:
     budget_s: float | None = None
     wait_s: float = 0.0
     command_line: tuple[str, ...] = ()
-    lock_file: Path = LOCK_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +75,7 @@ class Backend:
     resolve: Callable[[Scenario, Sequence[str]], tuple[Contender, ...]]
     placebo: Callable[[Contender, Path], Contender | None]
     clock_s: Callable[[], float] = time.monotonic
+    lock_file: Path = LOCK_FILE
 
 
 def process_backend() -> Backend:
@@ -95,7 +95,7 @@ def run_request(
     """
     outside = backend or process_backend()
     with (
-        machine_lock(request.lock_file, wait_s=request.wait_s),
+        machine_lock(outside.lock_file, wait_s=request.wait_s),
         _terminable(),
         tempfile.TemporaryDirectory(prefix="slkbench-") as scratch,
     ):

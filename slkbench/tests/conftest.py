@@ -38,6 +38,7 @@ class FakeWorld:
     sample or raise.
     """
 
+    lock_file: Path
     speeds: dict[str, float] = field(
         default_factory=lambda: {"libzmq": 1.0, "serverlink": 0.5, "floor": 0.2}
     )
@@ -107,7 +108,7 @@ class FakeWorld:
     @property
     def backend(self) -> Backend:
         """This world as a run sees it."""
-        return Backend(self, self.resolve, _copied, lambda: self.now_s)
+        return Backend(self, self.resolve, _copied, lambda: self.now_s, self.lock_file)
 
 
 def _copied(contender: Contender, folder: Path) -> Contender:
@@ -137,9 +138,9 @@ def failing(arm: str, reason: str, *, times: int) -> Callable[[int, Cell, Slot, 
 
 
 @pytest.fixture
-def fake_world() -> FakeWorld:
+def fake_world(tmp_path: Path) -> FakeWorld:
     """Three contenders: libzmq, serverlink at half its time, and the floor."""
-    return FakeWorld()
+    return FakeWorld(tmp_path / "lock")
 
 
 @pytest.fixture
