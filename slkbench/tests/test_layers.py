@@ -20,6 +20,7 @@ LAYERS = {
     "plan": 2,
     "stats": 2,
     "checks": 2,
+    "binaries": 3,
     "contenders": 3,
     "machine": 3,
     "store": 3,
@@ -30,8 +31,9 @@ LAYERS = {
     "report": 5,
     "cli": 6,
 }
-# The endpoint is the process in which the driver runs; errors.py imports nothing, so all may use it.
-BESIDE = {("endpoint", "driver"), ("units", "errors")}
+# The driver runs inside the endpoint's process; a contender's build flags are read from its binary;
+# errors.py imports nothing, so all may use it.
+BESIDE = {("endpoint", "driver"), ("contenders", "binaries"), ("units", "errors")}
 
 # Where alone a package may be imported; an endpoint imports nothing that slows its start.
 ONLY_IN = {"click": {"cli"}, "pandas": {"report"}, "matplotlib": {"report"}}
@@ -57,7 +59,7 @@ def part_of(path: Path) -> str:
 
 
 def imported_names(path: Path) -> Iterator[str]:
-    """Dotted names of everything imported, also inside functions; relative imports made absolute."""
+    """Dotted names of all that is imported, also inside functions, relative ones made absolute."""
     package = ("slkbench", *path.relative_to(PACKAGE).parent.parts)
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):

@@ -220,5 +220,5 @@ def test_a_run_that_is_not_there_or_not_unique(tmp_path: Path) -> None:
     stored_run(tmp_path, name="two")
     with pytest.raises(StoreError, match="means 2 runs"):
         find_run("abc123", tmp_path)
-    with pytest.raises(StoreError, match="no run 'x'.*There are: "):
+    with pytest.raises(StoreError, match=r"no run 'x'.*There are: "):
         find_run("x", tmp_path)

@@ -1,4 +1,4 @@
-"""slkbench.units: what users type is understood or refused with a remedy; what is shown is short."""
+"""slkbench.units: what users type is understood or refused with a remedy; output is short."""
 
 from __future__ import annotations
 
