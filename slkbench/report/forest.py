@@ -8,7 +8,7 @@ marker and in words.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp, log
+from math import exp, log, log1p
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +53,7 @@ def _forest(verdicts: Sequence[Verdict]) -> Figure:
     low, high = _limits(verdicts)
     _scale(axes, low, high)
     band = max(one.min_effect for one in verdicts)
-    axes.axvspan(log(1 - band), log(1 + band), color="#cccccc", alpha=0.55, linewidth=0)
+    axes.axvspan(-log1p(band), log1p(band), color="#cccccc", alpha=0.55, linewidth=0)
     axes.axvline(0.0, color="black", linewidth=1.1)
     for row, verdict in enumerate(verdicts):
         _row(axes, row, verdict)

@@ -61,6 +61,8 @@ _MEASURED = (
     "p999_ns",
     "cpu_ns",
 )
+# A percentile p is worth telling from 100 round trips beyond it in every sample.
+_FEWEST_ROUND_TRIPS = {"p99_ns": 10_000, "p999_ns": 100_000}
 _SUMMARISED = (
     "messages",
     "elapsed_ns",
@@ -203,7 +205,10 @@ def _summary(
         for run, block in zip(rows["run_id"], rows["block"], strict=True)
     ]
     good = rows[ok & kept]
-    medians = {name: Interval.of(good[name].dropna().tolist()) for name in _SUMMARISED}
+    medians = {
+        name: Interval.of(good[name].dropna().tolist()) if _is_observed(good, name) else Interval()
+        for name in _SUMMARISED
+    }
     return ArmSummary(
         cell=cell,
         contender=contender,
@@ -211,3 +216,11 @@ def _summary(
         failed=int((rows["status"] == Status.FAILED.value).sum()),
         **medians,
     )
+
+
+def _is_observed(rows: pd.DataFrame, column: str) -> bool:
+    """Whether every sample saw enough round trips for a percentile; other columns need none."""
+    if column not in _FEWEST_ROUND_TRIPS:
+        return True
+    enough = rows["messages"] >= _FEWEST_ROUND_TRIPS[column]
+    return bool((enough & rows[column].notna()).all())

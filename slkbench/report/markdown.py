@@ -31,8 +31,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1
 
 
 def figure(file_name: str, caption: str) -> str:
-    """An image with its caption below and the same words for those who cannot see it."""
-    return f"![{caption}]({file_name})\n\n*{caption}*"
+    """An image with its caption below, the start of which stands in where there is no image."""
+    return f"![{caption.split(';', 1)[0]}]({file_name})\n\n*{caption}*"
 
 
 def bullets(items: Sequence[str]) -> str:

@@ -136,7 +136,7 @@ def gap_section(evidence: Evidence, metric: Metric) -> list[str]:
                     *names,
                     *(("Gap", "Gap interval") if rate else ()),
                     "Time per message" if rate else "Round trip",
-                    "Interval",
+                    _interval_header(members),
                     "Verdict",
                     "Blocks",
                 ),
@@ -144,6 +144,12 @@ def gap_section(evidence: Evidence, metric: Metric) -> list[str]:
             ),
         ]
     return parts
+
+
+def _interval_header(verdicts: Sequence[Verdict]) -> str:
+    """``99% interval``; the looks that were planned set the level, the same in a whole run."""
+    levels = {one.level for one in verdicts if one.level is not None}
+    return f"{levels.pop():.0%} interval" if len(levels) == 1 else "Interval"
 
 
 def _gap_row(evidence: Evidence, one: Verdict, *, rate: bool) -> tuple[str, ...]:
@@ -275,14 +281,7 @@ def cpu_section(evidence: Evidence) -> list[str]:
         )
     if not rows:
         return ["This run holds no CPU times."]
-    header = (
-        "Contender",
-        "Pattern",
-        "Transport",
-        "Message Size",
-        "CPU per message",
-        "95% interval",
-    )
+    header = ("Contender", "Pattern", "Transport", "Message Size", "Metric", "CPU per message")
     baseline = " or ".join(map(contender_title, evidence.baselines)) or "baseline"
     return [
         _CPU_NOTE,

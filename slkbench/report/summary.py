@@ -166,7 +166,10 @@ def _limits(evidence: Evidence) -> list[str]:
     if undecided:
         limits.append(f"{_cells(len(undecided))} no decision: the interval is too wide.")
     if failed:
-        limits.append(f"{_cells(len(failed))} no comparison because a contender failed or is n/a.")
+        limits.append(
+            f"{len(failed)} of {len(verdicts)} comparisons could not be made: a contender failed or "
+            "is n/a."
+        )
     if verdicts:
         limits.append(_small_differences(verdicts))
         widened = [one for one in verdicts if one.effective_min_effect > one.min_effect + 1e-9]

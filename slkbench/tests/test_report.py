@@ -203,6 +203,7 @@ def test_the_throughput_table_has_the_columns_of_the_reference(tmp_path: Path) -
 def test_the_gap_is_the_rate_and_beside_it_the_time(tmp_path: Path) -> None:
     cells = cells_of(sizes=(64,), patterns=(Pattern.PUSH_PULL,))
     gap = section(report_of(tmp_path, cells, samples_of(cells)), "Gap")
+    assert "99% interval" in gap
     row = table_rows(gap, "TCP, 64 bytes")[0]
     rate_gap, time_ratio = float(row[3].strip("%+")) / 100, float(row[5].rstrip("x"))
     assert rate_gap == pytest.approx(3.0, rel=0.05)
@@ -238,6 +239,15 @@ def test_a_percentile_that_was_not_observed_is_not_available(tmp_path: Path) -> 
     samples = [replace(one, p99_ns=None) for one in samples_of(cells)]
     row = table_rows(section(report_of(tmp_path, cells, samples), "Round trips"), "libzmq")[0]
     assert row[5:7] == ["n/a", "n/a"]
+
+
+def test_a_percentile_needs_enough_round_trips_in_every_sample(tmp_path: Path) -> None:
+    cells = cells_of(metric=Metric.ROUND_TRIP, sizes=(64,), patterns=(Pattern.PUSH_PULL,))
+    first, *others = samples_of(cells)
+    samples = [replace(first, messages=9_999), *others]
+    trips = section(report_of(tmp_path, cells, samples), "Round trips")
+    assert table_rows(trips, first.contender)[0][5] == "n/a"
+    assert table_rows(trips, "ServerLink")[0][5] != "n/a"
 
 
 def test_one_block_has_estimates_but_neither_interval_nor_verdict(tmp_path: Path) -> None:
