@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from statistics import fmean, median, stdev
 
@@ -41,8 +41,10 @@ MODE_DISTANCE_OVER_SPREAD = 4.0
 ROUND_TRIPS_FOR_P99 = 10_000
 _PER_SOCKET = "LAST_ENDPOINT"
 _SWEEPING_FLAG = re.compile(r"-(?:O\w*|march=\S+|mtune=\S+|flto\S*|fsanitize=\S+|DNDEBUG)(?!\S)")
+_VERSION = re.compile(r"\b\d+\.\d+\.\d+\b")
 
 ArmKey = tuple[CellKey, str]
+_ByArm = dict[str, set[str]]
 
 
 def check_run(
@@ -135,13 +137,14 @@ def _options(samples: Sequence[Sample]) -> Iterator[Finding]:
         for s in samples
         if s.options and s.status == Status.OK and s.role in {ArmRole.BASELINE, ArmRole.CONTENDER}
     ]
-    for key, found in _grouped(compared, lambda s: s.cell_key):
-        options = {s.arm: _parsed_options(s.options) for s in found}
-        names = sorted(set().union(*options.values()))
-        for name in names:
-            values = {arm: read[name] for arm, read in options.items() if name in read}
-            if len(set(values.values())) > 1 and not name.endswith(_PER_SOCKET):
-                text = ", ".join(f"{arm} {value}" for arm, value in sorted(values.items()))
+    for key, found in _by_cell(compared):
+        values: dict[str, _ByArm] = defaultdict(lambda: defaultdict(set))
+        for sample in found:
+            for name, value in _parsed_options(sample.options).items():
+                if not name.endswith(_PER_SOCKET):
+                    values[name][sample.arm].add(value)
+        for name, by_arm in values.items():
+            if text := _unequal(by_arm):
                 differing[f"{name}: {text}"].add(key)
     for difference, keys in sorted(differing.items()):
         yield Finding(
@@ -170,7 +173,7 @@ def _builds(contenders: Sequence[Contender], baseline: str) -> Iterator[Finding]
                 code="build-unknown",
                 subject=library.name,
                 evidence=f"{library.path} does not say how it was compiled",
-                remedy="compile it with -g or -frecord-gcc-switches to have this compared",
+                remedy="compile it with -g to have its compiler and flags compared",
             )
         elif reference and reference.build_flags and library is not reference:
             own, other = _build_facts(library), _build_facts(reference)
@@ -185,24 +188,36 @@ def _builds(contenders: Sequence[Contender], baseline: str) -> Iterator[Finding]
 
 
 def _build_facts(library: Contender) -> str:
-    """Compiler and the flags that change speed at large, in a fixed order."""
-    compiler = library.build_flags.split(" -", maxsplit=1)[0].strip()
-    flags = sorted(set(_SWEEPING_FLAG.findall(library.build_flags)))
-    return " ".join([compiler, *flags]) if compiler else " ".join(flags)
+    """Compiler and the flags that change speed at large, in a fixed order.
+
+    ``build_flags`` holds what the file says, divided by ``; ``: DWARF producers, with flags, and
+    ``.comment`` lines, without.
+    """
+    parts = library.build_flags.split("; ")
+    compilers = sorted({fact for part in parts if (fact := _compiler(part))})
+    flags = sorted({flag for part in parts for flag in _SWEEPING_FLAG.findall(part)})
+    return f"{', '.join(compilers) or 'unknown compiler'}, {' '.join(flags) or 'unknown flags'}"
+
+
+def _compiler(part: str) -> str:
+    named = part.split(" -", maxsplit=1)[0]
+    version = _VERSION.search(named)
+    family = "clang" if "clang" in named.lower() else "GCC"
+    return f"{family} {version[0]}" if version else ""
 
 
 def _placement(samples: Sequence[Sample]) -> Iterator[Finding]:
     unequal: list[CellKey] = []
     example = ""
-    for key, found in _grouped(samples, lambda s: s.cell_key):
-        places = {
-            s.arm: f"sender {s.sender_cpus}, receiver {s.receiver_cpus}"
-            for s in found
-            if s.status == Status.OK and s.sender_cpus and s.receiver_cpus
-        }
-        if len(set(places.values())) > 1:
+    for key, found in _by_cell(s for s in samples if s.status == Status.OK):
+        places: _ByArm = defaultdict(set)
+        for sample in found:
+            if sample.sender_cpus and sample.receiver_cpus:
+                place = f"sender on {sample.sender_cpus}, receiver on {sample.receiver_cpus}"
+                places[sample.arm].add(place)
+        if text := _unequal(places):
             unequal.append(key)
-            example = "; ".join(f"{arm}: {place}" for arm, place in sorted(places.items()))
+            example = text
     if unequal:
         yield Finding(
             code="placement-differs",
@@ -346,8 +361,17 @@ def _logs(samples: Iterable[Sample]) -> list[float]:
     return [math.log(time) for time in times if time and math.isfinite(time)]
 
 
-def _grouped(
-    samples: Iterable[Sample], key: Callable[[Sample], CellKey]
-) -> Iterator[tuple[CellKey, list[Sample]]]:
-    for value, found in groupby(sorted(samples, key=key), key=key):
-        yield value, list(found)
+def _by_cell(samples: Iterable[Sample]) -> Iterator[tuple[CellKey, list[Sample]]]:
+    for key, found in groupby(sorted(samples, key=_cell_key), key=_cell_key):
+        yield key, list(found)
+
+
+def _cell_key(sample: Sample) -> CellKey:
+    return sample.cell_key
+
+
+def _unequal(by_arm: _ByArm) -> str:
+    """Which arm has which values, where they are not the same for all; else nothing."""
+    if len({frozenset(values) for values in by_arm.values()}) < 2:
+        return ""
+    return "; ".join(f"{arm} {' or '.join(sorted(found))}" for arm, found in sorted(by_arm.items()))
