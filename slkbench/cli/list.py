@@ -58,6 +58,20 @@ def _list_scenarios() -> None:
         click.echo(f"  {'':<18} {scenario.question}")
 
 
+def _list_contenders(libs: tuple[str, ...]) -> None:
+    from slkbench.contenders import known_contenders
+    from slkbench.errors import ContenderError
+
+    click.echo("Contenders")
+    for name, layer, found in known_contenders(libs):
+        if isinstance(found, ContenderError):
+            what = f"not here: {found}"
+        else:
+            parts = (found.version, str(found.abi or found.kind), found.path)
+            what = ", ".join(part for part in parts if part)
+        click.echo(f"  {name:<18} {layer:<7} {what}")
+
+
 def _list_runs(results: Path) -> None:
     from slkbench.errors import StoreError
     from slkbench.store import list_runs, read_metadata

@@ -131,7 +131,11 @@ def _effort_options(function: Any) -> Any:
                 type=click.IntRange(1, 10_000),
                 help="Exactly so many blocks, instead of until the verdict is clear.",
             ),
-            click.option("--budget", type=DURATION, help="Start no block after this time."),
+            click.option(
+                "--budget",
+                type=DURATION,
+                help="Start no block after this time. [2m for each cell, ad hoc]",
+            ),
             click.option(
                 "--min-effect", type=PERCENT, help="Smallest difference that matters. [2%]"
             ),

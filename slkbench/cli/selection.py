@@ -11,8 +11,8 @@ from slkbench.model import Cell, Scenario
 
 __all__ = ["scenario_of"]
 
-# Twenty seconds more than 32 blocks of four arms take at the default work per sample.
-_AD_HOC_BUDGET_PER_CELL_S = 150.0
+# What 30 blocks of four arms take at the default work per sample.
+_AD_HOC_BUDGET_PER_CELL_S = 120.0
 
 _DIMENSIONS = {
     "transports": "transport",

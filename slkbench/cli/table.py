@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from slkbench.model import ArmRole, Status, Verdict, VerdictKind
+from slkbench.model import ArmRole, Cell, Status, Verdict, VerdictKind
+from slkbench.plan import baseline_name
 from slkbench.units import format_percent, format_rate
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def verdict_table(result: RunResult) -> str:
     rows: list[tuple[str, ...]] = [_HEAD]
     for verdict in sorted(result.verdicts, key=_prominence):
         rows.append(_row(verdict, cpu.get((verdict.cell.key, verdict.contender)), floor))
+    rows += [_unjudged_row(result, cell, floor) for cell in result.unjudged_cells]
     if floor is None:
         unused = _HEAD.index("floor")
         rows = [row[:unused] + row[unused + 1 :] for row in rows]
@@ -83,7 +85,7 @@ def _row(verdict: Verdict, cpu: Verdict | None, floor: str | None) -> tuple[str,
         verdict.cell.title,
         _named_rate(verdict.baseline, rates),
         _named_rate(verdict.contender, rates),
-        format_rate(rates[floor]) if floor in rates else _NOTHING,
+        _rate(floor, rates),
         _NOTHING if verdict.time_ratio is None else f"{verdict.time_ratio:.3f}x",
         _bounds(verdict.low, verdict.high).strip() or _NOTHING,
         _judgement(verdict),
@@ -91,6 +93,22 @@ def _row(verdict: Verdict, cpu: Verdict | None, floor: str | None) -> tuple[str,
         _change(cpu),
         _remark(verdict),
     )
+
+
+def _unjudged_row(result: RunResult, cell: Cell, floor: str | None) -> tuple[str, ...]:
+    """Rates alone, where there was nobody to compare the baseline with."""
+    baseline = baseline_name(result.scenario.baseline, cell.layer)
+    rates = {
+        name: rate
+        for name in (baseline, floor)
+        if name is not None and (rate := result.median_rate(cell, name)) is not None
+    }
+    shown = (_named_rate(baseline, rates), _NOTHING, _rate(floor, rates))
+    return (cell.title, *shown, *[_NOTHING] * 5, "")
+
+
+def _rate(name: str | None, rates: Mapping[str, float]) -> str:
+    return format_rate(rates[name]) if name is not None and name in rates else _NOTHING
 
 
 def _named_rate(name: str, rates: Mapping[str, float]) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from slkbench.checks import check_run
 from slkbench.model import (
+    Cell,
     Contender,
     ContenderKind,
     Finding,
@@ -41,6 +43,21 @@ class RunResult:
     cpu_verdicts: tuple[Verdict, ...]
     findings: tuple[Finding, ...]
     means: tuple[tuple[str, Ratio], ...] = ()
+
+    @property
+    def unjudged_cells(self) -> tuple[Cell, ...]:
+        """Cells in which nothing but the baseline and the floor were to be measured."""
+        judged = {verdict.cell.key for verdict in self.verdicts}
+        return tuple(cell for cell in self.scenario.cells if cell.key not in judged)
+
+    def median_rate(self, cell: Cell, arm: str) -> float | None:
+        """Messages per second of an arm in a cell, the median of its samples."""
+        rates = [
+            sample.rate_msgs_per_s
+            for sample in self.samples
+            if sample.arm == arm and sample.cell_key == cell.key and sample.rate_msgs_per_s
+        ]
+        return median(rates) if rates else None
 
     @property
     def failed_samples(self) -> tuple[Sample, ...]:

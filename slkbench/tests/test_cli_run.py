@@ -89,7 +89,8 @@ def test_without_a_terminal_progress_is_plain_lines(invoke: Invoke) -> None:
 
 def test_a_scenario_is_narrowed_by_ad_hoc_options(invoke: Invoke) -> None:
     result = invoke(
-        *"run --scenario reference-report --transport tcp --size 64 --rounds 1 -q".split()
+        *("run", "--scenario", "reference-report", "--transport", "tcp", "--size", "64"),
+        *("--rounds", "1", "-q"),
     )
     assert result.exit_code == 0, result.output
     cells = read_run(only_run()).scenario.cells
@@ -97,14 +98,14 @@ def test_a_scenario_is_narrowed_by_ad_hoc_options(invoke: Invoke) -> None:
 
 
 def test_a_scenario_without_such_a_cell_is_an_error(invoke: Invoke) -> None:
-    result = invoke(*"run --scenario reference-report --size 63".split())
+    result = invoke("run", "--scenario", "reference-report", "--size", "63")
     assert result.exit_code == 2
     assert "no cell with size_bytes 63" in last_line(result)
 
 
 def test_a_brought_library_takes_part(invoke: Invoke, fake_world: Any) -> None:
     fake_world.speeds["mine"] = 1.5
-    result = invoke(*"run --lib mine=/opt/libzmq.so:zmq --rounds 8 -q".split())
+    result = invoke("run", "--lib", "mine=/opt/libzmq.so:zmq", "--rounds", "8", "-q")
     assert result.exit_code == 0, result.output
     metadata = read_metadata(only_run())
     assert metadata["lib_options"] == ["mine=/opt/libzmq.so:zmq"]

@@ -1,0 +1,146 @@
+"""``show``, ``list`` and ``report``: reading what there is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+import slkbench.report
+from slkbench.cli.main import cli
+from slkbench.model import Cell, Pattern, Scenario, Transport
+from slkbench.runner.session import Request, run_request
+
+CELL_KEYS = {
+    "pattern",
+    "transport",
+    "size_bytes",
+    "layer",
+    "topology",
+    "metric",
+    "baseline",
+    "contender",
+    "blocks",
+    "time_ratio",
+    "low",
+    "high",
+    "level",
+    "verdict",
+    "status",
+    "rates",
+    "placebo",
+}
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, arguments)
+
+
+@pytest.fixture
+def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake_world: Any) -> Path:
+    """A stored run in the current folder's ``results``."""
+    monkeypatch.chdir(tmp_path)
+    cells = (Cell(Pattern.PUSH_PULL, Transport.TCP, 64),)
+    scenario = Scenario("test", "?", cells, seed=1, affinity=())
+    return run_request(Request(scenario), backend=fake_world.backend).path
+
+
+def test_json_is_the_documented_form(stored: Path) -> None:
+    result = invoke("show", "latest", "--json")
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert document["run"] == stored.name
+    (cell,) = document["cells"]
+    assert set(cell) >= CELL_KEYS
+    assert (cell["baseline"], cell["contender"]) == ("libzmq", "serverlink")
+    assert (cell["verdict"], cell["status"], cell["blocks"]) == ("FASTER", "OK", 8)
+    assert cell["low"] < cell["time_ratio"] < cell["high"] < 1
+    assert cell["level"] == pytest.approx(0.99)
+    assert set(cell["rates"]) == {"libzmq", "serverlink", "floor"}
+    assert cell["placebo"]["low"] < cell["placebo"]["ratio"] < cell["placebo"]["high"]
+
+
+def test_what_is_not_known_is_null(tmp_path: Path, fake_world: Any, fail_samples: Any) -> None:
+    fake_world.on_sample = fail_samples("serverlink", "crashed", times=10**6)
+    cells = (Cell(Pattern.PUSH_PULL, Transport.TCP, 64),)
+    scenario = Scenario("test", "?", cells, seed=1, affinity=())
+    path = run_request(Request(scenario, results=tmp_path), backend=fake_world.backend).path
+    (cell,) = json.loads(invoke("show", str(path), "--json").stdout)["cells"]
+    assert cell["status"] == "FAILED"
+    assert "crashed" in cell["reason"]
+    assert cell["time_ratio"] is None
+    assert cell["placebo"] == {"ratio": None, "low": None, "high": None}
+
+
+def test_a_run_is_shown_as_a_table(stored: Path) -> None:
+    result = invoke("show", stored.name)
+    assert result.exit_code == 0
+    for word in ("push-pull tcp 64 B", "FASTER", "complete", "placebo: within"):
+        assert word in result.stdout
+
+
+def test_a_scenario_is_shown_with_its_cells() -> None:
+    result = invoke("show", "reference-report")
+    assert result.exit_code == 0
+    assert "router-router inproc 64 KiB, 1000 messages, hwm 0/0" in result.stdout
+    assert json.loads(invoke("show", "smoke", "--json").stdout)["name"] == "smoke"
+
+
+def test_neither_run_nor_scenario_is_code_2_with_the_nearest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = invoke("show", "defualt")
+    assert result.exit_code == 2
+    assert "Did you mean the scenario default?" in result.stderr.splitlines()[-1]
+
+
+def test_list_tells_of_scenarios_contenders_and_runs(stored: Path) -> None:
+    result = invoke("list")
+    assert result.exit_code == 0
+    for word in ("reference-report", "floor", f"{stored.name} complete"):
+        assert word in " ".join(result.stdout.split())
+    assert "Scenarios" not in invoke("list", "runs").stdout
+
+
+def test_a_damaged_run_does_not_hide_the_others(stored: Path) -> None:
+    damaged = stored.with_name("0-damaged")
+    damaged.mkdir()
+    (damaged / "samples.csv").write_text("", encoding="utf-8")
+    (damaged / "run.json").write_text("{", encoding="utf-8")
+    result = invoke("list", "runs")
+    assert result.exit_code == 0
+    assert "unreadable" in result.stdout
+    assert stored.name in result.stdout
+
+
+def test_report_hands_over_what_was_named(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+
+    def render(runs: Sequence[Path], out: Path, formats: Sequence[str]) -> list[Path]:
+        seen.append((list(runs), out, tuple(formats)))
+        return [out / "report.md"]
+
+    monkeypatch.setattr(slkbench.report, "render_report", render)
+    result = invoke("report")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == "reports/report.md\n"
+    invoke("report", stored.name, "--format", "md", "--out", "there")
+    relative = Path("results") / stored.name
+    assert seen == [
+        ([relative], Path("reports"), ("md", "png")),
+        ([relative], Path("there"), ("md",)),
+    ]
+
+
+def test_report_refuses_what_it_does_not_know(stored: Path) -> None:
+    assert stored.exists()
+    result = invoke("report", "--format", "pdf")
+    assert (result.exit_code, "md, png" in result.stderr) == (2, True)
+    result = invoke("report", "elsewhere")
+    assert result.exit_code == 2
+    assert "no run 'elsewhere'" in result.stderr.splitlines()[-1]
