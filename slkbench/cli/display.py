@@ -85,6 +85,7 @@ class _Bar:
             left=left,
             what=_describe(progress),
         )
+        self._bar.refresh()
 
     def note(self, text: str) -> None:
         self._bar.console.print(text, markup=False, highlight=False)
@@ -101,6 +102,7 @@ def _bar_on_terminal() -> Iterator[Observer]:
         TextColumn("{task.fields[what]}", markup=False),
         console=Console(file=sys.stderr),  # minds NO_COLOR itself
         transient=True,
+        auto_refresh=False,  # a thread that paints would disturb what is measured
     )
     with bar:
         yield _Bar(bar, bar.add_task("run", total=1, left="?", what="starting"))

@@ -78,7 +78,9 @@ class CellRun:
         """How many samples may still follow, at most, if no block is disturbed."""
         if not self.is_open:
             return 0
-        return (most_blocks(scenario) - self.valid_blocks) * SLOTS_PER_ARM * len(self.running_arms)
+        blocks = most_blocks(scenario) - self.valid_blocks
+        begun = sum(sample.block == self.next_block for sample in self.samples)
+        return max(0, blocks * SLOTS_PER_ARM * len(self.running_arms) - begun)
 
     @property
     def _blocks_measured(self) -> int:

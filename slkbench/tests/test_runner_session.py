@@ -324,6 +324,7 @@ def test_progress_never_promises_less_than_comes(tmp_path: Path, fake_world: Any
     assert listener.steps[-1].samples_done == len(result.samples)
     for step in listener.steps:
         assert step.samples_done <= step.samples_expected
+    assert max(step.samples_expected for step in listener.steps) == 2 * 32 * 8
     measuring = [step for step in listener.steps if step.phase == "measuring"]
     assert all(step.remaining_s is not None for step in measuring)
     assert any("serverlink FASTER" in note for note in listener.notes)
