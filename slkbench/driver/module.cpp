@@ -145,13 +145,14 @@ nb::dict run(session& self) {
   return result;
 }
 
-// What a shared object is: loads it, so call it in a process that may crash.
+// What a shared object is: loads it, so call it in a process that may crash. The context is left
+// open, because closing it may take for ever; end that process without running destructors.
 nb::dict probe(const std::string& path, const std::string& abi) {
   std::shared_ptr<const function_table> table;
   raise_if(function_table::load(path, abi_of(abi), table));
-  std::shared_ptr<library_context> context;
+  static std::shared_ptr<library_context> context;
   raise_if(library_context::make(table, 1, context));
-  auto has_type = [&](int type) {
+  auto has_type = [&table](int type) {
     void* socket = table->socket_new(context->get(), type);
     if (socket != nullptr)
       table->close(socket);

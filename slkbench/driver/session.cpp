@@ -5,6 +5,23 @@
 
 namespace slkbench {
 
+namespace {
+
+// The word of a role that only noticed the other's failure is left out.
+failure joined(const failure& receiver_problem, const failure& sender_problem) {
+  const auto is_echo = [](const failure& problem) {
+    return problem && problem->text.starts_with("the other role");
+  };
+  std::string words;
+  if (receiver_problem && !(is_echo(receiver_problem) && sender_problem))
+    words = "receiver: " + receiver_problem->text;
+  if (sender_problem && !(is_echo(sender_problem) && receiver_problem))
+    words += (words.empty() ? "" : "; ") + ("sender: " + sender_problem->text);
+  return words.empty() ? receiver_problem : failed(std::move(words));
+}
+
+}  // namespace
+
 session::session(workload_spec spec) noexcept : spec_(std::move(spec)) {}
 
 failure session::open() {
@@ -66,14 +83,7 @@ failure session::run_both(session_report& report) {
   std::thread sending([&] { sender_problem = sender_->run(sender_control, report.sender); });
   sending.join();
   receiving.join();
-  // The receiver knows more of what went wrong than the sender, which may only have waited.
-  if (receiver_problem && sender_problem)
-    return failed("receiver: " + receiver_problem->text + "; sender: " + sender_problem->text);
-  if (receiver_problem)
-    return failed("receiver: " + receiver_problem->text);
-  if (sender_problem)
-    return failed("sender: " + sender_problem->text);
-  return {};
+  return joined(receiver_problem, sender_problem);
 }
 
 void session::close() {

@@ -24,7 +24,7 @@ from slkbench.model import (
     Transport,
 )
 from slkbench.runner.launch_load import LoadMeter
-from slkbench.runner.launch_process import Conversation, Endpoint, LaunchFailure
+from slkbench.runner.launch_process import Conversation, LaunchFailure
 from slkbench.runner.launch_sample import blank_sample, failed_sample, measured_sample
 
 __all__ = ["Calibration", "Launcher", "ProcessLauncher", "calibrate"]
@@ -64,9 +64,11 @@ class Launcher(Protocol):
 class ProcessLauncher:
     """The real thing: one process for two threads, or two processes."""
 
-    def __init__(self, *, stall_s: float = _STALL_S) -> None:
-        """``stall_s``: seconds without a message after which a role gives up."""
+    def __init__(self, *, stall_s: float = _STALL_S, close_s: float = _CLOSE_S) -> None:
+        """``stall_s``: seconds without a message after which a role gives up; ``close_s``: seconds
+        that closing may take after that."""
         self._stall_s = stall_s
+        self._close_s = close_s
 
     def measure(
         self,
@@ -77,22 +79,27 @@ class ProcessLauncher:
         timeout_s: float,
     ) -> Sample:
         """See ``Launcher``. Ends every process that it started, also when interrupted."""
-        started_utc = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+        started_utc = datetime.datetime.now(datetime.UTC).isoformat(
+            timespec="milliseconds"
+        )
         blank = blank_sample(cell, slot, placement, started_utc)
         load = LoadMeter()
         try:
             with tempfile.TemporaryDirectory(prefix="slkbench-") as folder:
-                spec = self._spec(cell, slot, placement, messages, timeout_s, Path(folder))
-                if cell.topology is Topology.THREADS:
-                    version, results = _measure_in_threads(spec, slot, Path(folder), timeout_s)
-                else:
-                    version, results = _measure_in_processes(spec, slot, Path(folder), timeout_s)
+                spec = self._spec(
+                    cell, slot, placement, messages, timeout_s, Path(folder)
+                )
+                with Conversation(Path(folder), slot.env_pad_bytes, timeout_s) as talk:
+                    version, results = _measure(spec, cell.topology, talk)
+                    talk.await_ends(self._close_s)
         except LaunchFailure as failure:
             status = Status.SKIPPED if failure.is_unsupported else Status.FAILED
             reason = f"n/a: {failure}" if failure.is_unsupported else str(failure)
             return failed_sample(blank, status, reason, load.read())
         except OSError as error:
-            return failed_sample(blank, Status.FAILED, f"cannot measure: {error}", load.read())
+            return failed_sample(
+                blank, Status.FAILED, f"cannot measure: {error}", load.read()
+            )
         return measured_sample(blank, cell, messages, version, results, load.read())
 
     def _spec(
@@ -132,54 +139,55 @@ class ProcessLauncher:
 _Results = tuple[str, Mapping[str, Mapping[str, Any]]]
 
 
-def _measure_in_threads(spec: EndpointSpec, slot: Slot, folder: Path, timeout_s: float) -> _Results:
-    with Conversation(timeout_s) as talk:
-        process = talk.start("process", env_pad_bytes=slot.env_pad_bytes, folder=folder)
-        talk.give_spec(process, spec)
-        ready = talk.await_event(process, "ready")
-        process.tell("go", "measuring")
-        result = talk.await_event(process, "result")
-        talk.await_ends(min(_CLOSE_S, talk.remaining_s))
-        return str(ready["library_version"]), {"process": result}
+def _measure(spec: EndpointSpec, topology: Topology, talk: Conversation) -> _Results:
+    """The library's version and the ``result`` events by process; LaunchFailure if there is none."""
+    if topology is Topology.PROCESSES:
+        return _measure_in_processes(spec, talk)
+    process = talk.start("process")
+    process.tell(spec.to_line(), "setting up")
+    ready = talk.await_event(process, "ready")
+    process.tell("go", "measuring")
+    result = talk.await_event(process, "result")
+    return str(ready["library_version"]), {"process": result}
 
 
-def _measure_in_processes(
-    spec: EndpointSpec, slot: Slot, folder: Path, timeout_s: float
-) -> _Results:
+def _measure_in_processes(spec: EndpointSpec, talk: Conversation) -> _Results:
     if spec.transport == Transport.INPROC:
-        raise LaunchFailure("inproc does not pass between processes", is_unsupported=True)
+        raise LaunchFailure(
+            "inproc does not pass between processes", is_unsupported=True
+        )
     lines = socket.socketpair()
-    with Conversation(timeout_s) as talk:
-        endpoints: dict[str, Endpoint] = {}
-        specs: dict[str, EndpointSpec] = {}
-        with lines[0], lines[1]:  # each process keeps its own end open
-            for role, line in zip(("receiver", "sender"), lines, strict=True):
-                fd = line.fileno()
-                specs[role] = replace(spec, role=role, control_fd=fd)
-                endpoints[role] = talk.start(
-                    role,
-                    env_pad_bytes=slot.env_pad_bytes,
-                    folder=folder,
-                    pass_fds=(fd,),
-                )
-        talk.give_spec(endpoints["receiver"], specs["receiver"])
-        ready = talk.await_event(endpoints["receiver"], "ready")
-        # Only the receiver knows which port it got.
-        specs["sender"] = replace(specs["sender"], endpoint=str(ready["endpoint"]))
-        talk.give_spec(endpoints["sender"], specs["sender"])
-        talk.await_event(endpoints["sender"], "ready")
-        for endpoint in endpoints.values():
-            endpoint.tell("go", "measuring")
-        results = {role: talk.await_event(each, "result") for role, each in endpoints.items()}
-        talk.await_ends(min(_CLOSE_S, talk.remaining_s))
-        return str(ready["library_version"]), results
+    with lines[0], lines[1]:  # each process keeps its own end open
+        fds = [line.fileno() for line in lines]
+        receiver, sender = (
+            talk.start(role, pass_fds=(fd,))
+            for role, fd in zip(("receiver", "sender"), fds, strict=True)
+        )
+    receiver.tell(
+        replace(spec, role="receiver", control_fd=fds[0]).to_line(), "setting up"
+    )
+    ready = talk.await_event(receiver, "ready")
+    # Only the receiver knows which port it got.
+    connecting = replace(
+        spec, role="sender", control_fd=fds[1], endpoint=str(ready["endpoint"])
+    )
+    sender.tell(connecting.to_line(), "setting up")
+    talk.await_event(sender, "ready")
+    for endpoint in (receiver, sender):
+        endpoint.tell("go", "measuring")
+    results = {
+        each.role: talk.await_event(each, "result") for each in (receiver, sender)
+    }
+    return str(ready["library_version"]), results
 
 
 def _endpoint(transport: Transport, folder: Path) -> str:
     """Where the receiver binds: a port or a file that nobody else has."""
     if transport is Transport.TCP:
         return "tcp://127.0.0.1:*"
-    return f"ipc://{folder}/socket" if transport is Transport.IPC else "inproc://slkbench"
+    return (
+        f"ipc://{folder}/socket" if transport is Transport.IPC else "inproc://slkbench"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +218,9 @@ def calibrate(
     slot = Slot(block=0, slot=0, arm=arm, env_pad_bytes=0)
     limit = _MESSAGES_MAX[cell.metric]
     if 0 in (cell.sndhwm, cell.rcvhwm) and cell.metric is Metric.THROUGHPUT:
-        limit = min(limit, max(1000, _UNLIMITED_QUEUE_BYTES_MAX // max(cell.size_bytes, 64)))
+        limit = min(
+            limit, max(1000, _UNLIMITED_QUEUE_BYTES_MAX // max(cell.size_bytes, 64))
+        )
     messages = min(limit, _PROBE_MESSAGES[cell.metric])
     while True:
         sample = launcher.measure(cell, slot, placement, messages, timeout_s)

@@ -14,8 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Self
 
-from slkbench.endpoint.spec import EndpointSpec
-
 __all__ = ["Conversation", "Endpoint", "LaunchFailure"]
 
 Event = dict[str, Any]
@@ -38,12 +36,7 @@ class Endpoint:
     """One process. It leads a process group of its own, which ``kill`` ends as a whole."""
 
     def __init__(
-        self,
-        role: str,
-        *,
-        env_pad_bytes: int,
-        folder: Path,
-        pass_fds: Sequence[int] = (),
+        self, role: str, env_pad_bytes: int, folder: Path, pass_fds: Sequence[int]
     ) -> None:
         """Start the process; OSError if that fails. ``folder`` is where it lives."""
         self.role = role
@@ -163,7 +156,10 @@ class Endpoint:
 class Conversation:
     """All processes of one sample, read together against one deadline."""
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(self, folder: Path, env_pad_bytes: int, timeout_s: float) -> None:
+        """The processes live in ``folder``; the deadline is ``timeout_s`` seconds from now."""
+        self._folder = folder
+        self._env_pad_bytes = env_pad_bytes
         self._timeout_s = timeout_s
         self._deadline_s = time.monotonic() + timeout_s
         self._endpoints: list[Endpoint] = []
@@ -177,15 +173,10 @@ class Conversation:
         for endpoint in self._endpoints:
             endpoint.kill()
 
-    @property
-    def remaining_s(self) -> float:
-        """Seconds until the deadline, never negative."""
-        return max(0.0, self._deadline_s - time.monotonic())
-
-    def start(self, role: str, **options: Any) -> Endpoint:
+    def start(self, role: str, pass_fds: Sequence[int] = ()) -> Endpoint:
         """Start a process and read what it says from now on; LaunchFailure if it cannot start."""
         try:
-            endpoint = Endpoint(role, **options)
+            endpoint = Endpoint(role, self._env_pad_bytes, self._folder, pass_fds)
         except OSError as error:
             raise LaunchFailure(f"{role} cannot be started: {error}") from error
         self._endpoints.append(endpoint)
@@ -194,10 +185,6 @@ class Conversation:
             self._selector.register(stream, selectors.EVENT_READ, endpoint)
         self._selector.register(endpoint.pidfd, selectors.EVENT_READ, endpoint)
         return endpoint
-
-    def give_spec(self, endpoint: Endpoint, spec: EndpointSpec) -> None:
-        """Hand over what to do."""
-        endpoint.tell(spec.to_line(), "setting up")
 
     def await_event(self, endpoint: Endpoint, name: str) -> Event:
         """The event ``name`` of ``endpoint``; LaunchFailure if anything goes wrong before."""
@@ -209,20 +196,28 @@ class Conversation:
             if endpoint.poll() is not None and not self._is_readable(endpoint):
                 raise LaunchFailure(endpoint.describe_end())
         waiting = " and ".join(
-            f"{each.role} ({each.stage})" for each in self._endpoints if not each.find("result")
+            f"{each.role} ({each.stage})"
+            for each in self._endpoints
+            if not each.find("result")
         )
-        raise LaunchFailure(f"hang: no result within {self._timeout_s:g} s from {waiting}")
+        raise LaunchFailure(
+            f"hang: no result within {self._timeout_s:g} s from {waiting}"
+        )
 
     def await_ends(self, limit_s: float) -> None:
         """Wait until all processes have ended well; LaunchFailure if not."""
-        limit_s = max(limit_s, 0.1)
         for endpoint in self._endpoints:
             endpoint.stage = "closing"
         for _ in self._turns(time.monotonic() + limit_s):
             self._raise_if_wrong()
-            if not any(self._is_readable(each) or each.poll() is None for each in self._endpoints):
+            if not any(
+                self._is_readable(each) or each.poll() is None
+                for each in self._endpoints
+            ):
                 return
-        stuck = " and ".join(each.role for each in self._endpoints if each.poll() is None)
+        stuck = " and ".join(
+            each.role for each in self._endpoints if each.poll() is None
+        )
         if stuck:
             raise LaunchFailure(
                 f"hang: all messages arrived, but {stuck} did not end within {limit_s:g} s "
@@ -239,7 +234,9 @@ class Conversation:
     def _is_readable(self, endpoint: Endpoint) -> bool:
         """Whether the process's pipes may still hold something that it said."""
         keys = self._selector.get_map().values()
-        return any(key.data is endpoint and key.fileobj is endpoint.stdout for key in keys)
+        return any(
+            key.data is endpoint and key.fileobj is endpoint.stdout for key in keys
+        )
 
     def _read(self, timeout_s: float) -> None:
         for key, _ in self._selector.select(timeout_s):
@@ -308,7 +305,9 @@ def _failure_of(endpoints: Sequence[Endpoint]) -> LaunchFailure:
             return LaunchFailure(str(event["reason"]), is_unsupported=True)
     for endpoint in endpoints:
         if endpoint.garbage:
-            return LaunchFailure(f"garbage on stdout: {endpoint.garbage!r} ({endpoint.role})")
+            return LaunchFailure(
+                f"garbage on stdout: {endpoint.garbage!r} ({endpoint.role})"
+            )
     for endpoint in endpoints:
         code = endpoint.poll()
         if code is not None and not endpoint.find("failed") and _is_wrong(endpoint):
@@ -320,7 +319,9 @@ def _failure_of(endpoints: Sequence[Endpoint]) -> LaunchFailure:
     ]
     own = [each for each in said if not each[1].startswith("the other role")] or said
     return LaunchFailure(
-        "; ".join(reason if role == "process" else f"{role}: {reason}" for role, reason in own)
+        "; ".join(
+            reason if role == "process" else f"{role}: {reason}" for role, reason in own
+        )
     )
 
 
@@ -334,7 +335,11 @@ def _signal_name(number: int) -> str:
 def _environment(env_pad_bytes: int) -> Mapping[str, str]:
     """This process's environment with a pad, and with slkbench to be found."""
     home = str(Path(__file__).parents[2])
-    paths = [os.path.abspath(each) for each in os.environ.get("PYTHONPATH", "").split(":") if each]
+    paths = [
+        os.path.abspath(each)
+        for each in os.environ.get("PYTHONPATH", "").split(":")
+        if each
+    ]
     if home not in (
         sysconfig.get_path("purelib"),
         sysconfig.get_path("platlib"),

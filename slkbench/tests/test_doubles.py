@@ -1,0 +1,232 @@
+"""What the harness says of libraries that misbehave, and of those with other ABIs.
+
+The doubles are shared objects that pass calls on to a real libzmq; see ``doubles/``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from slkbench.contenders import known_contenders, parse_lib, supports
+from slkbench.model import (
+    Abi,
+    Arm,
+    ArmRole,
+    Cell,
+    Contender,
+    Layer,
+    Pattern,
+    Placement,
+    Sample,
+    Slot,
+    Status,
+    Topology,
+    Transport,
+)
+from slkbench.runner.launch import ProcessLauncher
+
+SOURCES = Path(__file__).parent / "doubles"
+REAL_LIBZMQ_VARIABLE = "SLKBENCH_REAL_LIBZMQ"
+STALL_S = 1.0
+
+pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="doubles need gcc")
+
+Compile = Callable[[str], Contender]
+
+
+@pytest.fixture(scope="session")
+def double(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compile]:
+    """Compiles ``doubles/NAME.c`` on demand and gives it as a contender of that name."""
+    folder = tmp_path_factory.mktemp("doubles")
+    libzmq = {(name, layer): found for name, layer, found in known_contenders()}[
+        "libzmq", Layer.NATIVE
+    ]
+    if not isinstance(libzmq, Contender):
+        pytest.skip(str(libzmq))
+    made: dict[str, Contender] = {}
+
+    def compiled(name: str) -> Contender:
+        if name not in made:
+            target = folder / f"{name}.so"
+            source = SOURCES / f"{name}.c"
+            subprocess.run(
+                [
+                    "gcc",
+                    "-std=gnu11",
+                    "-Wall",
+                    "-Wextra",
+                    "-Werror",
+                    "-O1",
+                    "-g",
+                    "-shared",
+                ]
+                + ["-Wno-unused-function", "-fPIC", "-o", target, source, "-ldl"],
+                check=True,
+            )
+            made[name] = parse_lib(f"{name}={target}")
+        return made[name]
+
+    os.environ[REAL_LIBZMQ_VARIABLE] = libzmq.path
+    try:
+        yield compiled
+    finally:
+        del os.environ[REAL_LIBZMQ_VARIABLE]
+
+
+def measure(
+    contender: Contender,
+    *,
+    pattern: Pattern = Pattern.PUSH_PULL,
+    transport: Transport = Transport.TCP,
+    topology: Topology = Topology.THREADS,
+    messages: int = 5000,
+    timeout_s: float = 20.0,
+) -> Sample:
+    cell = Cell(pattern, transport, 64, topology=topology)
+    slot = Slot(0, 0, Arm(contender.name, contender, ArmRole.CONTENDER), 0)
+    launcher = ProcessLauncher(stall_s=STALL_S, close_s=STALL_S)
+    return launcher.measure(cell, slot, Placement(), messages, timeout_s)
+
+
+def reason_of(sample: Sample) -> str:
+    assert sample.status == Status.FAILED, sample
+    assert sample.messages is None
+    assert sample.time_per_message_ns is None
+    assert sample.reason is not None
+    return sample.reason
+
+
+@pytest.mark.parametrize("pattern", Pattern)
+@pytest.mark.parametrize("topology", Topology)
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("dropping", "lost 6 of 6001 messages: first missing number 999"),
+        ("duplicating", "duplicate: message 999 came again (and 5 more)"),
+        (
+            "corrupting",
+            "corrupt: message 999 does not carry what was sent (and 5 more)",
+        ),
+        (
+            "truncating",
+            "wrong size: message 999 has 63 bytes instead of 64 (and 5 more)",
+        ),
+        ("reordering", "reordered: message 999 came late (and 4 more)"),
+    ],
+)
+def test_a_message_that_is_not_as_sent_is_told_exactly(
+    double: Compile, name: str, words: str, pattern: Pattern, topology: Topology
+) -> None:
+    reason = reason_of(measure(double(name), pattern=pattern, topology=topology))
+    assert words in reason
+    assert "receiver" in reason
+
+
+def test_a_crash_names_the_signal_the_role_and_the_stage(double: Compile) -> None:
+    reason = reason_of(measure(double("crashing"), messages=12_000))
+    assert reason.startswith("process killed by SIGSEGV while measuring")
+
+
+def test_a_crash_of_one_of_two_processes_names_the_sender(double: Compile) -> None:
+    sample = measure(double("crashing"), messages=12_000, topology=Topology.PROCESSES)
+    assert reason_of(sample).startswith("sender killed by SIGSEGV while measuring")
+
+
+def test_a_double_that_crashes_later_has_no_failure_before(double: Compile) -> None:
+    sample = measure(double("crashing"), messages=1000)
+    assert (sample.status, sample.reason) == (Status.OK, None)
+
+
+def test_a_send_that_never_returns_is_a_hang(double: Compile) -> None:
+    reason = reason_of(measure(double("hanging"), timeout_s=2.0))
+    assert "hang: no result within 2 s" in reason
+
+
+def test_a_receiver_says_what_it_missed_before_the_sender_is_found_hanging(
+    double: Compile,
+) -> None:
+    sample = measure(double("hanging"), topology=Topology.PROCESSES)
+    assert "receiver: received 1999 of 6001 messages, then no progress" in reason_of(
+        sample
+    )
+
+
+def test_a_context_that_never_closes_is_a_hang(double: Compile) -> None:
+    reason = reason_of(measure(double("hanging_at_end")))
+    assert "did not end within 1 s (closing sockets or the context)" in reason
+
+
+def test_an_end_without_a_result_is_a_failure(double: Compile) -> None:
+    reason = reason_of(measure(double("exiting")))
+    assert "ended with exit code 0 without a result" in reason
+
+
+def test_garbage_on_stdout_is_a_failure(double: Compile) -> None:
+    reason = reason_of(measure(double("babbling")))
+    assert "garbage on stdout: 'welcome to the messaging library'" in reason
+
+
+def test_a_library_without_push_pull_gets_not_applicable(double: Compile) -> None:
+    contender = double("without_push_pull")
+    assert contender.patterns == (Pattern.ROUTER_ROUTER,)
+    assert supports(contender, Cell(Pattern.ROUTER_ROUTER, Transport.TCP, 64)) is None
+    reason = supports(contender, Cell(Pattern.PUSH_PULL, Transport.TCP, 64))
+    assert reason == "without_push_pull has no sockets for push-pull"
+    sample = measure(contender)
+    assert sample.status == Status.SKIPPED
+    assert sample.reason == "n/a: the library has no PULL sockets"
+
+
+@pytest.mark.parametrize("transport", Transport)
+@pytest.mark.parametrize(
+    ("name", "abi", "version"),
+    [
+        ("serverlink", Abi.SERVERLINK, "9.8.7"),
+        ("public_serverlink", Abi.PUBLIC_SERVERLINK, "0.1.0"),
+    ],
+)
+def test_other_abis_run_router_router(
+    double: Compile, name: str, abi: Abi, version: str, transport: Transport
+) -> None:
+    contender = double(name)
+    assert contender.abi is abi
+    sample = measure(contender, pattern=Pattern.ROUTER_ROUTER, transport=transport)
+    assert (sample.status, sample.reason) == (Status.OK, None)
+    assert sample.library_version == version
+    assert sample.options is not None
+    assert '"sender.IO_THREADS":"1"' in sample.options
+
+
+def test_the_public_serverlink_lacks_push_pull(double: Compile) -> None:
+    assert double("public_serverlink").patterns == (Pattern.ROUTER_ROUTER,)
+    assert double("serverlink").patterns == tuple(Pattern)
+
+
+def test_an_abi_that_the_symbols_contradict_is_refused(double: Compile) -> None:
+    from slkbench.errors import ContenderError
+
+    path = double("public_serverlink").path
+    with pytest.raises(ContenderError, match="lacks zmq_ctx_new"):
+        parse_lib(f"mine={path}:zmq")
+
+
+def test_nothing_is_left_behind(
+    double: Compile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    children_before = children()
+    measure(double("hanging"), transport=Transport.IPC, topology=Topology.PROCESSES)
+    assert children() == children_before
+    assert list(tmp_path.iterdir()) == []
+
+
+def children() -> set[str]:
+    """The ids of this process's children."""
+    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
