@@ -35,11 +35,24 @@ def scenario_of(options: Mapping[str, Any]) -> Scenario | None:
     Raises UsageError, and ScenarioError for a scenario that is not one.
     """
     named = options["scenario"]
+    if options["resume"] is not None:
+        _check_resumable(options)
     asked = [key for key in (*_DIMENSIONS, *_SETTINGS) if options[key] not in (None, ())]
     if options["resume"] is not None and not named and not asked:
         return None
     scenario = _narrowed(options) if named else _ad_hoc(options)
     return _with_settings(scenario, options)
+
+
+def _check_resumable(options: Mapping[str, Any]) -> None:
+    """How long and how surely is settled when a run begins; only more time can be given."""
+    settled = ("min_time", "rounds", "min_effect", "affinity", "seed", "timeout", "label")
+    given = [key for key in settled if options[key] is not None]
+    if given:
+        raise UsageError(
+            f"--{given[0].replace('_', '-')} cannot change while a run goes on; leave it away, or "
+            "start a new run without --resume (--budget may be given with it)"
+        )
 
 
 def _ad_hoc(options: Mapping[str, Any]) -> Scenario:

@@ -68,6 +68,8 @@ def check_same_conditions(
     differences = []
     if stored.get("scenario_hash") != scenario_hash(scenario):
         differences.append("the scenario is another")
+    if stored.get("slkbench") != slkbench.__version__:
+        differences.append(f"it was measured by slkbench {stored.get('slkbench')}")
     was = stored_fingerprint(stored.get("machine", {}))
     if was != fingerprint(machine):
         differences.append(f"the machine was {was!r} and is {fingerprint(machine)!r}")

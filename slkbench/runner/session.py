@@ -35,7 +35,7 @@ from slkbench.runner.preview import describe_plan
 from slkbench.runner.progress import Observer, Silent
 from slkbench.runner.provenance import check_same_conditions, package_folder, run_record
 from slkbench.runner.result import RunResult, judge_run
-from slkbench.scenario import scenario_hash
+from slkbench.scenario import scenario_hash, scenario_to_json
 from slkbench.store import RunStore, StoredRun, find_run, read_run
 
 __all__ = ["Backend", "Request", "preview", "process_backend", "run_request"]
@@ -209,7 +209,14 @@ def _reopen(request: Request, outside: Backend, scratch: Path) -> _Opened:
     path = find_run(request.resume, request.results)
     stored = read_run(path)
     if stored.metadata.get("status") == "complete" and request.budget_s is None:
-        raise StoreError(f"{path.name} is complete; there is nothing to resume")
+        more = (
+            ""
+            if stored.metadata.get("ended_by") != "budget"
+            else (
+                f"; its budget of {stored.scenario.budget_s:g} s is spent, --budget gives it more"
+            )
+        )
+        raise StoreError(f"{path.name} is complete; there is nothing to resume{more}")
     scenario = stored.scenario
     if request.scenario is not None:
         wanted = replace(request.scenario, seed=scenario.seed)
@@ -234,6 +241,13 @@ def _reopen(request: Request, outside: Backend, scratch: Path) -> _Opened:
     arms = _arms_by_cell(scenario, contenders, outside, scratch)
     work = {tuple(each["cell"]): each["messages"] for each in stored.metadata["calibrated"]}
     store = RunStore.reopen(path)
+    resumption = {"command_line": list(request.command_line), "budget_s": scenario.budget_s}
+    store.update(
+        {
+            "scenario": scenario_to_json(scenario),
+            "resumed": [*stored.metadata.get("resumed", ()), resumption],
+        }
+    )
     runs = []
     for cell in scenario.cells:
         own = [sample for sample in store.samples if sample.cell_key == cell.key]

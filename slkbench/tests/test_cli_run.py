@@ -136,6 +136,7 @@ def test_dry_run_measures_nothing(invoke: Invoke, fake_world: Any) -> None:
         ("--contender nonesuch", ("no contender 'nonesuch'",)),
         ("--resume", ("no run 'latest'",)),
         ("--resume elsewhere", ("no run 'elsewhere'",)),
+        ("--resume --rounds 3", ("--rounds cannot change", "--budget")),
         ("--rounds 0", ("0 is not in the range",)),
         ("--wait never", ("'never' is not a duration",)),
     ],
@@ -233,6 +234,27 @@ def test_ctrl_c_is_code_130_and_resume_goes_on(invoke: Invoke, fake_world: Any) 
     assert only_run() == path
     assert read_metadata(path)["status"] == "complete"
     assert invoke("run", "--resume", path.name).exit_code == 2
+
+
+def test_a_run_whose_budget_is_spent_goes_on_with_a_larger_one(
+    invoke: Invoke, fake_world: Any
+) -> None:
+    fake_world.noise_sd = 0.3
+    assert invoke("run", "--budget", "10s").exit_code == 0
+    before = len(read_run(only_run()).samples)
+    result = invoke("run", "--resume")
+    assert result.exit_code == 2
+    assert "--budget gives it more" in last_line(result)
+    assert invoke("run", "--resume", "--budget", "20s").exit_code == 0
+    assert len(read_run(only_run()).samples) > before
+
+
+def test_a_named_scenario_must_be_the_one_that_is_resumed(invoke: Invoke, fake_world: Any) -> None:
+    fake_world.noise_sd = 0.3
+    assert invoke("run", "--scenario", "smoke").exit_code == 0
+    result = invoke("run", "--scenario", "patterns", "--resume", "--budget", "1h")
+    assert result.exit_code == 2
+    assert "measures something else" in last_line(result)
 
 
 def test_another_run_on_the_machine_is_code_2_or_124_after_waiting(
