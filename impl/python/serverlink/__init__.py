@@ -16,7 +16,7 @@ from typing import Final
 from serverlink import constants
 from serverlink._ext import has, strerror
 from serverlink._ext import version_info as slk_version_info
-from serverlink.constants import *  # noqa: F403  the names are listed in constants.__all__
+from serverlink.constants import *
 from serverlink.context import Context
 from serverlink.error import Again, ContextTerminated, ServerLinkError
 from serverlink.poll import Poller, select

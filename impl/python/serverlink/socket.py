@@ -88,7 +88,7 @@ class Socket(SocketOptions):
             self.bind(f"{address}:*")
             return int(self.last_endpoint.rpartition(b":")[2])
         for _ in range(max_tries):
-            port = random.randrange(min_port, max_port)  # noqa: S311  not a secret
+            port = random.randrange(min_port, max_port)
             try:
                 self.bind(f"{address}:{port}")
             except ServerLinkError as error:
