@@ -35,7 +35,9 @@ SLOTS_PER_ARM = 2
 _PYTHON_NAMES = {"libzmq": "pyzmq"}
 
 # What a sample costs beside its timed loop: starting, connecting, warming up, calibrating, ending.
-OVERHEAD_PER_SAMPLE_S = 0.25
+OVERHEAD_PER_SAMPLE_S = 0.22
+# A calibrated sample takes longer than the least that was asked for.
+CALIBRATION_EXCESS = 1.3
 # The timed loop of a sample with a fixed count, guessed from common rates, for the estimate only.
 _GUESSED_TIME_PER_MESSAGE_S = 0.6e-6
 _GUESSED_BANDWIDTH_BYTES_PER_S = 1.5e9
@@ -44,7 +46,10 @@ _GUESSED_ROUND_TRIP_S = 40e-6
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """How long a scenario takes: ``least`` if every cell is decided at the first look."""
+    """How long a scenario takes: ``least`` if every cell is decided at the first look.
+
+    The times are cut at the scenario's budget, the numbers of samples are not.
+    """
 
     cells: int
     samples_least: int
@@ -136,7 +141,7 @@ def estimate(scenario: Scenario, arms_per_cell: int | None = None) -> Estimate:
     )
     least_s, most_s = fewest * block_s, most_blocks(scenario) * block_s
     if scenario.budget_s is not None:
-        most_s = max(least_s, min(most_s, scenario.budget_s))
+        least_s, most_s = min(least_s, scenario.budget_s), min(most_s, scenario.budget_s)
     cells = len(scenario.cells)
     return Estimate(
         cells=cells,
@@ -149,7 +154,7 @@ def estimate(scenario: Scenario, arms_per_cell: int | None = None) -> Estimate:
 
 def _timed_s(scenario: Scenario, cell: Cell) -> float:
     if cell.messages is None:
-        return scenario.min_time_s
+        return scenario.min_time_s * CALIBRATION_EXCESS
     if cell.metric == "round-trip":
         return cell.messages * _GUESSED_ROUND_TRIP_S
     bytes_s = cell.size_bytes / _GUESSED_BANDWIDTH_BYTES_PER_S
