@@ -107,7 +107,6 @@ class Experiment:
         for arm in run.running_arms:
             if arm.name in run.messages:
                 continue
-            self._report(run, "calibrating")
             run.messages[arm.name] = self._work_of(run, arm)
             found_any = True
         if found_any:
@@ -120,6 +119,7 @@ class Experiment:
         if arm.role is ArmRole.PLACEBO:
             baseline = next(each for each in run.arms if each.role is ArmRole.BASELINE)
             return run.messages[baseline.name]
+        self._report(run, "calibrating")
         calibration = calibrate(
             self._launcher,
             run.cell,
