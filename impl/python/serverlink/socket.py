@@ -49,7 +49,7 @@ class Socket(SocketOptions):
         self.close()
 
     def __del__(self) -> None:
-        if self.closed:
+        if not hasattr(self, "context") or self.closed:  # without context: never came to be
             return
         # Names are None when the interpreter is coming to its end; then nobody wants the warning.
         if warnings is not None:

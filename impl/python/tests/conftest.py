@@ -1,0 +1,39 @@
+"""Sockets that cannot hang a test: what waits gives up after ten seconds, nothing lingers."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import serverlink
+
+PATIENCE_MS = 10_000
+
+
+@pytest.fixture
+def context() -> Iterator[serverlink.Context]:
+    """A context that ends, with all its sockets, when the test does."""
+    made = serverlink.Context()
+    yield made
+    made.destroy(linger=0)
+
+
+@pytest.fixture
+def make_socket(context: serverlink.Context) -> Callable[[int], serverlink.Socket]:
+    """Make sockets with time-outs."""
+
+    def make(socket_type: int) -> serverlink.Socket:
+        made = context.socket(socket_type)
+        made.sndtimeo = made.rcvtimeo = PATIENCE_MS
+        return made
+
+    return make
+
+
+@pytest.fixture
+def pair(
+    make_socket: Callable[[int], serverlink.Socket],
+) -> tuple[serverlink.Socket, serverlink.Socket]:
+    """Two connected PAIR sockets over inproc."""
+    bound, connected = make_socket(serverlink.PAIR), make_socket(serverlink.PAIR)
+    bound.bind("inproc://pair")
+    connected.connect("inproc://pair")
+    return bound, connected
