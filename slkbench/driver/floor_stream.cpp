@@ -101,15 +101,21 @@ failure stream_link::set_up_stream() {
     if (setsockopt(stream_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0)
       return call_failed("setsockopt(TCP_NODELAY)");
   }
+  return limit_waiting(stream_.get());
+}
+
+failure stream_link::limit_waiting(int fd) const {
   const timeval stall{spec_.stall_ms / 1000, (spec_.stall_ms % 1000) * 1000};
-  if (setsockopt(stream_.get(), SOL_SOCKET, SO_RCVTIMEO, &stall, sizeof stall) != 0 ||
-      setsockopt(stream_.get(), SOL_SOCKET, SO_SNDTIMEO, &stall, sizeof stall) != 0)
+  if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &stall, sizeof stall) != 0 ||
+      setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &stall, sizeof stall) != 0)
     return call_failed("setsockopt(SO_RCVTIMEO)");
   return {};
 }
 
 failure stream_link::handshake() {
   if (role_ == role_kind::receiver) {
+    if (failure problem = limit_waiting(listener_.get()))
+      return problem;
     stream_ = unique_fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (!stream_.is_open())
       return call_failed("accept");

@@ -41,6 +41,7 @@ class stream_link final : public link {
   [[nodiscard]] failure listen_at(std::string& endpoint);
   [[nodiscard]] failure connect_to(const std::string& endpoint);
   [[nodiscard]] failure set_up_stream();
+  [[nodiscard]] failure limit_waiting(int fd) const;
   bool put(const std::byte* data, std::size_t size);
   bool get(std::byte* data, std::size_t size);
   bool flush_out();

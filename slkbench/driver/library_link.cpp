@@ -70,6 +70,13 @@ library_link::library_link(const workload_spec& spec, role_kind role,
       send_(table_.send),
       recv_(table_.recv) {}
 
+library_link::~library_link() {
+  // Not closed, so something went wrong: ending the context would wait for the sockets, perhaps
+  // for ever. It is left to the end of the process.
+  if (!sockets_.empty())
+    new std::shared_ptr<library_context>(std::move(context_));
+}
+
 failure library_link::call_failed(const std::string& call) const {
   return failed(call + ": " + table_.last_error_text());
 }

@@ -21,6 +21,7 @@ class library_link : public link {
  public:
   library_link(const workload_spec& spec, role_kind role,
                std::shared_ptr<library_context> context) noexcept;
+  ~library_link() override;
 
   [[nodiscard]] option_map options() const override;
   [[nodiscard]] std::string version() const override { return table_.version(); }

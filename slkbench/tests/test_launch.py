@@ -1,0 +1,211 @@
+"""Samples of real processes, and how much work makes one."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from slkbench.contenders import known_contenders
+from slkbench.model import (
+    Arm,
+    ArmRole,
+    Cell,
+    Contender,
+    ContenderKind,
+    Layer,
+    Metric,
+    Pattern,
+    Placement,
+    Sample,
+    Slot,
+    Status,
+    Topology,
+    Transport,
+)
+from slkbench.runner.launch import ProcessLauncher, calibrate
+from slkbench.runner.launch_load import LoadMeter
+
+FLOOR = Contender("floor", Layer.NATIVE, ContenderKind.FLOOR)
+MISSING = Contender("gone", Layer.NATIVE, ContenderKind.LIBRARY, path="/no/such/lib.so")
+
+
+def libzmq() -> Contender:
+    for name, layer, found in known_contenders():
+        if (name, layer) == ("libzmq", Layer.NATIVE) and isinstance(found, Contender):
+            return found
+    pytest.skip("no libzmq")
+
+
+def arm(contender: Contender) -> Arm:
+    return Arm(contender.name, contender, ArmRole.CONTENDER)
+
+
+def measure(
+    contender: Contender,
+    cell: Cell,
+    *,
+    messages: int = 2000,
+    placement: Placement | None = None,
+) -> Sample:
+    slot = Slot(block=3, slot=2, arm=arm(contender), env_pad_bytes=123)
+    launcher = ProcessLauncher(stall_s=5.0)
+    return launcher.measure(cell, slot, placement or Placement(), messages, 20.0)
+
+
+CELLS = [
+    Cell(pattern, transport, 64, topology=topology, metric=metric)
+    for pattern, transport, topology, metric in itertools.product(
+        Pattern, Transport, Topology, Metric
+    )
+    if (transport, topology) != (Transport.INPROC, Topology.PROCESSES)
+]
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_a_sample_of_every_cell_is_complete(cell: Cell) -> None:
+    sample = measure(libzmq(), cell, messages=500)
+    assert (sample.status, sample.reason) == (Status.OK, None)
+    assert sample.messages == 500
+    assert sample.elapsed_ns is not None
+    assert sample.elapsed_ns > 0
+    assert sample.rate_msgs_per_s == pytest.approx(500 / sample.elapsed_ns * 1e9)
+    assert sample.bandwidth_mib_per_s == pytest.approx(
+        sample.rate_msgs_per_s * 64 / 2**20
+    )
+    if cell.metric is Metric.ROUND_TRIP:
+        assert sample.time_per_message_ns == sample.p50_ns
+    else:
+        assert sample.time_per_message_ns == pytest.approx(sample.elapsed_ns / 500)
+        assert sample.p50_ns is None
+    assert sample.cpu_ns is not None
+    assert sample.cpu_ns > 0
+    assert sample.max_rss_bytes is not None
+    assert sample.max_rss_bytes < 100 << 20
+    assert sample.steal_fraction is not None
+    assert sample.foreign_cpu_fraction is not None
+    assert sample.library_version == libzmq().version
+    assert (sample.block, sample.slot, sample.env_pad_bytes) == (3, 2, 123)
+    assert sample.options is not None
+    options = json.loads(sample.options)
+    assert {each.partition(".")[0] for each in options} == {"sender", "receiver"}
+
+
+def test_python_bindings_are_measured_likewise() -> None:
+    pyzmq = Contender("pyzmq", Layer.PYTHON, ContenderKind.MODULE, path="zmq")
+    cell = Cell(Pattern.ROUTER_ROUTER, Transport.TCP, 64, layer=Layer.PYTHON)
+    for topology in Topology:
+        sample = measure(pyzmq, replace(cell, topology=topology), messages=500)
+        assert (sample.status, sample.reason) == (Status.OK, None)
+        assert "libzmq" in (sample.library_version or "")
+
+
+def test_the_placement_is_written_down() -> None:
+    cpus = tuple(sorted(os.sched_getaffinity(0)))
+    cell = Cell(Pattern.PUSH_PULL, Transport.TCP, 64)
+    placement = Placement(sender_cpus=cpus[:1], receiver_cpus=cpus[-1:])
+    sample = measure(FLOOR, cell, placement=placement)
+    assert (sample.sender_cpus, sample.receiver_cpus) == (str(cpus[0]), str(cpus[-1]))
+    everywhere = measure(FLOOR, cell)
+    assert everywhere.sender_cpus == ",".join(map(str, cpus))
+
+
+def test_a_library_that_is_gone_is_a_failure_and_no_exception() -> None:
+    for topology in Topology:
+        cell = Cell(Pattern.PUSH_PULL, Transport.TCP, 64, topology=topology)
+        sample = measure(MISSING, cell)
+        assert sample.status == Status.FAILED
+        assert "/no/such/lib.so" in (sample.reason or "")
+
+
+def test_inproc_between_processes_is_not_applicable() -> None:
+    cell = Cell(Pattern.PUSH_PULL, Transport.INPROC, 64, topology=Topology.PROCESSES)
+    sample = measure(FLOOR, cell)
+    assert sample.status == Status.SKIPPED
+    assert sample.reason == "n/a: inproc does not pass between processes"
+
+
+def test_the_environment_pad_reaches_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "python"
+    seen = tmp_path / "seen"
+    script.write_text(f'#!/bin/sh\nprintf %s "$SLKBENCH_ENV_PAD" > {seen}\nexit 7\n')
+    script.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(script))
+    sample = measure(FLOOR, Cell(Pattern.PUSH_PULL, Transport.TCP, 64))
+    assert seen.read_text() == "x" * 123
+    assert "process ended with exit code 7 without a result" in (sample.reason or "")
+
+
+class LinearLauncher:
+    """Messages take ``ns`` each, after so many have failed to."""
+
+    def __init__(self, ns: float, status: Status = Status.OK) -> None:
+        self.asked: list[int] = []
+        self._ns = ns
+        self._status = status
+
+    def measure(
+        self,
+        cell: Cell,
+        slot: Slot,
+        placement: Placement,
+        messages: int,
+        timeout_s: float,
+    ) -> Sample:
+        self.asked.append(messages)
+        elapsed_ns = int(messages * self._ns) if self._status is Status.OK else None
+        return Sample(status=self._status, elapsed_ns=elapsed_ns, messages=messages)
+
+
+def calibrated(launcher: LinearLauncher, cell: Cell, min_time_s: float = 0.25) -> int:
+    found = calibrate(
+        launcher, cell, arm(FLOOR), Placement(), min_time_s=min_time_s, timeout_s=1.0
+    )
+    return found.messages
+
+
+@pytest.mark.parametrize("ns", [3.0, 50.0, 1000.0, 1e6])
+def test_calibration_reaches_the_time_without_going_far_beyond(ns: float) -> None:
+    launcher = LinearLauncher(ns)
+    messages = calibrated(launcher, Cell(Pattern.PUSH_PULL, Transport.TCP, 64))
+    elapsed_s = messages * ns / 1e9
+    assert elapsed_s >= 0.25
+    assert elapsed_s < 0.6 or launcher.asked == [1000]
+    assert all(1.9 <= b / a <= 10 for a, b in itertools.pairwise(launcher.asked))
+
+
+def test_calibration_stops_at_a_failure() -> None:
+    launcher = LinearLauncher(10.0, Status.FAILED)
+    found = calibrate(
+        launcher,
+        Cell(Pattern.PUSH_PULL, Transport.TCP, 64),
+        arm(FLOOR),
+        Placement(),
+        min_time_s=1.0,
+        timeout_s=1.0,
+    )
+    assert found.sample.status == Status.FAILED
+    assert len(launcher.asked) == 1
+
+
+def test_unlimited_queues_are_kept_within_memory() -> None:
+    cell = Cell(Pattern.PUSH_PULL, Transport.TCP, 65536, sndhwm=0, rcvhwm=0)
+    assert calibrated(LinearLauncher(1.0), cell, min_time_s=100.0) * 65536 <= 256 << 20
+
+
+def test_round_trips_are_few_enough_to_keep_each() -> None:
+    cell = Cell(Pattern.PUSH_PULL, Transport.TCP, 64, metric=Metric.ROUND_TRIP)
+    assert calibrated(LinearLauncher(1.0), cell, min_time_s=100.0) == 1_000_000
+
+
+def test_the_load_of_a_quiet_moment_is_a_small_fraction() -> None:
+    load = LoadMeter().read()
+    assert load.steal_fraction is None or 0.0 <= load.steal_fraction <= 1.0
+    assert load.foreign_cpu_fraction is not None
+    assert load.foreign_cpu_fraction >= 0.0
