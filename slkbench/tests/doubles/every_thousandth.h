@@ -34,7 +34,8 @@ int PREFIXED(send)(void* socket, const void* data, size_t size, int flags) {
       now ? mistreat(socket, id, id_size, data, size) : real_send(socket, data, size, flags);
   if (result >= 0) {
     // The handshake does not count, so that the thousandth message is number 999.
-    if (size != 5 || memcmp(data, "READY", 5) != 0) ++sent;
+    if (size != 5 || memcmp(data, "READY", 5) != 0)
+      ++sent;
     id_size = 0;
     is_mistreated = 0;
   }
