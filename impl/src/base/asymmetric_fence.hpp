@@ -1,0 +1,34 @@
+#pragma once
+
+#include <atomic>
+
+// A fence whose cost lies on one side. The frequent side (a producer about to look at a "sleeping"
+// flag) runs light_fence(), free where the kernel offers membarrier(2); the rare side (a thread
+// about to sleep) runs heavy_fence(), which makes every thread of this process pass a full barrier.
+// Together they order like two seq_cst fences (store, fence, load on both sides).
+//
+// The pair covers one process only: our rings never cross a process boundary.
+
+namespace slk {
+
+namespace detail {
+extern std::atomic<bool> membarrier_registered;
+void full_fence() noexcept;
+}  // namespace detail
+
+// Registers this process with the kernel; idempotent, cheap, called by every context. A child of
+// fork(2) inherits the registration.
+void register_asymmetric_fence() noexcept;
+
+inline void light_fence() noexcept {
+  // pairs with: register_asymmetric_fence(). Relaxed suffices: a stale false only costs a fence.
+  if (detail::membarrier_registered.load(std::memory_order_relaxed)) [[likely]] {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  } else {
+    detail::full_fence();
+  }
+}
+
+void heavy_fence() noexcept;
+
+}  // namespace slk

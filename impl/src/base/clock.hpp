@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+
+#if defined(__x86_64__)
+#include <x86intrin.h>
+#endif
+
+namespace slk {
+
+// CLOCK_MONOTONIC in nanoseconds; for deadlines.
+std::uint64_t monotonic_ns() noexcept;
+
+namespace detail {
+extern bool tick_is_tsc;
+extern std::uint64_t ticks_per_us;
+}  // namespace detail
+
+// Measures the tick rate once per process; every context calls it before its first thread starts.
+void calibrate_ticks() noexcept;
+
+// A cheap clock for spans of microseconds: the time stamp counter where it is invariant, else
+// CLOCK_MONOTONIC. Only differences mean anything.
+inline std::uint64_t ticks() noexcept {
+#if defined(__x86_64__)
+  if (detail::tick_is_tsc) [[likely]] {
+    return __rdtsc();
+  }
+#endif
+  return monotonic_ns();
+}
+
+inline std::uint64_t ticks_from_us(std::uint64_t microseconds) noexcept {
+  return microseconds * detail::ticks_per_us;
+}
+
+}  // namespace slk
