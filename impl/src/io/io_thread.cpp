@@ -1,0 +1,258 @@
+#include "io/io_thread.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+#include "base/clock.hpp"
+
+namespace slk {
+
+namespace {
+
+constexpr std::uint64_t patrol_interval_ns = 100'000;
+constexpr unsigned long timer_slack_ns = 1'000;
+constexpr int events_per_wait = 64;
+
+// The handler's address is the epoll data; null is our own wake-up.
+epoll_event interest(std::uint32_t events, event_handler* handler) noexcept {
+  epoll_event event{};
+  event.events = events;
+  event.data.ptr = handler;
+  return event;
+}
+
+}  // namespace
+
+io_thread::io_thread() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+  if (!epoll_) {
+    throw std::system_error(errno, std::generic_category(), "epoll_create1");
+  }
+  epoll_event event = interest(EPOLLIN, nullptr);
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wakeup_.fd(), &event) != 0) {
+    throw std::system_error(errno, std::generic_category(), "epoll_ctl");
+  }
+}
+
+io_thread::~io_thread() {
+  stop();
+}
+
+void io_thread::start() {
+  // The application's signal handlers belong to its own threads.
+  sigset_t all{};
+  sigset_t before{};
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (...) {
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    throw;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void io_thread::stop() noexcept {
+  if (!thread_.joinable()) {
+    return;
+  }
+  {
+    const std::lock_guard lock(commands_mutex_);
+    stopping_ = true;
+  }
+  wakeup_.raise();
+  thread_.join();
+}
+
+void io_thread::post(task command) {
+  bool first = false;
+  {
+    const std::lock_guard lock(commands_mutex_);
+    first = commands_.empty();
+    commands_.push_back(std::move(command));
+  }
+  if (first) {
+    wakeup_.raise();
+  }
+}
+
+void io_thread::arm(std::shared_ptr<patrolled> armed) noexcept {
+  patrolled* node = armed.get();
+  node->keep_alive_ = std::move(armed);
+  patrolled* top = armed_stack_.load(std::memory_order_relaxed);
+  do {
+    node->next_armed_ = top;
+  } while (!armed_stack_.compare_exchange_weak(top, node));
+  if (sleeping_.load() && sleeping_.exchange(false)) {
+    wakeup_.raise();
+  }
+}
+
+void io_thread::adopt(std::shared_ptr<event_handler> handler) {
+  event_handler* key = handler.get();
+  live_.emplace(key, std::move(handler));
+}
+
+void io_thread::retire(event_handler& handler) noexcept {
+  if (const auto found = live_.find(&handler); found != live_.end()) {
+    // Buried after the batch of events, some of which may still name it.
+    retired_.push_back(std::move(found->second));
+    live_.erase(found);
+  }
+}
+
+int io_thread::watch(int fd, std::uint32_t epoll_events, event_handler& handler) noexcept {
+  epoll_event event = interest(epoll_events, &handler);
+  return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : errno;
+}
+
+void io_thread::rewatch(int fd, std::uint32_t epoll_events, event_handler& handler) noexcept {
+  epoll_event event = interest(epoll_events, &handler);
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event);
+}
+
+void io_thread::unwatch(int fd) noexcept {
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+}
+
+io_thread::timer_id io_thread::add_timer(std::uint64_t delay_ms, task due) {
+  const std::uint64_t due_ns = monotonic_ns() + delay_ms * 1'000'000u;
+  const timer_id id = ++last_timer_;
+  timers_.emplace(timer_key{due_ns, id}, std::move(due));
+  timer_due_ns_.emplace(id, due_ns);
+  return id;
+}
+
+void io_thread::cancel_timer(timer_id id) noexcept {
+  if (const auto found = timer_due_ns_.find(id); found != timer_due_ns_.end()) {
+    timers_.erase({found->second, id});
+    timer_due_ns_.erase(found);
+  }
+}
+
+void io_thread::run() noexcept {
+  pthread_setname_np(pthread_self(), "slk-io");
+  ::prctl(PR_SET_TIMERSLACK, timer_slack_ns, 0, 0, 0);
+  while (!stop_seen_) {
+    run_commands();
+    patrol();
+    run_timers();
+    retired_.clear();  // before the wait: somebody may be waiting for them to be gone
+    wait_and_dispatch();
+  }
+  // The context stops us only when every session has gone; what is left dies with its descriptors.
+  armed_.clear();
+  timers_.clear();
+  live_.clear();
+  retired_.clear();
+  for (patrolled* at = armed_stack_.exchange(nullptr); at != nullptr;) {
+    const std::shared_ptr<patrolled> dropped = std::move(at->keep_alive_);
+    at = at->next_armed_;
+  }
+}
+
+void io_thread::run_commands() {
+  std::vector<task> batch;
+  {
+    const std::lock_guard lock(commands_mutex_);
+    batch.swap(commands_);
+    stop_seen_ = stopping_ && batch.empty();
+  }
+  for (task& command : batch) {
+    command();
+  }
+}
+
+void io_thread::run_timers() {
+  if (timers_.empty()) {
+    return;
+  }
+  const std::uint64_t now_ns = monotonic_ns();
+  while (!timers_.empty() && timers_.begin()->first.first <= now_ns) {
+    const auto first = timers_.begin();
+    const task due = std::move(first->second);
+    timer_due_ns_.erase(first->first.second);
+    timers_.erase(first);
+    due();
+  }
+}
+
+void io_thread::patrol() noexcept {
+  for (patrolled* at = armed_stack_.exchange(nullptr); at != nullptr;) {
+    patrolled* next = at->next_armed_;
+    armed_.push_back(std::move(at->keep_alive_));
+    at = next;
+  }
+  if (armed_.empty()) {
+    return;
+  }
+  const std::uint64_t now_ns = monotonic_ns();
+  if (now_ns < next_patrol_ns_) {
+    return;
+  }
+  next_patrol_ns_ = now_ns + patrol_interval_ns;
+  for (std::size_t i = 0; i < armed_.size();) {
+    if (armed_[i]->on_patrol()) {
+      ++i;
+    } else {
+      std::swap(armed_[i], armed_.back());
+      armed_.pop_back();
+    }
+  }
+}
+
+std::int64_t io_thread::next_wait_ns() const noexcept {
+  if (stop_seen_) {
+    return 0;
+  }
+  std::int64_t wait_ns = -1;
+  const std::uint64_t now_ns = monotonic_ns();
+  const auto consider = [&](std::uint64_t due_ns) {
+    const std::int64_t left_ns = due_ns > now_ns ? static_cast<std::int64_t>(due_ns - now_ns) : 0;
+    wait_ns = wait_ns < 0 ? left_ns : std::min(wait_ns, left_ns);
+  };
+  if (!timers_.empty()) {
+    consider(timers_.begin()->first.first);
+  }
+  if (!armed_.empty()) {
+    consider(next_patrol_ns_);
+  }
+  return wait_ns;
+}
+
+void io_thread::wait_and_dispatch() noexcept {
+  std::int64_t wait_ns = next_wait_ns();
+  if (armed_.empty()) {
+    sleeping_.store(true);
+    if (armed_stack_.load() != nullptr) {
+      wait_ns = 0;
+    }
+  }
+  timespec timeout{};
+  timeout.tv_sec = wait_ns / 1'000'000'000;
+  timeout.tv_nsec = wait_ns % 1'000'000'000;
+  std::array<epoll_event, events_per_wait> events;
+  const int count = ::epoll_pwait2(epoll_.get(), events.data(), events_per_wait,
+                                   wait_ns < 0 ? nullptr : &timeout, nullptr);
+  sleeping_.store(false);
+  for (int i = 0; i < count; ++i) {
+    const epoll_event& event = events[static_cast<std::size_t>(i)];
+    if (event.data.ptr == nullptr) {
+      wakeup_.lower();
+      continue;
+    }
+    auto* handler = static_cast<event_handler*>(event.data.ptr);
+    if (live_.contains(handler)) {
+      handler->on_events(event.events);
+    }
+  }
+}
+
+}  // namespace slk

@@ -1,0 +1,119 @@
+// io_thread: one thread that owns listeners, connecting and shaking sessions, timers and the
+// patrol.
+//
+// Duty cycle, in this order: run posted commands; patrol the armed pipes if 100 µs have passed; run
+// due timers; wait in epoll; dispatch its events; bury retired handlers. It blocks nowhere but in
+// epoll (and, for an instant, on a pipe's try_lock or in name resolution).
+//
+// Threads: post(), arm() and load() may be called by any thread; everything else by this thread.
+
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "base/cache_line.hpp"
+#include "base/unique_fd.hpp"
+#include "io/event_signal.hpp"
+
+namespace slk {
+
+// Something with a file descriptor in the I/O thread's poller.
+class event_handler {
+ public:
+  event_handler() = default;
+  event_handler(const event_handler&) = delete;
+  event_handler& operator=(const event_handler&) = delete;
+  virtual ~event_handler() = default;
+  virtual void on_events(std::uint32_t epoll_events) noexcept = 0;
+};
+
+// Something whose unflushed tail the patrol looks after while it is armed.
+class patrolled {
+ public:
+  virtual ~patrolled() = default;
+  // One look, at most every patrol_interval. False: idle, forget me until I am armed again.
+  [[nodiscard]] virtual bool on_patrol() noexcept = 0;
+
+ private:
+  friend class io_thread;
+  std::shared_ptr<patrolled> keep_alive_;  // set while in the armed list
+  patrolled* next_armed_ = nullptr;
+};
+
+class io_thread {
+ public:
+  using task = std::function<void()>;
+  using timer_id = std::uint64_t;  // 0 is no timer
+
+  // Throws std::system_error.
+  io_thread();
+  ~io_thread();  // stops and joins
+
+  void start();
+  void stop() noexcept;
+
+  // -- any thread ---------------------------------------------------------------------------------
+
+  void post(task command);
+  void arm(std::shared_ptr<patrolled> armed) noexcept;
+  [[nodiscard]] int load() const noexcept { return load_.load(std::memory_order_relaxed); }
+  void adjust_load(int change) noexcept { load_.fetch_add(change, std::memory_order_relaxed); }
+
+  // -- this thread --------------------------------------------------------------------------------
+
+  // Keeps the handler alive, and lets it watch descriptors, until retire().
+  void adopt(std::shared_ptr<event_handler> handler);
+  void retire(event_handler& handler) noexcept;
+  // 0 or an errno.
+  [[nodiscard]] int watch(int fd, std::uint32_t epoll_events, event_handler& handler) noexcept;
+  void rewatch(int fd, std::uint32_t epoll_events, event_handler& handler) noexcept;
+  void unwatch(int fd) noexcept;
+
+  timer_id add_timer(std::uint64_t delay_ms, task due);
+  void cancel_timer(timer_id id) noexcept;
+
+ private:
+  using timer_key = std::pair<std::uint64_t, timer_id>;  // due time in monotonic ns, id
+
+  void run() noexcept;
+  void run_commands();
+  void run_timers();
+  void patrol() noexcept;
+  void wait_and_dispatch() noexcept;
+  [[nodiscard]] std::int64_t next_wait_ns() const noexcept;  // -1: for ever
+
+  unique_fd epoll_;
+  event_signal wakeup_;
+  std::thread thread_;
+
+  // Any thread; guarded by commands_mutex_.
+  std::mutex commands_mutex_;
+  std::vector<task> commands_;
+  bool stopping_ = false;
+
+  // Any thread. arm(): push, then look at sleeping_   pairs with   wait_and_dispatch(): set
+  // sleeping_, then look at armed_stack_; all seq_cst, so one of the two sees the other.
+  alignas(cache_line_bytes) std::atomic<patrolled*> armed_stack_{nullptr};
+  std::atomic<bool> sleeping_{false};
+  std::atomic<int> load_{0};
+
+  // This thread only.
+  std::unordered_map<event_handler*, std::shared_ptr<event_handler>> live_;
+  std::vector<std::shared_ptr<event_handler>> retired_;
+  std::map<timer_key, task> timers_;
+  std::unordered_map<timer_id, std::uint64_t> timer_due_ns_;
+  timer_id last_timer_ = 0;
+  std::vector<std::shared_ptr<patrolled>> armed_;
+  std::uint64_t next_patrol_ns_ = 0;
+  bool stop_seen_ = false;
+};
+
+}  // namespace slk

@@ -1,0 +1,62 @@
+// signaler: how any thread gets a socket's owner out of its sleep.
+//
+// Roles: one sleeper (the thread that uses the socket), any number of wakers.
+//
+// Protocol: sleeper: prepare_sleep() sets sleeping_ and passes a heavy fence; then looks once more
+//           for whatever it waits for; then blocks on fd(); then finish_sleep().
+//           waker: makes its change visible, then wake_if_sleeping() (light fence, look, raise).
+// The asymmetric fence guarantees that the sleeper's last look sees the change or the waker sees
+// sleeping_. After "looked and slept" exactly one waker raises the eventfd: exchange() picks it.
+
+#pragma once
+
+#include <atomic>
+
+#include "base/asymmetric_fence.hpp"
+#include "base/cache_line.hpp"
+#include "io/event_signal.hpp"
+
+namespace slk {
+
+class signaler {
+ public:
+  [[nodiscard]] int fd() const noexcept { return event_.fd(); }
+
+  // -- wakers -------------------------------------------------------------------------------------
+
+  void wake_if_sleeping() noexcept {
+    light_fence();  // pairs with: prepare_sleep()
+    if (sleeping_.load(std::memory_order_relaxed)) [[unlikely]] {
+      wake();
+    }
+  }
+
+  // -- the sleeper
+  // ----------------------------------------------------------------------------------
+
+  void prepare_sleep() noexcept {
+    sleeping_.store(true, std::memory_order_relaxed);  // ordered by the fence below
+    heavy_fence();                                     // pairs with: wake_if_sleeping()
+  }
+
+  // Also right where prepare_sleep() was not followed by a sleep.
+  void finish_sleep() noexcept {
+    if (!sleeping_.exchange(false, std::memory_order_acq_rel)) {  // pairs with: wake()
+      event_.lower();
+    }
+  }
+
+  [[nodiscard]] bool armed() const noexcept { return sleeping_.load(std::memory_order_relaxed); }
+
+ private:
+  void wake() noexcept {
+    if (sleeping_.exchange(false, std::memory_order_acq_rel)) {  // pairs with: finish_sleep()
+      event_.raise();
+    }
+  }
+
+  event_signal event_;
+  alignas(cache_line_bytes) std::atomic<bool> sleeping_{false};
+};
+
+}  // namespace slk
