@@ -81,8 +81,10 @@ class message {
   std::size_t size() const noexcept {
     return kind_ == kind::small ? small_bytes_ : body_.large.size_bytes;
   }
-  // No copy shares the body: it may be written to.
   bool is_inline() const noexcept { return kind_ == kind::small; }
+
+  // Another message has the same body.
+  bool shares_body() const noexcept { return kind_ == kind::block && body_.large.block->shared(); }
 
   bool more() const noexcept { return more_ != 0; }
   void set_more(bool more) noexcept { more_ = more ? 1 : 0; }

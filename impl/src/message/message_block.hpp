@@ -38,6 +38,9 @@ class alignas(16) message_block {
   // Relaxed: whoever adds a reference holds one already, and hands the new one on through an edge
   // of its own (ring, mailbox or program order).
   void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  // Somebody else holds a reference too. Relaxed: a holder who wants to write must know anyway that
+  // nobody copies meanwhile.
+  bool shared() const noexcept { return references_.load(std::memory_order_relaxed) > 1; }
   // Frees the block, or gives foreign data back, with the last reference.
   void release() noexcept;
 

@@ -1,0 +1,28 @@
+#include "pipe/inbox.hpp"
+
+#include "message/properties.hpp"
+
+namespace slk {
+
+void properties_release::operator()(message_properties* properties) const noexcept {
+  properties->release();
+}
+
+void inbox::post(socket_event event) {
+  {
+    const std::lock_guard lock(mutex_);
+    events_.push_back(std::move(event));
+    pending_.store(true, std::memory_order_release);  // pairs with: has_events()
+  }
+  signal_.wake_if_sleeping();
+}
+
+std::vector<socket_event> inbox::take() {
+  std::vector<socket_event> batch;
+  const std::lock_guard lock(mutex_);
+  batch.swap(events_);
+  pending_.store(false, std::memory_order_relaxed);  // under the mutex, as the store of true
+  return batch;
+}
+
+}  // namespace slk

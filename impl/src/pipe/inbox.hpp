@@ -1,0 +1,64 @@
+// inbox: what other threads tell a socket. One per socket, shared with its sessions and with the
+// inproc peers; it outlives the socket for as long as somebody may still write to it.
+//
+// Thread safety: post() and the signaler by any thread; take() by the socket's thread.
+
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "io/signaler.hpp"
+
+namespace slk {
+
+class pipe;
+class message_properties;
+
+// A property map's reference, given up with the object.
+struct properties_release {
+  void operator()(message_properties* properties) const noexcept;
+};
+using properties_ref = std::unique_ptr<message_properties, properties_release>;
+
+struct socket_event {
+  enum class kind {
+    attached,      // a new pipe, ready for use
+    connected,     // a pipe that exists since connect() has got its peer
+    disconnected,  // such a pipe has lost its peer; it waits for the next
+    ended,         // the pipe takes no more messages, and delivers only what it holds
+    stop,          // the context is being terminated
+  };
+  kind what;
+  std::shared_ptr<slk::pipe> subject;
+  std::string routing_id;     // attached, connected: what the peer calls itself; may be empty
+  properties_ref properties;  // attached, connected: what recv'd messages say of the peer
+};
+
+class inbox {
+ public:
+  // Throws std::system_error when descriptors are out.
+  inbox() = default;
+
+  slk::signaler& signal() noexcept { return signal_; }
+
+  void post(socket_event event);
+
+  // One load, for every call of the application. pairs with: post()
+  [[nodiscard]] bool has_events() const noexcept {
+    return pending_.load(std::memory_order_acquire);
+  }
+
+  [[nodiscard]] std::vector<socket_event> take();
+
+ private:
+  slk::signaler signal_;
+  std::atomic<bool> pending_{false};
+  std::mutex mutex_;
+  std::vector<socket_event> events_;  // guarded by mutex_
+};
+
+}  // namespace slk

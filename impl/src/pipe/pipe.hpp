@@ -1,0 +1,199 @@
+// pipe: one peer, as a socket sees it. Messages go out as ZMTP frames into a chunk ring; messages
+// come in as a view over contiguous bytes (a slab read from a descriptor, or the peer's ring).
+//
+// Thread safety: everything here belongs to the socket's thread, except where a derived class says
+// otherwise. Two objects only cross threads: the chunk ring and the words documented beside it.
+//
+// A message that is written becomes visible to the peer with its last frame, and is offered to the
+// reader when its last frame is here: peek() is true for whole messages only.
+
+#pragma once
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <string>
+
+#include "message/message.hpp"
+#include "pipe/inbox.hpp"
+#include "ring/chunk_ring.hpp"
+#include "wire/frame.hpp"
+
+namespace slk {
+
+// One received frame. Valid until the next peek() or take() on its pipe.
+struct frame_view {
+  const std::uint8_t* data = nullptr;
+  std::size_t size_bytes = 0;
+  bool more = false;
+  message* whole = nullptr;  // the frame as a message that may be moved from; often there is none
+};
+
+class pipe : public std::enable_shared_from_this<pipe> {
+ public:
+  static constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
+
+  pipe(const pipe&) = delete;
+  pipe& operator=(const pipe&) = delete;
+  virtual ~pipe() = default;
+
+  // -- outgoing
+  // -------------------------------------------------------------------------------------
+
+  // Below the high water mark. True stays true until a message is finished.
+  [[nodiscard]] bool has_room() noexcept { return written_messages_ < room_limit_ || find_room(); }
+
+  // Appends a frame; the one without `more` finishes the message. 0, or ENOMEM: the frames of this
+  // message written so far stay, so that the caller may try again or rollback().
+  [[nodiscard]] int write(const std::uint8_t* data, std::size_t size_bytes, bool more) noexcept {
+    if (size_bytes >= direct_bytes_min_ && !more && !out_->has_unpublished()) {
+      return write_large(data, size_bytes);
+    }
+    return append(data, size_bytes, more);
+  }
+
+  // Drops the frames of an unfinished message.
+  void rollback() noexcept { out_->rollback(); }
+  [[nodiscard]] bool message_open() const noexcept { return out_->has_unpublished(); }
+
+  // Bytes appended since the pipe was last known to be flushed; what the flush policy goes by.
+  std::size_t unflushed_bytes = 0;
+
+  // -- incoming
+  // -------------------------------------------------------------------------------------
+
+  // A whole message is here, or the rest of one that was begun.
+  [[nodiscard]] bool peek() noexcept {
+    if (frame_ready_) {
+      return true;
+    }
+    const auto available = static_cast<std::size_t>(limit_ - cursor_);
+    if (decode_frame_header(cursor_, available, header_) && header_.flags == 0 &&
+        header_.body_bytes <= frame_bytes_max_ &&
+        header_.body_bytes <= available - header_.header_bytes) [[likely]] {
+      frame_ready_ = true;
+      return true;
+    }
+    return peek_slow();
+  }
+
+  // The next frame. REQUIRES: peek().
+  [[nodiscard]] frame_view take() noexcept {
+    if (!staged_) [[likely]] {
+      const frame_view view{cursor_ + header_.header_bytes,
+                            static_cast<std::size_t>(header_.body_bytes), header_.more(), nullptr};
+      cursor_ += header_.header_bytes + header_.body_bytes;
+      if (!view.more) [[likely]] {
+        message_taken();
+      } else {
+        next_part();
+      }
+      return view;
+    }
+    return take_staged();
+  }
+
+  // In the middle of a message that is being read.
+  [[nodiscard]] bool reading() const noexcept { return reading_; }
+
+  // No more bytes will come: forget the pipe once peek() is false.
+  void end_input() noexcept { input_ended_ = true; }
+  [[nodiscard]] bool input_ended() const noexcept { return input_ended_; }
+
+  // The consumer is about to sleep: tell the producer of all that was read so far.
+  virtual void give_credit() noexcept {}
+
+  // -- both
+  // -----------------------------------------------------------------------------------------
+
+  [[nodiscard]] bool is_stream() const noexcept { return stream_; }
+  virtual void set_high_water_marks(std::uint64_t send, std::uint64_t receive) noexcept = 0;
+
+  // Name of the peer: for a ROUTER its routing id.
+  std::string routing_id;
+  properties_ref properties;
+  // Where the pipe stands in the socket's lists; each is kept by the list that it names.
+  bool routed = false;             // in the peer table, the load balancer, or the one of a PAIR
+  bool readable = false;           // in the fair queue
+  std::size_t queue_position = 0;  // where in the fair queue
+
+ protected:
+  pipe(chunk_ring* out, bool stream) noexcept : out_(out), stream_(stream) {}
+
+  // Recomputes room_limit_ from what the reader or the kernel took.
+  [[nodiscard]] virtual bool find_room() noexcept = 0;
+  // A last frame of direct_bytes_min_ or more on an idle ring.
+  [[nodiscard]] virtual int write_large(const std::uint8_t* data, std::size_t size_bytes) noexcept {
+    return append(data, size_bytes, false);
+  }
+  // A message was published.
+  virtual void message_published() noexcept {}
+  // read_messages_ has reached credit_due_.
+  virtual void credit_due() noexcept {}
+  // Makes more input available behind cursor_, keeping the bytes from cursor_ to limit_.
+  // wanted_bytes: how many the caller needs from cursor_ on, 0 if unknown.
+  [[nodiscard]] virtual bool refill(std::size_t wanted_bytes) noexcept = 0;
+  virtual void command_received(const std::uint8_t* body, std::size_t size_bytes) noexcept = 0;
+  // The peer broke the protocol; no more input is wanted.
+  virtual void protocol_broken() noexcept = 0;
+  [[nodiscard]] virtual frame_view take_staged() noexcept { return {}; }
+
+  void message_taken() noexcept {
+    frame_ready_ = reading_ = false;
+    if (++read_messages_ >= credit_due_) {
+      credit_due();
+    }
+  }
+
+  [[nodiscard]] int append(const std::uint8_t* data, std::size_t size_bytes, bool more) noexcept {
+    std::uint8_t* at = out_->reserve(frame_header_bytes_max + size_bytes);
+    if (at == nullptr) [[unlikely]] {
+      return ENOMEM;
+    }
+    const std::size_t header_bytes =
+        encode_frame_header(at, size_bytes, more ? flag_more : std::uint8_t{0});
+    if (size_bytes > 0) {
+      std::memcpy(at + header_bytes, data, size_bytes);
+    }
+    out_->commit(header_bytes + size_bytes);
+    unflushed_bytes += header_bytes + size_bytes;
+    if (!more) {
+      out_->publish();
+      ++written_messages_;
+      message_published();
+    }
+    return 0;
+  }
+
+  // Outgoing.
+  chunk_ring* out_;
+  const bool stream_;
+  std::uint64_t written_messages_ = 0;
+  std::uint64_t room_limit_ = 0;  // write while written_messages_ is below
+  std::size_t direct_bytes_min_ = std::numeric_limits<std::size_t>::max();
+
+  // Incoming: bytes in [cursor_, limit_).
+  static constexpr std::uint8_t no_bytes = 0;
+  const std::uint8_t* cursor_ = &no_bytes;
+  const std::uint8_t* limit_ = &no_bytes;
+  frame_header header_{};
+  bool frame_ready_ = false;  // header_ is that of a frame that is here whole
+  bool reading_ = false;      // a frame with `more` was taken last
+  bool staged_ = false;       // take_staged() has the next frame
+  bool input_ended_ = false;
+  std::uint64_t frame_bytes_max_ = std::numeric_limits<std::int64_t>::max();  // MAXMSGSIZE
+  std::uint64_t read_messages_ = 0;
+  std::uint64_t credit_due_ = unlimited;
+
+ private:
+  enum class scan_result { whole, command, incomplete, broken };
+
+  bool peek_slow() noexcept;
+  scan_result scan(std::size_t& wanted_bytes) noexcept;
+  void next_part() noexcept;
+};
+
+}  // namespace slk

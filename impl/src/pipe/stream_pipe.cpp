@@ -1,0 +1,409 @@
+#include "pipe/stream_pipe.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "wire/command.hpp"
+
+namespace slk {
+
+stream_pipe::stream_pipe(io_thread& io, std::shared_ptr<inbox> owner, const settings& with)
+    : pipe(nullptr, true),
+      io_(io),
+      inbox_(std::move(owner)),
+      send_mark_(with.send_mark),
+      reads_on_io_thread_(!with.application_reads) {
+  out_ = &writer_.ring();
+  direct_bytes_min_ = direct_frame_bytes_min;
+  if (with.frame_bytes_max >= 0) {
+    frame_bytes_max_ = static_cast<std::uint64_t>(with.frame_bytes_max);
+  }
+}
+
+stream_pipe::~stream_pipe() {
+  if (body_ != nullptr) {
+    body_->release();
+  }
+}
+
+// -- outgoing, application's thread ---------------------------------------------------------------
+
+void stream_pipe::set_high_water_marks(std::uint64_t send, std::uint64_t) noexcept {
+  send_mark_ = send;
+  room_limit_ = 0;  // look again
+}
+
+bool stream_pipe::find_room() noexcept {
+  if (input_ended_) {
+    return false;
+  }
+  if (send_mark_ == 0) {
+    room_limit_ = unlimited;
+    return true;
+  }
+  room_limit_ = writer_.flushed_messages() + send_mark_;
+  if (written_messages_ < room_limit_) {
+    return true;
+  }
+  if (flush() == flush_result::complete) {
+    unflushed_bytes = 0;
+    room_limit_ = writer_.flushed_messages() + send_mark_;
+  }
+  return written_messages_ < room_limit_;
+}
+
+int stream_pipe::write_large(const std::uint8_t* data, std::size_t size_bytes) noexcept {
+  std::array<std::uint8_t, frame_header_bytes_max> header;
+  const std::size_t header_bytes = encode_frame_header(header.data(), size_bytes, 0);
+  // What is in the ring goes first; a blocked connection refuses the direct way anyway.
+  static_cast<void>(flush());
+  switch (writer_.send_direct({header.data(), header_bytes}, {data, size_bytes})) {
+    case stream_writer::direct_result::refused:
+      return append(data, size_bytes, false);
+    case stream_writer::direct_result::queued:
+      unflushed_bytes += size_bytes;
+      break;
+    case stream_writer::direct_result::sent:
+      break;
+  }
+  ++written_messages_;
+  message_published();
+  return 0;
+}
+
+void stream_pipe::arm() noexcept {
+  // pairs with: on_patrol(). A read-modify-write on both sides, so one sees the other.
+  if (!armed_.exchange(true, std::memory_order_acq_rel)) {
+    io_.arm(std::static_pointer_cast<stream_pipe>(shared_from_this()));
+  }
+}
+
+// -- incoming, application's thread ---------------------------------------------------------------
+
+bool stream_pipe::refill(std::size_t wanted_bytes) noexcept {
+  if (staging_) {
+    return stage();
+  }
+  if (wanted_bytes > stream_reader::slab_bytes) {
+    staging_ = true;
+    switch (absorb_slab()) {
+      case absorb_result::whole:
+        return true;
+      case absorb_result::need_more:
+        return stage();
+      case absorb_result::broken:
+        protocol_broken();
+        return false;
+    }
+  }
+  const std::span<const std::uint8_t> unread{cursor_, static_cast<std::size_t>(limit_ - cursor_)};
+  for (;;) {
+    switch (reader_.read_more(unread)) {
+      case stream_reader::outcome::bytes:
+        return view_slab();
+      case stream_reader::outcome::nothing:
+        view_slab();
+        return false;
+      case stream_reader::outcome::restart:
+        restart_input();
+        return refill(0);
+      case stream_reader::outcome::full:
+        view_slab();
+        return refill(stream_reader::slab_bytes + 1);
+    }
+  }
+}
+
+bool stream_pipe::view_slab() noexcept {
+  const auto slab = reader_.slab();
+  cursor_ = slab.empty() ? &no_bytes : slab.data();
+  limit_ = slab.empty() ? &no_bytes : slab.data() + slab.size();
+  return true;
+}
+
+// The connection ended in the middle of a message: none of it is ever delivered.
+void stream_pipe::restart_input() noexcept {
+  cursor_ = limit_ = &no_bytes;
+  staged_frames_.clear();
+  staging_ = false;
+  if (body_ != nullptr) {
+    body_->release();
+    body_ = nullptr;
+  }
+}
+
+// Reads a message that is larger than the slab. True: it is whole (staged_), or is no more.
+bool stream_pipe::stage() noexcept {
+  for (;;) {
+    std::size_t direct_bytes = 0;
+    stream_reader::outcome got;
+    if (body_ != nullptr) {
+      if (!grow_body()) {
+        protocol_broken();  // no memory for what the peer sends: drop the peer, keep the process
+        return false;
+      }
+      got = reader_.read_direct({body_->data() + body_->size(), body_->capacity() - body_->size()},
+                                direct_bytes);
+      body_->set_size(body_->size() + direct_bytes);
+    } else {
+      got = reader_.read_more({cursor_, static_cast<std::size_t>(limit_ - cursor_)});
+    }
+    view_slab();
+    switch (got) {
+      case stream_reader::outcome::nothing:
+        return false;
+      case stream_reader::outcome::restart:
+        restart_input();
+        return true;  // scan what comes next
+      case stream_reader::outcome::full:
+      case stream_reader::outcome::bytes:
+        break;
+    }
+    if (body_ != nullptr && body_->size() == body_bytes_ && finish_body()) {
+      return true;
+    }
+    if (body_ == nullptr) {
+      switch (absorb_slab()) {
+        case absorb_result::whole:
+          return true;
+        case absorb_result::broken:
+          protocol_broken();
+          return false;
+        case absorb_result::need_more:
+          break;
+      }
+    }
+  }
+}
+
+// Moves the frames in view to staged_frames_, the last, cut-off one to body_.
+stream_pipe::absorb_result stream_pipe::absorb_slab() noexcept {
+  for (;;) {
+    frame_header header;
+    const auto available = static_cast<std::size_t>(limit_ - cursor_);
+    if (!decode_frame_header(cursor_, available, header)) {
+      return absorb_result::need_more;
+    }
+    if (header.body_bytes > frame_bytes_max_) {
+      return absorb_result::broken;
+    }
+    const std::size_t present =
+        std::min<std::uint64_t>(available - header.header_bytes, header.body_bytes);
+    if (header.command()) {
+      if (present < header.body_bytes) {
+        // Commands are small; one that outgrows the slab is no command of this protocol.
+        return header.body_bytes > stream_reader::slab_bytes / 2 ? absorb_result::broken
+                                                                 : absorb_result::need_more;
+      }
+      const std::uint8_t* body = cursor_ + header.header_bytes;
+      cursor_ = body + present;
+      command_received(body, present);
+      continue;
+    }
+    const std::uint8_t* body = cursor_ + header.header_bytes;
+    cursor_ = body + present;
+    if (!begin_body(header, {body, present})) {
+      return absorb_result::broken;
+    }
+    if (present < header.body_bytes) {
+      return absorb_result::need_more;
+    }
+    if (finish_body()) {
+      return absorb_result::whole;
+    }
+  }
+}
+
+bool stream_pipe::begin_body(const frame_header& header,
+                             std::span<const std::uint8_t> present) noexcept {
+  // Never ahead of the data received by more than a slab: a header alone must not cost memory.
+  const std::uint64_t capacity =
+      std::min<std::uint64_t>(header.body_bytes, present.size() + stream_reader::slab_bytes);
+  body_ = message_block::allocate(static_cast<std::size_t>(std::max<std::uint64_t>(capacity, 1)));
+  if (body_ == nullptr) {
+    return false;
+  }
+  body_bytes_ = header.body_bytes;
+  body_more_ = header.more();
+  if (!present.empty()) {
+    std::memcpy(body_->data(), present.data(), present.size());
+  }
+  body_->set_size(present.size());
+  return true;
+}
+
+bool stream_pipe::grow_body() noexcept {
+  if (body_->size() < body_->capacity()) {
+    return true;
+  }
+  const std::uint64_t capacity = std::min<std::uint64_t>(body_bytes_, 2 * body_->capacity());
+  message_block* grown = message_block::grow(body_, static_cast<std::size_t>(capacity));
+  if (grown == nullptr) {
+    return false;
+  }
+  body_ = grown;
+  return true;
+}
+
+// True: it was the last frame of its message.
+bool stream_pipe::finish_body() noexcept {
+  message frame;
+  frame.adopt_block(body_);
+  body_ = nullptr;
+  frame.set_more(body_more_);
+  staged_frames_.push_back(std::move(frame));
+  staged_ = !body_more_;
+  staging_ = body_more_;
+  return staged_;
+}
+
+frame_view stream_pipe::take_staged() noexcept {
+  staged_current_ = std::move(staged_frames_.front());
+  staged_frames_.pop_front();
+  const frame_view view{staged_current_.data(), staged_current_.size(), staged_current_.more(),
+                        &staged_current_};
+  if (view.more) {
+    reading_ = true;
+  } else {
+    staged_ = false;
+    message_taken();
+  }
+  return view;
+}
+
+void stream_pipe::command_received(const std::uint8_t* body, std::size_t size_bytes) noexcept {
+  command_view command;
+  ping_view ping;
+  if (!parse_command({body, size_bytes}, command) || command.name != "PING" ||
+      !parse_ping(command.data, ping)) {
+    return;  // unknown commands are ignored, as their peers expect
+  }
+  std::array<std::uint8_t, pong_frame_bytes_max> pong;
+  const std::size_t pong_bytes = encode_pong(pong.data(), ping.context);
+  writer_.queue_control({pong.data(), pong_bytes});
+  if (reads_on_io_thread_) {
+    static_cast<void>(writer_.flush_from_io());
+  } else if (flush() != flush_result::complete) {
+    arm();
+  }
+}
+
+void stream_pipe::protocol_broken() noexcept {
+  abandon_input();
+  tell_session(&stream_owner::peer_broke_protocol);
+}
+
+void stream_pipe::end_connection() noexcept {
+  tell_session(&stream_owner::replaced);
+}
+
+void stream_pipe::tell_session(void (stream_owner::*what)() noexcept) noexcept {
+  auto self = std::static_pointer_cast<stream_pipe>(shared_from_this());
+  io_.post([weak = std::weak_ptr(self), what] {
+    if (const auto alive = weak.lock(); alive != nullptr && alive->session_ != nullptr) {
+      (alive->session_->*what)();
+    }
+  });
+}
+
+void stream_pipe::abandon_input() noexcept {
+  restart_input();
+  staged_ = frame_ready_ = reading_ = false;
+  reader_.abandon();
+}
+
+// -- I/O thread
+// -------------------------------------------------------------------------------------
+
+void stream_pipe::open(stream_owner& session, int fd, std::size_t segment_bytes,
+                       std::span<const std::uint8_t> early) {
+  session_ = &session;
+  reader_.open(fd, early);
+  writer_.open(fd, segment_bytes);
+  waiting_writable_ = false;
+  if (writer_.flush_from_io() == flush_result::blocked) {
+    wait_until_writable();
+  }
+  room_changed();
+}
+
+void stream_pipe::close(bool keep_received) {
+  session_ = nullptr;
+  writer_.close();
+  reader_.close(keep_received);
+  if (waiting_writable_) {
+    waiting_writable_ = false;
+    io_.arm(std::static_pointer_cast<stream_pipe>(shared_from_this()));  // to disarm it properly
+  }
+}
+
+bool stream_pipe::writable() noexcept {
+  const flush_result outcome = writer_.flush_from_io();
+  room_changed();
+  if (outcome == flush_result::blocked) {
+    return false;
+  }
+  if (waiting_writable_) {
+    waiting_writable_ = false;
+    io_.arm(std::static_pointer_cast<stream_pipe>(shared_from_this()));
+  }
+  return true;
+}
+
+void stream_pipe::wait_until_writable() noexcept {
+  armed_.store(true, std::memory_order_relaxed);  // the patrol leaves waiting pipes alone
+  waiting_writable_ = true;
+  session_->want_writable();
+}
+
+bool stream_pipe::on_patrol() noexcept {
+  if (waiting_writable_) {
+    return false;  // writable() puts it back on the list
+  }
+  const std::uint32_t flushes = writer_.flush_count();
+  if (flushes != patrol_flush_count_) {
+    patrol_flush_count_ = flushes;
+    idle_looks_ = 0;
+    return true;  // the application flushes by itself
+  }
+  if (writer_.has_unsent()) {
+    idle_looks_ = 0;
+    switch (writer_.flush_from_io()) {
+      case flush_result::blocked:
+        if (session_ != nullptr) {
+          waiting_writable_ = true;
+          session_->want_writable();
+          return false;  // stays armed
+        }
+        return true;
+      case flush_result::no_stream:
+        break;  // the next connection sends it
+      case flush_result::complete:
+      case flush_result::busy:
+        room_changed();
+        return true;
+    }
+  } else if (++idle_looks_ < 2) {
+    return true;
+  }
+  idle_looks_ = 0;
+  armed_.exchange(false, std::memory_order_acq_rel);  // pairs with: arm(), patrol_watches()
+  heavy_fence();
+  if (writer_.is_open() && writer_.has_unsent() &&
+      !armed_.exchange(true, std::memory_order_acq_rel)) {
+    return true;
+  }
+  return false;
+}
+
+void stream_pipe::discard_input() noexcept {
+  while (peek()) {
+    static_cast<void>(take());
+  }
+}
+
+void stream_pipe::room_changed() noexcept {
+  inbox_->signal().wake_if_sleeping();
+}
+
+}  // namespace slk

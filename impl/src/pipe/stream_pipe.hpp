@@ -1,0 +1,146 @@
+// stream_pipe: a peer behind a stream descriptor (tcp, ipc). Joins a stream_writer and a
+// stream_reader, which say how the socket's thread and the I/O thread share them, with the patrol
+// that flushes the tail of a burst.
+//
+// The patrol's protocol. armed_ says "the I/O thread looks after what is published":
+//   application: publish, then patrol_watches(): light fence, load armed_; false: arm().
+//   I/O thread:  armed_ = false, heavy fence, then a last look at the ring; something there: go on.
+// So after every publish either the patrol sees the message or the application sees armed_ false.
+// While the kernel's buffer is full the session waits for EPOLLOUT on the pipe's behalf; armed_
+// stays true until the patrol has seen the pipe idle again.
+
+#pragma once
+
+#include <deque>
+#include <memory>
+
+#include "io/io_thread.hpp"
+#include "pipe/pipe.hpp"
+#include "pipe/stream_reader.hpp"
+#include "pipe/stream_writer.hpp"
+
+namespace slk {
+
+// The session, as far as a pipe knows it. Called on the I/O thread only.
+class stream_owner {
+ public:
+  // Nothing fits into the kernel's buffer: call stream_pipe::writable() when something does.
+  virtual void want_writable() noexcept = 0;
+  // The peer sent what is no ZMTP.
+  virtual void peer_broke_protocol() noexcept = 0;
+  // Another connection has taken this one's place.
+  virtual void replaced() noexcept = 0;
+
+ protected:
+  ~stream_owner() = default;
+};
+
+class stream_pipe final : public pipe, public patrolled {
+ public:
+  struct settings {
+    std::uint64_t send_mark = 1000;     // SNDHWM; 0 is unlimited
+    std::int64_t frame_bytes_max = -1;  // MAXMSGSIZE; -1 is unlimited
+    bool application_reads = true;      // false: the I/O thread reads, and discards messages
+  };
+
+  stream_pipe(io_thread& io, std::shared_ptr<inbox> owner, const settings& with);
+  ~stream_pipe() override;
+
+  void set_high_water_marks(std::uint64_t send, std::uint64_t receive) noexcept override;
+
+  // -- application's thread
+  // -------------------------------------------------------------------------
+
+  // Sends what is published; `complete` gives credit back.
+  flush_result flush() noexcept { return writer_.flush(); }
+  [[nodiscard]] bool patrol_watches() noexcept {
+    light_fence();  // pairs with: on_patrol()
+    return armed_.load(std::memory_order_relaxed);
+  }
+  // Has the patrol look after the pipe; nothing if it does already.
+  void arm() noexcept;
+  [[nodiscard]] stream_reader& reader() noexcept { return reader_; }
+  [[nodiscard]] stream_writer& writer() noexcept { return writer_; }
+  // Forgets received bytes and reads no more.
+  void abandon_input() noexcept;
+  // Ends the connection; `ended` follows.
+  void end_connection() noexcept;
+
+  // Kept by the socket's flush policy: the pipe's place among those that wait for a flush.
+  struct flush_state {
+    bool dirty = false;              // in the policy's list
+    bool offline = false;            // the last flush found no connection
+    std::size_t flush_at_bytes = 0;  // of unflushed bytes; grows while the kernel takes nothing
+    std::size_t counted_bytes = 0;   // of the policy's total
+    stream_pipe* previous = nullptr;
+    stream_pipe* next = nullptr;
+  };
+  flush_state flushing;
+
+  // -- I/O thread
+  // -----------------------------------------------------------------------------------
+
+  // A connection is up: uses it for both directions, and sends what has gathered.
+  void open(stream_owner& session, int fd, std::size_t segment_bytes,
+            std::span<const std::uint8_t> early);
+  // It has died: what was received is kept for the application. Afterwards fd may be closed.
+  void close(bool keep_received);
+  // The kernel's buffer has room again. True: all is sent, no need to wait any longer.
+  bool writable() noexcept;
+  bool on_patrol() noexcept override;
+  // Has the session say when the kernel's buffer has room, for a pipe nobody else flushes.
+  void wait_until_writable() noexcept;
+  // Reads what has come, for a socket that only sends. REQUIRES: !settings::application_reads.
+  void discard_input() noexcept;
+
+ protected:
+  bool find_room() noexcept override;
+  int write_large(const std::uint8_t* data, std::size_t size_bytes) noexcept override;
+  void message_published() noexcept override { writer_.publish_count(written_messages_); }
+  bool refill(std::size_t wanted_bytes) noexcept override;
+  void command_received(const std::uint8_t* body, std::size_t size_bytes) noexcept override;
+  void protocol_broken() noexcept override;
+  frame_view take_staged() noexcept override;
+
+ private:
+  // Frames at least this large are sent from the caller's buffer; below, copying them into the
+  // ring and sending more at once is faster.
+  static constexpr std::size_t direct_frame_bytes_min = 16 * 1024;
+
+  enum class absorb_result : std::uint8_t { whole, need_more, broken };
+
+  bool view_slab() noexcept;
+  void restart_input() noexcept;
+  bool stage() noexcept;
+  absorb_result absorb_slab() noexcept;
+  bool begin_body(const frame_header& header, std::span<const std::uint8_t> present) noexcept;
+  bool grow_body() noexcept;
+  bool finish_body() noexcept;
+  void room_changed() noexcept;
+  void tell_session(void (stream_owner::*what)() noexcept) noexcept;
+
+  io_thread& io_;
+  std::shared_ptr<inbox> inbox_;
+  std::uint64_t send_mark_;
+  const bool reads_on_io_thread_;
+  stream_writer writer_;
+  stream_reader reader_;
+
+  // A message that does not fit into the slab, frame by frame; of the thread that reads.
+  std::deque<message> staged_frames_;
+  message staged_current_;         // what take_staged() gave out last
+  message_block* body_ = nullptr;  // the frame being read now, or null
+  std::uint64_t body_bytes_ = 0;   // its announced size; the block grows as bytes arrive
+  bool body_more_ = false;
+  bool staging_ = false;
+
+  alignas(cache_line_bytes) std::atomic<bool> armed_{false};
+
+  // I/O thread.
+  stream_owner* session_ = nullptr;
+  std::uint32_t patrol_flush_count_ = 0;
+  unsigned idle_looks_ = 0;
+  bool waiting_writable_ = false;
+};
+
+}  // namespace slk

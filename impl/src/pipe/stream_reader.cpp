@@ -1,0 +1,179 @@
+#include "pipe/stream_reader.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "transport/stream_io.hpp"
+
+namespace slk {
+
+bool stream_reader::make_slab() noexcept {
+  if (slab_ == nullptr) {
+    slab_.reset(new (std::nothrow) std::uint8_t[slab_bytes]);
+  }
+  return slab_ != nullptr;
+}
+
+stream_reader::outcome stream_reader::read_more(std::span<const std::uint8_t> unread) noexcept {
+  if (!make_slab()) {
+    return outcome::nothing;
+  }
+  if (!unread.empty() && unread.data() != slab_.get()) {
+    std::memmove(slab_.get(), unread.data(), unread.size());
+  }
+  filled_bytes_ = unread.size();
+  const try_lock_guard guard(lock_);
+  if (abandoned_) {
+    return outcome::nothing;
+  }
+  if (!left_.empty()) [[unlikely]] {
+    return take_left_over();
+  }
+  if (filled_bytes_ == slab_bytes) {
+    return outcome::full;
+  }
+  std::size_t read_bytes = 0;
+  const outcome result =
+      read_descriptor({slab_.get() + filled_bytes_, slab_bytes - filled_bytes_}, {}, read_bytes);
+  filled_bytes_ += read_bytes;
+  return result;
+}
+
+stream_reader::outcome stream_reader::read_direct(std::span<std::uint8_t> into,
+                                                  std::size_t& direct_bytes) noexcept {
+  direct_bytes = 0;
+  filled_bytes_ = 0;
+  if (!make_slab()) {
+    return outcome::nothing;
+  }
+  const try_lock_guard guard(lock_);
+  if (abandoned_) {
+    return outcome::nothing;
+  }
+  std::size_t read_bytes = 0;
+  outcome result = outcome::bytes;
+  if (!left_.empty()) {
+    result = take_left_over();
+    read_bytes = filled_bytes_;
+    direct_bytes = std::min(read_bytes, into.size());
+    std::memcpy(into.data(), slab_.get(), direct_bytes);
+    std::memmove(slab_.get(), slab_.get() + direct_bytes, read_bytes - direct_bytes);
+  } else {
+    result = read_descriptor(into, {slab_.get(), slab_bytes}, read_bytes);
+    direct_bytes = std::min(read_bytes, into.size());
+  }
+  filled_bytes_ = read_bytes - direct_bytes;
+  return result;
+}
+
+// REQUIRES: lock_ held, left_ not empty.
+stream_reader::outcome stream_reader::take_left_over() noexcept {
+  left_over& first = left_.front();
+  const std::size_t count =
+      std::min(first.bytes.size() - first.read_bytes, slab_bytes - filled_bytes_);
+  if (count > 0) {
+    std::memcpy(slab_.get() + filled_bytes_, first.bytes.data() + first.read_bytes, count);
+    first.read_bytes += count;
+    filled_bytes_ += count;
+  }
+  const bool emptied = first.read_bytes == first.bytes.size();
+  if (emptied && (count == 0 || !first.ends_stream)) {
+    const bool ended = first.ends_stream;
+    left_.pop_front();
+    if (ended) {
+      filled_bytes_ = 0;
+      ready_ = true;
+      return outcome::restart;
+    }
+    return outcome::bytes;
+  }
+  return count > 0 ? outcome::bytes : outcome::full;
+}
+
+// REQUIRES: lock_ held.
+stream_reader::outcome stream_reader::read_descriptor(std::span<std::uint8_t> first,
+                                                      std::span<std::uint8_t> second,
+                                                      std::size_t& read_bytes) noexcept {
+  if (fd_ < 0 || drained_ || (rely_on_edges_ && !ready_)) {
+    return outcome::nothing;
+  }
+  const io_outcome got = second.empty() ? receive_some(fd_, first.data(), first.size())
+                                        : receive_some(fd_, first, second);
+  read_bytes = got.bytes;
+  switch (got.what) {
+    case io_outcome::kind::done:
+      // Less than asked for: the kernel's buffer is empty, and the next arrival is a new edge.
+      // Not so behind a hang-up, which has had its edge already.
+      ready_ = hang_up_ || got.bytes == first.size() + second.size();
+      return outcome::bytes;
+    case io_outcome::kind::blocked:
+      ready_ = false;
+      return outcome::nothing;
+    case io_outcome::kind::ended:
+      // The I/O thread sees the same and ends the stream in left_.
+      drained_ = true;
+      ready_ = false;
+      return outcome::nothing;
+  }
+  return outcome::nothing;
+}
+
+void stream_reader::watch(ready_set& set, void* tag) noexcept {
+  const try_lock_guard guard(lock_);
+  ready_ = true;
+  hang_up_ = false;
+  if (fd_ >= 0) {
+    set.add(fd_, tag);
+  }
+}
+
+void stream_reader::unwatch(ready_set& set) noexcept {
+  const try_lock_guard guard(lock_);
+  if (fd_ >= 0) {
+    set.remove(fd_);
+  }
+}
+
+void stream_reader::abandon() noexcept {
+  const try_lock_guard guard(lock_);
+  abandoned_ = true;
+  left_.clear();
+  filled_bytes_ = 0;
+}
+
+void stream_reader::open(int fd, std::span<const std::uint8_t> early) {
+  const try_lock_guard guard(lock_);
+  if (!early.empty()) {
+    left_.push_back({{early.begin(), early.end()}, 0, false});
+  }
+  fd_ = fd;
+  drained_ = false;
+}
+
+void stream_reader::close(bool keep_received) {
+  const try_lock_guard guard(lock_);
+  if (fd_ < 0) {
+    return;
+  }
+  left_over rest;
+  rest.ends_stream = true;
+  if (keep_received && !abandoned_ && !drained_) {
+    constexpr std::size_t step_bytes = 64 * 1024;
+    for (;;) {
+      const std::size_t have = rest.bytes.size();
+      rest.bytes.resize(have + step_bytes);
+      const io_outcome got = receive_some(fd_, rest.bytes.data() + have, step_bytes);
+      rest.bytes.resize(have + got.bytes);
+      if (got.what != io_outcome::kind::done) {
+        break;
+      }
+    }
+  }
+  if (!abandoned_) {
+    left_.push_back(std::move(rest));
+  }
+  fd_ = -1;
+}
+
+}  // namespace slk

@@ -1,0 +1,103 @@
+// stream_reader: the receiving half of a stream_pipe: a slab that the application's thread fills
+// from the descriptor itself, and what the I/O thread left for it.
+//
+// Roles: the application's thread owns the slab and reads the descriptor; the I/O thread hands over
+//        descriptors, and takes over reading once, when a connection has died: it drains what the
+//        kernel still holds, so that the descriptor can be closed and nothing received is lost.
+//
+// Invariants
+// 1. Guarded by lock_: fd_, drained_, left_.
+// 2. The bytes of one connection are read in this order: the slab, its entries in left_, fd_.
+//    An entry with ends_stream is the last of its connection: what then remains of a message is
+//    discarded, never spliced with the next connection's bytes.
+
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/try_lock.hpp"
+#include "io/ready_set.hpp"
+
+namespace slk {
+
+class stream_reader {
+ public:
+  // A slab holds about 2000 small messages. Larger did not measure better, smaller hurt fan-in.
+  static constexpr std::size_t slab_bytes = 128 * 1024;
+
+  enum class outcome : std::uint8_t {
+    bytes,    // more bytes
+    nothing,  // none now
+    restart,  // the connection has ended; what is unread of it is an unfinished message
+    full,     // the slab holds the start of a message and has no room for more
+  };
+
+  // -- application's thread
+  // -------------------------------------------------------------------------
+
+  // Reads more behind `unread`, which must be empty or a tail of what the last call left in the
+  // slab. On return the unread bytes have moved to the slab's start: slab() has them and the new.
+  outcome read_more(std::span<const std::uint8_t> unread) noexcept;
+  [[nodiscard]] std::span<const std::uint8_t> slab() const noexcept {
+    return {slab_.get(), filled_bytes_};
+  }
+
+  // Reads straight into `into` (which continues the bytes read so far), and on into the slab, which
+  // must be empty. direct_bytes: how many went to `into`.
+  outcome read_direct(std::span<std::uint8_t> into, std::size_t& direct_bytes) noexcept;
+
+  // One of several connections: don't ask the kernel when the last read took all there was and the
+  // socket's poller has not reported an edge since. A single connection is faster asked directly.
+  void rely_on_edges(bool rely) noexcept { rely_on_edges_ = rely; }
+  void set_ready(bool hang_up) noexcept {
+    ready_ = true;
+    hang_up_ = hang_up_ || hang_up;
+  }
+
+  // Adds the descriptor to, or removes it from, the socket's poller; nothing if there is none.
+  void watch(ready_set& set, void* tag) noexcept;
+  void unwatch(ready_set& set) noexcept;
+
+  // No more reading: the peer broke the protocol, or the application disconnected.
+  void abandon() noexcept;
+
+  // -- I/O thread
+  // -----------------------------------------------------------------------------------
+
+  // early: bytes that arrived together with the handshake.
+  void open(int fd, std::span<const std::uint8_t> early);
+  // The connection has died, or is to be dropped: keeps what the kernel still has, lets go of fd.
+  void close(bool keep_received);
+
+ private:
+  struct left_over {
+    std::vector<std::uint8_t> bytes;
+    std::size_t read_bytes = 0;
+    bool ends_stream = false;
+  };
+
+  outcome take_left_over() noexcept;
+  outcome read_descriptor(std::span<std::uint8_t> first, std::span<std::uint8_t> second,
+                          std::size_t& read_bytes) noexcept;
+  [[nodiscard]] bool make_slab() noexcept;
+
+  std::unique_ptr<std::uint8_t[]> slab_;
+  std::size_t filled_bytes_ = 0;
+  bool ready_ = true;
+  bool hang_up_ = false;
+  bool rely_on_edges_ = false;
+
+  try_lock lock_;
+  int fd_ = -1;
+  bool drained_ = false;  // end of stream or an error was read; the I/O thread will close
+  bool abandoned_ = false;
+  std::deque<left_over> left_;
+};
+
+}  // namespace slk

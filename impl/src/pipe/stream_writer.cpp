@@ -1,0 +1,211 @@
+#include "pipe/stream_writer.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "transport/stream_io.hpp"
+#include "wire/frame.hpp"
+
+namespace slk {
+
+flush_result stream_writer::flush() noexcept {
+  if (!lock_.try_acquire()) {
+    return flush_result::busy;
+  }
+  const flush_result outcome = flush_locked();
+  if (outcome == flush_result::complete) {
+    ring_.reset_drained();  // this thread is the producer, and holds the consumer's lock
+  }
+  lock_.release();
+  return outcome;
+}
+
+flush_result stream_writer::flush_from_io() noexcept {
+  const try_lock_guard guard(lock_);
+  return flush_locked();
+}
+
+flush_result stream_writer::flush_locked() noexcept {
+  if (fd_ < 0) {
+    return flush_result::no_stream;
+  }
+  // pairs with: publish_count(); invariant 3
+  const std::uint64_t published = published_messages_.load(std::memory_order_acquire);
+  for (auto front = ring_.front(); !front.empty(); front = ring_.front()) {
+    // The rest of a direct send goes alone, so that its end is known as a message boundary.
+    const std::size_t ready_bytes =
+        raw_tail_bytes_ > 0 ? std::min(raw_tail_bytes_, front.size()) : front.size();
+    const io_outcome sent = send_some(fd_, front.data(), piece_bytes(ready_bytes));
+    if (sent.what == io_outcome::kind::blocked) {
+      return flush_result::blocked;
+    }
+    if (sent.what == io_outcome::kind::ended) {
+      return broken();
+    }
+    ring_.consume(sent.bytes);
+    count_flush();
+    if (raw_tail_bytes_ > 0) [[unlikely]] {
+      raw_tail_bytes_ -= sent.bytes;
+      if (raw_tail_bytes_ == 0) {
+        ring_.mark_boundary();
+      }
+    }
+  }
+  flushed_messages_.store(published, std::memory_order_release);  // pairs with: flushed_messages()
+  if (has_control_.load(std::memory_order_relaxed)) [[unlikely]] {
+    return send_control();
+  }
+  return flush_result::complete;
+}
+
+// The ring is drained: the wire is between two messages.
+flush_result stream_writer::send_control() noexcept {
+  const io_outcome sent = send_some(fd_, control_.data(), control_.size());
+  if (sent.what == io_outcome::kind::blocked) {
+    return flush_result::blocked;
+  }
+  if (sent.what == io_outcome::kind::ended) {
+    return broken();
+  }
+  if (sent.bytes < control_.size()) {
+    // Half a command on the wire, with messages about to follow: end it rather than corrupt it.
+    abort_connection(fd_);
+    return broken();
+  }
+  control_.clear();
+  has_control_.store(false, std::memory_order_relaxed);  // under lock_
+  return flush_result::complete;
+}
+
+// The I/O thread sees the same hang-up and closes; until then there is nothing to send to.
+flush_result stream_writer::broken() noexcept {
+  return flush_result::no_stream;
+}
+
+std::size_t stream_writer::piece_bytes(std::size_t size_bytes) const noexcept {
+  if (segment_bytes_ == 0 || size_bytes <= segment_bytes_) {
+    return size_bytes;
+  }
+  // Even pieces: a short last one is what pacing congestion controls punish.
+  const std::size_t pieces = (size_bytes + segment_bytes_ - 1) / segment_bytes_;
+  return (size_bytes + pieces - 1) / pieces;
+}
+
+void stream_writer::count_flush() noexcept {
+  // Written under lock_ only, so load and store need not be one operation.
+  flush_count_.store(flush_count_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+stream_writer::direct_result stream_writer::send_direct(
+    std::span<const std::uint8_t> header, std::span<const std::uint8_t> body) noexcept {
+  if (!lock_.try_acquire()) {
+    return direct_result::refused;
+  }
+  if (fd_ < 0 || !ring_.front().empty() || has_control_.load(std::memory_order_relaxed)) {
+    lock_.release();
+    return direct_result::refused;
+  }
+  std::size_t sent_bytes = 0;
+  const std::size_t total_bytes = header.size() + body.size();
+  while (sent_bytes < total_bytes) {
+    const std::size_t head_left = header.size() - std::min(header.size(), sent_bytes);
+    const std::size_t body_at = sent_bytes - (header.size() - head_left);
+    const std::size_t piece = piece_bytes(total_bytes - sent_bytes);
+    const io_outcome sent =
+        head_left > 0 ? send_some(fd_, header.last(head_left),
+                                  body.subspan(body_at, std::min(piece, body.size() - body_at)))
+                      : send_some(fd_, body.data() + body_at, piece);
+    if (sent.what != io_outcome::kind::done) {
+      break;  // a broken connection looks the same: the rest goes with it
+    }
+    sent_bytes += sent.bytes;
+    count_flush();
+  }
+  direct_result outcome = direct_result::sent;
+  if (sent_bytes == 0) {
+    outcome = direct_result::refused;
+  } else if (sent_bytes < total_bytes) {
+    outcome = direct_result::queued;
+    const std::size_t head_left = header.size() - std::min(header.size(), sent_bytes);
+    const std::size_t rest_bytes = total_bytes - sent_bytes;
+    ring_.reset_drained();
+    if (std::uint8_t* at = ring_.reserve(rest_bytes); at != nullptr) {
+      std::copy_n(header.end() - static_cast<std::ptrdiff_t>(head_left), head_left, at);
+      std::memcpy(at + head_left, body.data() + (body.size() - (rest_bytes - head_left)),
+                  rest_bytes - head_left);
+      ring_.commit(rest_bytes);
+      ring_.publish();
+      raw_tail_bytes_ = rest_bytes;
+    } else {
+      abort_connection(fd_);  // no memory for the rest, and the head is on the wire
+    }
+  }
+  lock_.release();
+  return outcome;
+}
+
+int stream_writer::fd() noexcept {
+  const try_lock_guard guard(lock_);
+  return fd_;
+}
+
+void stream_writer::open(int fd, std::size_t segment_bytes) noexcept {
+  const try_lock_guard guard(lock_);
+  fd_ = fd;
+  segment_bytes_ = segment_bytes;
+}
+
+void stream_writer::close() noexcept {
+  const try_lock_guard guard(lock_);
+  fd_ = -1;
+  control_.clear();
+  has_control_.store(false, std::memory_order_relaxed);  // under lock_
+  rewind_to_message();
+}
+
+void stream_writer::rewind_to_message() noexcept {
+  if (raw_tail_bytes_ > 0) {
+    // Its head went into the dead connection from the caller's buffer: the message is lost.
+    for (auto front = ring_.front(); raw_tail_bytes_ > 0 && !front.empty(); front = ring_.front()) {
+      const std::size_t dropped = std::min(raw_tail_bytes_, front.size());
+      ring_.consume(dropped);
+      raw_tail_bytes_ -= dropped;
+    }
+    ring_.mark_boundary();
+    return;
+  }
+  const auto [bytes, consumed] = ring_.since_boundary();
+  std::size_t message_at = 0;
+  std::size_t at = 0;
+  while (at < consumed) {
+    frame_header header;
+    if (!decode_frame_header(bytes.data() + at, bytes.size() - at, header)) {
+      return;  // cannot be: the ring holds what append() encoded
+    }
+    at += header.header_bytes + static_cast<std::size_t>(header.body_bytes);
+    if (!header.more() && at <= consumed) {
+      message_at = at;
+    } else if (!header.more()) {
+      break;
+    }
+  }
+  ring_.unconsume(consumed - message_at);
+}
+
+void stream_writer::queue_control(std::span<const std::uint8_t> frame) {
+  const try_lock_guard guard(lock_);
+  control_.insert(control_.end(), frame.begin(), frame.end());
+  has_control_.store(true, std::memory_order_relaxed);  // under lock_
+}
+
+bool stream_writer::has_unsent() noexcept {
+  const try_lock_guard guard(lock_);
+  return !ring_.front().empty();
+}
+
+bool stream_writer::is_open() noexcept {
+  const try_lock_guard guard(lock_);
+  return fd_ >= 0;
+}
+
+}  // namespace slk

@@ -1,0 +1,104 @@
+// stream_writer: the sending half of a stream_pipe: a chunk ring, and the descriptor that it is
+// flushed to.
+//
+// Roles: the ring's producer is the application's thread. The ring's consumer is whoever holds
+//        lock_: the application (flush on its own account) or the I/O thread (patrol, EPOLLOUT,
+//        first flush of a new connection). The application only tries the lock.
+//
+// Invariants
+// 1. Guarded by lock_: fd_, the ring's consumer side, raw_tail_bytes_, control_.
+// 2. The wire carries whole frames of this connection only: when a connection dies in the middle
+//    of a message, the next one starts with that message again, if it is in the ring whole, or
+//    behind it, if its head was sent straight from the caller's buffer (raw tail).
+// 3. flushed_messages_ counts messages that are with the kernel; it only moves on a complete flush.
+//    flush_locked(): reads published_messages_ (acquire) before it looks at the ring, so the count
+//    covers only what that look can see   pairs with   publish_count(): store, release, after the
+//    ring's publish.
+
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/cache_line.hpp"
+#include "base/try_lock.hpp"
+#include "pipe/flush_result.hpp"
+#include "ring/chunk_ring.hpp"
+
+namespace slk {
+
+class stream_writer {
+ public:
+  // -- application's thread
+  // -------------------------------------------------------------------------
+
+  [[nodiscard]] chunk_ring& ring() noexcept { return ring_; }
+
+  void publish_count(std::uint64_t messages) noexcept {
+    published_messages_.store(messages, std::memory_order_release);  // pairs with: flush_locked()
+  }
+
+  // Flushes what is published; nothing may be unpublished.
+  flush_result flush() noexcept;
+
+  // Sends a frame straight from the caller's buffer, if the ring is drained and the lock free.
+  // What the kernel does not take is copied to the ring, already published.
+  enum class direct_result : std::uint8_t { sent, queued, refused };
+  direct_result send_direct(std::span<const std::uint8_t> header,
+                            std::span<const std::uint8_t> body) noexcept;
+
+  // The descriptor to wait on for room, or -1.
+  [[nodiscard]] int fd() noexcept;
+
+  // -- I/O thread
+  // -----------------------------------------------------------------------------------
+
+  // Starts using a connection. segment_bytes: the largest single send, 0 for no limit.
+  void open(int fd, std::size_t segment_bytes) noexcept;
+  // Stops using it. The message in flight is taken up again by the next open(), see invariant 2.
+  void close() noexcept;
+  flush_result flush_from_io() noexcept;
+
+  // -- any thread
+  // -----------------------------------------------------------------------------------
+
+  // Queues a command frame, to be sent between messages.
+  void queue_control(std::span<const std::uint8_t> frame);
+
+  [[nodiscard]] std::uint64_t flushed_messages() const noexcept {
+    return flushed_messages_.load(std::memory_order_acquire);  // pairs with: flush_locked()
+  }
+  // Moves with every flush that sent something; the patrol's sign of life.
+  [[nodiscard]] std::uint32_t flush_count() const noexcept {
+    return flush_count_.load(std::memory_order_relaxed);  // a hint, nothing is ordered by it
+  }
+  // Something published is not with the kernel yet. Takes the lock.
+  [[nodiscard]] bool has_unsent() noexcept;
+  [[nodiscard]] bool is_open() noexcept;
+
+ private:
+  flush_result flush_locked() noexcept;
+  flush_result send_control() noexcept;
+  flush_result broken() noexcept;
+  [[nodiscard]] std::size_t piece_bytes(std::size_t size_bytes) const noexcept;
+  void count_flush() noexcept;
+  void rewind_to_message() noexcept;
+
+  chunk_ring ring_;
+
+  try_lock lock_;
+  int fd_ = -1;
+  std::size_t segment_bytes_ = 0;
+  std::size_t raw_tail_bytes_ = 0;  // of the ring's next bytes: the rest of a frame sent directly
+  std::vector<std::uint8_t> control_;
+
+  alignas(cache_line_bytes) std::atomic<std::uint64_t> published_messages_{0};
+  alignas(cache_line_bytes) std::atomic<std::uint64_t> flushed_messages_{0};
+  std::atomic<std::uint32_t> flush_count_{0};
+  std::atomic<bool> has_control_{false};
+};
+
+}  // namespace slk
