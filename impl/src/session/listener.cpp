@@ -1,0 +1,87 @@
+#include "session/listener.hpp"
+
+#include <sys/epoll.h>
+
+#include <cerrno>
+
+namespace slk {
+
+namespace {
+
+constexpr int accepts_per_event = 64;
+// Descriptors or memory are out: listening sockets stay readable, so look away for a while.
+constexpr std::uint64_t exhausted_pause_ms = 100;
+
+}  // namespace
+
+listener::listener(const session::place& at, session_settings settings, scheme kind,
+                   listening bound)
+    : place_(at),
+      counted_(at.counted),
+      settings_(std::move(settings)),
+      scheme_(kind),
+      bound_(std::move(bound)) {}
+
+listener::~listener() {
+  stop_listening();
+}
+
+void listener::start() {
+  place_.io.adopt(shared_from_this());
+  static_cast<void>(place_.io.watch(bound_.fd.get(), EPOLLIN, *this));
+}
+
+void listener::on_events(std::uint32_t) noexcept {
+  for (int i = 0; i < accepts_per_event; ++i) {
+    result<unique_fd> accepted = accept_from(bound_.fd.get(), scheme_, settings_.transport);
+    if (!accepted) {
+      if (accepted.error() != EAGAIN) {
+        pause();
+      }
+      return;
+    }
+    try {
+      accept_one(accepted.take());
+    } catch (...) {
+      pause();  // out of memory: this connection is dropped
+      return;
+    }
+  }
+}
+
+void listener::accept_one(unique_fd accepted) {
+  std::erase_if(sessions_, [](const std::weak_ptr<session>& weak) { return weak.expired(); });
+  auto fresh = std::make_shared<session>(place_, settings_, scheme_, std::move(accepted));
+  sessions_.push_back(fresh);
+  fresh->start();
+}
+
+void listener::pause() noexcept {
+  place_.io.unwatch(bound_.fd.get());
+  pause_timer_ = place_.io.add_timer(exhausted_pause_ms, [this] {
+    pause_timer_ = 0;
+    static_cast<void>(place_.io.watch(bound_.fd.get(), EPOLLIN, *this));
+  });
+}
+
+void listener::close(int linger_ms, bool notify) {
+  stop_listening();
+  for (const auto& weak : sessions_) {
+    if (const auto accepted = weak.lock()) {
+      accepted->close(linger_ms, notify);
+    }
+  }
+  sessions_.clear();
+  place_.io.retire(*this);
+}
+
+void listener::stop_listening() noexcept {
+  if (bound_.fd) {
+    place_.io.cancel_timer(pause_timer_);
+    place_.io.unwatch(bound_.fd.get());
+    bound_.fd.reset();
+    remove_socket_file(bound_.unlink_path, bound_.unlink_dir);
+  }
+}
+
+}  // namespace slk

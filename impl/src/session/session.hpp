@@ -1,0 +1,111 @@
+// session: the life of one connection: connect or accept, handshake, use by a pipe, loss,
+// reconnect, linger.
+//
+//   waiting -> connecting -> shaking -> active -> (lost) -> waiting ...        connecting side
+//                            shaking -> active -> (lost) -> ended              accepting side
+//   any of them -> close() -> lingering -> draining -> ended
+//
+// Thread safety: made by any thread, then used on its I/O thread only.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/unique_fd.hpp"
+#include "io/io_thread.hpp"
+#include "pipe/stream_pipe.hpp"
+#include "session/activity.hpp"
+#include "session/reconnect_backoff.hpp"
+#include "session/session_settings.hpp"
+#include "transport/address.hpp"
+#include "wire/handshake.hpp"
+
+namespace slk {
+
+class session final : public event_handler,
+                      public stream_owner,
+                      public std::enable_shared_from_this<session> {
+ public:
+  // Where a session lives, and whom it serves.
+  struct place {
+    io_thread& io;
+    slk::activity& counted;
+    std::shared_ptr<inbox> socket;
+  };
+
+  // Connects, and reconnects. pipe is the one that exists since connect(); null with `immediate`.
+  session(const place& at, session_settings settings, address target,
+          std::shared_ptr<stream_pipe> pipe);
+  // Serves an accepted connection.
+  session(const place& at, session_settings settings, scheme kind, unique_fd accepted);
+  ~session() override;
+
+  void start();
+
+  // The socket lets go of the connection: what is unsent may take linger_ms (-1: for ever), then
+  // it ends. notify: the socket lives on, and is told that the pipe has ended.
+  void close(int linger_ms, bool notify);
+
+  [[nodiscard]] bool ended() const noexcept { return state_ == state::ended; }
+
+  void on_events(std::uint32_t epoll_events) noexcept override;
+  void want_writable() noexcept override;
+  void peer_broke_protocol() noexcept override;
+  void replaced() noexcept override { give_up(); }
+
+ private:
+  enum class state : std::uint8_t {
+    idle,
+    waiting,
+    connecting,
+    shaking,
+    active,
+    draining,
+    ended,
+  };
+
+  void connect() noexcept;
+  void connection_failed() noexcept;
+  void begin_handshake() noexcept;
+  void continue_handshake() noexcept;
+  bool send_handshake() noexcept;
+  bool receive_handshake();
+  void activate();
+  void active_events(std::uint32_t epoll_events) noexcept;
+  void connection_lost() noexcept;
+  void give_up() noexcept;
+  void drain() noexcept;
+  void discard_while_draining() noexcept;
+  void end() noexcept;
+  void drop_descriptor() noexcept;
+  void cancel_timers() noexcept;
+  [[nodiscard]] bool connects() const noexcept { return target_.has_value(); }
+  [[nodiscard]] bool keeps_pipe() const noexcept { return connects() && !settings_.immediate; }
+  [[nodiscard]] std::uint32_t base_events() const noexcept;
+  [[nodiscard]] properties_ref peer_properties() const;
+  void tell(socket_event::kind what);
+
+  io_thread& io_;
+  activity::token counted_;
+  std::shared_ptr<inbox> socket_;
+  const session_settings settings_;
+  std::optional<address> target_;  // what to connect to; none on the accepting side
+  const slk::scheme scheme_;
+
+  state state_ = state::idle;
+  unique_fd fd_;
+  std::shared_ptr<stream_pipe> pipe_;
+  std::optional<handshake> handshake_;
+  std::vector<std::uint8_t> early_;  // bytes behind the peer's READY
+  reconnect_backoff backoff_;
+  io_thread::timer_id retry_timer_ = 0;
+  io_thread::timer_id handshake_timer_ = 0;
+  io_thread::timer_id linger_timer_ = 0;
+  bool closing_ = false;
+  bool notify_ = false;
+};
+
+}  // namespace slk
