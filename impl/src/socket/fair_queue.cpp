@@ -1,0 +1,131 @@
+#include "socket/fair_queue.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "pipe/stream_pipe.hpp"
+
+namespace slk {
+
+void fair_queue::add(pipe& fresh) {
+  pipes_.push_back(&fresh);
+  fresh.readable = true;
+  fresh.queue_position = pipes_.size() - 1;
+  swap_positions(fresh.queue_position, active_++);
+  rely_on_edges();
+}
+
+void fair_queue::remove(pipe& gone) noexcept {
+  if (!gone.readable) {
+    return;
+  }
+  gone.readable = false;
+  deactivate(gone);
+  swap_positions(gone.queue_position, pipes_.size() - 1);
+  pipes_.pop_back();
+  std::erase(ended_, &gone);
+  if (reading_ == &gone) {
+    reading_ = nullptr;
+  }
+  rely_on_edges();
+}
+
+void fair_queue::rely_on_edges() noexcept {
+  // Only the step from one to two, or back, changes anything for more than one pipe.
+  for (std::size_t i = 0; i < std::min<std::size_t>(pipes_.size(), 2); ++i) {
+    pipe* one = pipes_[i];
+    if (one->is_stream()) {
+      static_cast<stream_pipe*>(one)->reader().rely_on_edges(pipes_.size() > 1);
+    }
+  }
+  if (pipes_.size() > 2 && pipes_.back()->is_stream()) {
+    static_cast<stream_pipe*>(pipes_.back())->reader().rely_on_edges(true);
+  }
+}
+
+pipe* fair_queue::find_among_many() noexcept {
+  if (++since_collect_ > messages_per_collect) {
+    collect();
+  }
+  do {
+    std::size_t silent_inproc = 0;
+    while (active_ > silent_inproc) {
+      if (current_ >= active_) {
+        current_ = 0;
+      }
+      pipe& candidate = *pipes_[current_];
+      if (candidate.peek()) {
+        return &candidate;
+      }
+      note_if_ended(candidate);
+      if (candidate.is_stream() || candidate.input_ended()) {
+        deactivate(candidate);  // the pipe swapped in is the next candidate
+      } else {
+        ++silent_inproc;
+        ++current_;
+      }
+    }
+  } while (collect());
+  return nullptr;
+}
+
+// Returns nullptr, for find().
+pipe* fair_queue::note_if_ended(pipe& silent) noexcept {
+  if (silent.input_ended() && std::find(ended_.begin(), ended_.end(), &silent) == ended_.end()) {
+    ended_.push_back(&silent);
+  }
+  return nullptr;
+}
+
+pipe* fair_queue::next_ended() noexcept {
+  if (ended_.empty()) {
+    return nullptr;
+  }
+  pipe* one = ended_.back();
+  ended_.pop_back();
+  return one;
+}
+
+// True: some pipe became active.
+bool fair_queue::collect() noexcept {
+  since_collect_ = 0;
+  bool any = false;
+  std::array<ready_set::event, ready_set::batch> events;
+  const std::size_t count = ready_.collect(events);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (events[i].tag != nullptr) {
+      auto* pipe = static_cast<stream_pipe*>(events[i].tag);
+      pipe->reader().set_ready(events[i].hang_up);
+      wake(*pipe);
+      any = true;
+    }
+  }
+  return any;
+}
+
+void fair_queue::wake(pipe& woken) noexcept {
+  if (woken.readable && woken.queue_position >= active_) {
+    swap_positions(woken.queue_position, active_++);
+  }
+}
+
+void fair_queue::deactivate(pipe& silent) noexcept {
+  if (silent.queue_position < active_) {
+    swap_positions(silent.queue_position, --active_);
+  }
+}
+
+void fair_queue::swap_positions(std::size_t a, std::size_t b) noexcept {
+  std::swap(pipes_[a], pipes_[b]);
+  pipes_[a]->queue_position = a;
+  pipes_[b]->queue_position = b;
+}
+
+void fair_queue::give_credit() noexcept {
+  for (pipe* one : pipes_) {
+    one->give_credit();
+  }
+}
+
+}  // namespace slk

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "io/ready_set.hpp"
+#include "pipe/pipe.hpp"
+
+namespace slk {
+
+// The pipes that a socket receives from, message by message in turn.
+//
+// pipes_[0, active_) may have input; a stream pipe behind them has none until the ready set says
+// so. inproc pipes are always active: a look at one costs a load.
+//
+// Thread safety: of the socket's thread. Pipes are kept alive by the socket.
+class fair_queue {
+ public:
+  explicit fair_queue(ready_set& ready) noexcept : ready_(ready) {}
+
+  void add(pipe& fresh);
+  void remove(pipe& gone) noexcept;
+
+  // A pipe with a whole message or the next frame of the one being read; nullptr: none now.
+  [[nodiscard]] pipe* find() noexcept {
+    if (reading_ != nullptr) {
+      return reading_;
+    }
+    if (pipes_.size() == 1) [[likely]] {
+      pipe* only = pipes_.front();
+      return only->peek() ? only : note_if_ended(*only);
+    }
+    return find_among_many();
+  }
+
+  // What find() returned gave a frame.
+  void frame_taken(pipe& from, bool more) noexcept {
+    if (more) {
+      reading_ = &from;
+    } else {
+      reading_ = nullptr;
+      ++current_;
+    }
+  }
+
+  // Takes note of the edges that have come.
+  void collect_edges() noexcept { static_cast<void>(collect()); }
+
+  // Something may have come on this pipe.
+  void wake(pipe& woken) noexcept;
+
+  // A pipe that has ended and is read empty, each once; nullptr: no more.
+  [[nodiscard]] pipe* next_ended() noexcept;
+
+  [[nodiscard]] bool empty() const noexcept { return pipes_.empty(); }
+  [[nodiscard]] bool has_ended() const noexcept { return !ended_.empty(); }
+
+  // Before a sleep: producers learn how much was read.
+  void give_credit() noexcept;
+
+ private:
+  // Collecting edges costs a system call; often enough for fairness, rarely enough for speed.
+  static constexpr unsigned messages_per_collect = 256;
+
+  pipe* find_among_many() noexcept;
+  pipe* note_if_ended(pipe& silent) noexcept;
+  bool collect() noexcept;
+  void deactivate(pipe& silent) noexcept;
+  void swap_positions(std::size_t a, std::size_t b) noexcept;
+  void rely_on_edges() noexcept;
+
+  ready_set& ready_;
+  std::vector<pipe*> pipes_;
+  std::vector<pipe*> ended_;
+  std::size_t active_ = 0;
+  std::size_t current_ = 0;
+  unsigned since_collect_ = 0;
+  pipe* reading_ = nullptr;
+};
+
+}  // namespace slk

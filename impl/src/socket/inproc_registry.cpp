@@ -1,0 +1,76 @@
+#include "socket/inproc_registry.hpp"
+
+#include <cerrno>
+#include <utility>
+
+namespace slk {
+
+std::shared_ptr<inproc_pipe> inproc_registry::binding_end(const std::shared_ptr<inproc_link>& link,
+                                                          const party& binder,
+                                                          bool& peer_has_left) {
+  auto pipe = std::make_shared<inproc_pipe>(link, inproc_pipe::side::binding);
+  peer_has_left = link->join(inproc_pipe::side::binding, pipe, binder.inbox);
+  link->set_marks(inproc_pipe::side::binding, binder.send_mark, binder.receive_mark);
+  return pipe;
+}
+
+int inproc_registry::bind(const std::string& name, const party& who, std::vector<joined>& waiting) {
+  const std::lock_guard lock(mutex_);
+  if (!bound_.try_emplace(name, who).second) {
+    return EADDRINUSE;
+  }
+  const auto found = waiting_.find(name);
+  if (found == waiting_.end()) {
+    return 0;
+  }
+  for (waiting_link& one : found->second) {
+    joined end;
+    end.pipe = binding_end(one.link, who, end.peer_has_left);
+    end.routing_id = one.who.routing_id;
+    end.peer_known = true;
+    if (auto connecting = one.pipe.lock()) {
+      one.who.inbox->post(
+          {socket_event::kind::connected, std::move(connecting), who.routing_id, {}});
+    }
+    waiting.push_back(std::move(end));
+  }
+  waiting_.erase(found);
+  return 0;
+}
+
+int inproc_registry::unbind(const std::string& name, const inbox* who) {
+  const std::lock_guard lock(mutex_);
+  const auto found = bound_.find(name);
+  if (found == bound_.end() || found->second.inbox.get() != who) {
+    return ENOENT;
+  }
+  bound_.erase(found);
+  return 0;
+}
+
+inproc_registry::joined inproc_registry::connect(const std::string& name, const party& who) {
+  joined end;
+  auto link = std::make_shared<inproc_link>();
+  end.pipe = std::make_shared<inproc_pipe>(link, inproc_pipe::side::connecting);
+  const std::lock_guard lock(mutex_);
+  // Nobody is at the other end of a fresh link, so nobody can have left it.
+  static_cast<void>(link->join(inproc_pipe::side::connecting, end.pipe, who.inbox));
+  link->set_marks(inproc_pipe::side::connecting, who.send_mark, who.receive_mark);
+  const auto found = bound_.find(name);
+  if (found == bound_.end()) {
+    waiting_[name].push_back({std::move(link), end.pipe, who});
+    return end;
+  }
+  auto binding = binding_end(link, found->second, end.peer_has_left);
+  end.routing_id = found->second.routing_id;
+  end.peer_known = true;
+  found->second.inbox->post({socket_event::kind::attached, std::move(binding), who.routing_id, {}});
+  return end;
+}
+
+void inproc_registry::forget(const inbox* who) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(bound_, [who](const auto& entry) { return entry.second.inbox.get() == who; });
+}
+
+}  // namespace slk

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "pipe/inproc_pipe.hpp"
+
+namespace slk {
+
+// The inproc names of one context: who is bound to them, and who connected to a name that nobody
+// has bound yet. Thread-safe.
+class inproc_registry {
+ public:
+  // What a socket brings along to an inproc connection.
+  struct party {
+    std::shared_ptr<slk::inbox> inbox;
+    std::string routing_id;
+    std::uint64_t send_mark = 0;
+    std::uint64_t receive_mark = 0;
+  };
+  // One end of a connection, for the socket that asked.
+  struct joined {
+    std::shared_ptr<inproc_pipe> pipe;
+    std::string routing_id;      // of the other socket
+    bool peer_known = false;     // connect(): somebody is bound; else `connected` is posted later
+    bool peer_has_left = false;  // bind(): the connecting socket is closed; its messages are here
+  };
+
+  // Takes the name, and the connections that waited for it. EADDRINUSE.
+  [[nodiscard]] int bind(const std::string& name, const party& who, std::vector<joined>& waiting);
+  // ENOENT: not bound by this inbox.
+  [[nodiscard]] int unbind(const std::string& name, const inbox* who);
+  // Connects to the name, or waits for it.
+  [[nodiscard]] joined connect(const std::string& name, const party& who);
+  // The socket is closing: frees its names.
+  void forget(const inbox* who);
+
+ private:
+  struct waiting_link {
+    std::shared_ptr<inproc_link> link;
+    std::weak_ptr<inproc_pipe> pipe;
+    party who;
+  };
+
+  static std::shared_ptr<inproc_pipe> binding_end(const std::shared_ptr<inproc_link>& link,
+                                                  const party& binder, bool& peer_has_left);
+
+  std::mutex mutex_;
+  std::unordered_map<std::string, party> bound_;
+  std::unordered_map<std::string, std::vector<waiting_link>> waiting_;
+};
+
+}  // namespace slk

@@ -1,0 +1,407 @@
+#include "socket/socket.hpp"
+
+#include <sched.h>
+#include <serverlink/serverlink.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/cache_line.hpp"
+#include "base/clock.hpp"
+#include "socket/socket_types.hpp"
+
+namespace slk {
+
+namespace {
+
+bool several_cpus() noexcept {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  return ::sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) > 1;
+}
+
+}  // namespace
+
+std::unique_ptr<socket> socket::create(context& home, int type, int& error) {
+  std::unique_ptr<socket> fresh;
+  switch (type) {
+    case SLK_PAIR:
+      fresh = make_pair(home);
+      break;
+    case SLK_DEALER:
+      fresh = make_dealer(home);
+      break;
+    case SLK_ROUTER:
+      fresh = make_router(home);
+      break;
+    case SLK_PULL:
+      fresh = make_pull(home);
+      break;
+    case SLK_PUSH:
+      fresh = make_push(home);
+      break;
+    default:
+      error = EINVAL;
+      return nullptr;
+  }
+  error = home.add_socket(fresh->inbox_);
+  if (error != 0) {
+    fresh->closed_ = true;
+    return nullptr;
+  }
+  return fresh;
+}
+
+socket::socket(context& home, socket_type type)
+    : type_(type), context_(home), counted_(home.counted()), spin_(several_cpus()) {
+  options_.ipv6 = home.default_ipv6() ? 1 : 0;
+  options_.linger_ms = home.default_blocky() ? -1 : 0;
+  options_.maxmsgsize_bytes = home.default_max_message_bytes();
+  wait_fds_.reserve(wait_fds_max + 1);
+}
+
+socket::~socket() {
+  close();
+}
+
+// -- sending
+// ----------------------------------------------------------------------------------------
+
+int socket::send_frame(const std::uint8_t* data, std::size_t size_bytes, int flags) {
+  deadline until = deadline::in_ms(-1);
+  bool waited = false;
+  for (;;) {
+    if (const int error = enter(); error != 0) [[unlikely]] {
+      return error;
+    }
+    const int error = route(data, size_bytes, (flags & SLK_SNDMORE) != 0);
+    if (error != EAGAIN) [[likely]] {
+      return error;
+    }
+    const int outcome = wait(direction::output, flags, options_.sndtimeo_ms, until, waited);
+    if (outcome != 0) {
+      return outcome;
+    }
+  }
+}
+
+long socket::send(const void* data, std::size_t size_bytes, int flags) {
+  const int error = send_frame(static_cast<const std::uint8_t*>(data), size_bytes, flags);
+  return error == 0 ? static_cast<long>(size_bytes) : -error;
+}
+
+long socket::send_to(std::string_view routing_id, const void* data, std::size_t size_bytes,
+                     int flags) {
+  if (const int error = may_name_peer(); error != 0) {
+    return -error;
+  }
+  const auto* name = reinterpret_cast<const std::uint8_t*>(routing_id.data());
+  const int error = send_frame(name, routing_id.size(), (flags & SLK_DONTWAIT) | SLK_SNDMORE);
+  if (error != 0) {
+    return -error;
+  }
+  const long outcome = send(data, size_bytes, flags);
+  if (outcome < 0) {
+    cancel_message();
+  }
+  return outcome;
+}
+
+long socket::send(message& from, int flags) {
+  const std::size_t size_bytes = from.size();
+  const int error = send_frame(from.data(), size_bytes, flags);
+  if (error != 0) {
+    return -error;
+  }
+  from.close();
+  from.init();
+  return static_cast<long>(size_bytes);
+}
+
+// -- receiving
+// --------------------------------------------------------------------------------------
+
+int socket::fetch_or_wait(frame_view& frame, pipe*& from, int flags) {
+  deadline until = deadline::in_ms(-1);
+  bool waited = false;
+  for (;;) {
+    if (const int error = enter(); error != 0) [[unlikely]] {
+      return error;
+    }
+    const int error = fetch(frame, from);
+    if (error != EAGAIN) [[likely]] {
+      receive_more_ = frame.more;
+      return error;
+    }
+    if (queue_.has_ended()) [[unlikely]] {
+      reap_ended();
+    }
+    const int outcome = wait(direction::input, flags, options_.rcvtimeo_ms, until, waited);
+    if (outcome != 0) {
+      return outcome;
+    }
+  }
+}
+
+long socket::receive(void* buffer, std::size_t capacity_bytes, int flags) {
+  frame_view frame;
+  pipe* from = nullptr;
+  const int error = fetch_or_wait(frame, from, flags);
+  if (error != 0) {
+    return -error;
+  }
+  const std::size_t copied = std::min(frame.size_bytes, capacity_bytes);
+  if (copied > 0) {
+    std::memcpy(buffer, frame.data, copied);
+  }
+  return static_cast<long>(frame.size_bytes);
+}
+
+long socket::receive(message& into, int flags) {
+  frame_view frame;
+  pipe* from = nullptr;
+  if (const int error = fetch_or_wait(frame, from, flags); error != 0) {
+    return -error;
+  }
+  message received;
+  if (frame.whole != nullptr) {
+    received.move_from(*frame.whole);
+  } else if (const status copied = received.init_buffer(frame.data, frame.size_bytes); !copied) {
+    return -copied.error();
+  }
+  received.set_more(frame.more);
+  if (from->properties != nullptr) {
+    received.set_properties(from->properties.get());
+  }
+  into.move_from(received);
+  return static_cast<long>(into.size());
+}
+
+// -- waiting
+// ----------------------------------------------------------------------------------------
+
+int socket::wait(direction what, int flags, int timeout_ms, deadline& until,
+                 bool& waited) noexcept {
+  if ((flags & SLK_DONTWAIT) != 0 || timeout_ms == 0) {
+    if (fd_given_out_) {
+      about_to_wait_elsewhere();
+      if (ready(what)) {
+        return 0;
+      }
+    }
+    return EAGAIN;
+  }
+  if (!waited) {
+    until = deadline::in_ms(timeout_ms);
+    waited = true;
+  } else if (until.passed()) {
+    return EAGAIN;
+  }
+  flush_.flush_all();
+  queue_.give_credit();
+  if (spin_.should_spin() && spin(what)) {
+    return 0;
+  }
+  signaler& signal = inbox_->signal();
+  signal.prepare_sleep();
+  queue_.collect_edges();
+  int error = 0;
+  if (!ready(what)) {
+    wait_fds_.clear();
+    if (what == direction::input) {
+      wait_fds_.push_back({ready_.fd(), POLLIN, 0});
+    } else {
+      wait_fds_.push_back({signal.fd(), POLLIN, 0});
+      each_blocked_pipe();
+    }
+    error = wait_for(wait_fds_, until);
+  }
+  signal.finish_sleep();
+  return error;
+}
+
+// True: something to look at has come.
+bool socket::spin(direction what) noexcept {
+  constexpr int pauses_per_look = 8;
+  const std::uint64_t start = ticks();
+  do {
+    for (int i = 0; i < pauses_per_look; ++i) {
+      cpu_pause();
+    }
+    if (ready(what)) {
+      spin_.spun(true);
+      return true;
+    }
+  } while (ticks() - start < ticks_from_us(spin_budget::spin_us));
+  spin_.spun(false);
+  return false;
+}
+
+void socket::add_wait_fd(pipe& blocked) noexcept {
+  if (!blocked.is_stream()) {
+    return;
+  }
+  auto& stream = static_cast<stream_pipe&>(blocked);
+  const int fd = wait_fds_.size() <= wait_fds_max ? stream.writer().fd() : -1;
+  if (fd >= 0) {
+    wait_fds_.push_back({fd, POLLOUT, 0});
+  } else {
+    stream.arm();  // the I/O thread waits for it, and signals
+  }
+}
+
+// The application polls SLK_FD, or several sockets: from the next message or event on, the
+// descriptor says so.
+void socket::about_to_wait_elsewhere() noexcept {
+  flush_.flush_all();
+  queue_.give_credit();
+  prepare_wait();
+}
+
+void socket::prepare_wait() noexcept {
+  signal_armed_ = true;
+  inbox_->signal().prepare_sleep();
+  queue_.collect_edges();
+}
+
+bool socket::wait_is_over(int wanted) noexcept {
+  return inbox_->has_events() || ((wanted & SLK_POLLIN) != 0 && can_receive()) ||
+         ((wanted & SLK_POLLOUT) != 0 && can_send());
+}
+
+int socket::ready_events(int wanted) {
+  if (const int error = enter(); error != 0) {
+    return -error;
+  }
+  int events = 0;
+  if ((wanted & SLK_POLLIN) != 0 && can_receive()) {
+    events |= SLK_POLLIN;
+  }
+  if ((wanted & SLK_POLLOUT) != 0 && can_send()) {
+    events |= SLK_POLLOUT;
+  }
+  if (queue_.has_ended()) {
+    reap_ended();
+  }
+  if (events != wanted) {
+    flush_.flush_all();
+    queue_.give_credit();
+  }
+  return events;
+}
+
+// -- what other threads tell
+// ------------------------------------------------------------------------
+
+int socket::process_events() {
+  if (inbox_->has_events()) {
+    for (socket_event& event : inbox_->take()) {
+      handle(event);
+    }
+  }
+  return stopped_ ? ETERM : 0;
+}
+
+void socket::handle(socket_event& event) {
+  switch (event.what) {
+    case socket_event::kind::stop:
+      stopped_ = true;
+      return;
+    case socket_event::kind::attached:
+      event.subject->routing_id = std::move(event.routing_id);
+      event.subject->properties = std::move(event.properties);
+      add_pipe(std::move(event.subject), true);
+      return;
+    default:
+      break;
+  }
+  pipe& subject = *event.subject;
+  if (!pipes_.contains(&subject)) {
+    return;  // disconnected meanwhile
+  }
+  if (event.what == socket_event::kind::connected) {
+    if (event.properties != nullptr) {
+      subject.properties = std::move(event.properties);
+    }
+    if (subject.is_stream() && type_ != socket_type::push) {
+      static_cast<stream_pipe&>(subject).reader().watch(ready_, &subject);
+    }
+    peer_known(subject, std::move(event.routing_id));
+  } else if (event.what == socket_event::kind::ended) {
+    pipe_ended(subject);
+    subject.end_input();
+  }
+  if (subject.is_stream()) {
+    static_cast<stream_pipe&>(subject).reader().set_ready(false);
+  }
+  if (subject.readable) {
+    queue_.wake(subject);
+  } else if (subject.input_ended()) {
+    remove_pipe(subject);
+  }
+}
+
+void socket::add_pipe(std::shared_ptr<pipe> fresh, bool known) {
+  pipe& added = *fresh;
+  pipes_.emplace(&added, std::move(fresh));
+  added.set_high_water_marks(static_cast<std::uint64_t>(options_.sndhwm),
+                             static_cast<std::uint64_t>(options_.rcvhwm));
+  if (known && added.is_stream() && type_ != socket_type::push) {
+    static_cast<stream_pipe&>(added).reader().watch(ready_, &added);
+  }
+  pipe_added(added, known);
+  if (options_.probe_router != 0) {
+    static_cast<void>(write_to(added, nullptr, 0, false));
+  }
+}
+
+void socket::reap_ended() noexcept {
+  while (pipe* ended = queue_.next_ended()) {
+    remove_pipe(*ended);
+  }
+}
+
+void socket::remove_pipe(pipe& gone) noexcept {
+  pipe_removed(gone);
+  queue_.remove(gone);
+  gone.rollback();
+  if (gone.is_stream()) {
+    auto& stream = static_cast<stream_pipe&>(gone);
+    stream.reader().unwatch(ready_);
+    flush_.forget(stream);
+  } else {
+    static_cast<inproc_pipe&>(gone).leave();
+  }
+  pipes_.erase(&gone);
+}
+
+void socket::drop_connection(pipe& replaced) {
+  if (replaced.is_stream()) {
+    static_cast<stream_pipe&>(replaced).end_connection();
+  } else {
+    inbox_->post({socket_event::kind::ended, replaced.shared_from_this(), {}, {}});
+  }
+}
+
+int socket::route_balanced(load_balancer& peers, const std::uint8_t* data, std::size_t size_bytes,
+                           bool more) noexcept {
+  if (peers.dropping()) [[unlikely]] {
+    peers.frame_dropped(more);
+    return 0;
+  }
+  pipe* target = peers.find();
+  if (target == nullptr) {
+    return EAGAIN;
+  }
+  const int error = write_to(*target, data, size_bytes, more);
+  if (error == 0) [[likely]] {
+    peers.frame_written(more);
+  }
+  return error;
+}
+
+int socket::is_connected(std::string_view) {
+  return -ENOTSUP;
+}
+
+}  // namespace slk

@@ -1,0 +1,203 @@
+// socket: what all socket types share: waiting, options, endpoints, the life of pipes. A type adds
+// its routing policy (route, fetch and the hooks), from fair_queue, load_balancer and peer_table.
+//
+// Thread safety: one thread at a time. Other threads reach a socket through its inbox only.
+//
+// Results of the calls: 0 or more is success, a negative number is -errno.
+
+#pragma once
+
+#include <poll.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "io/ready_set.hpp"
+#include "io/wait.hpp"
+#include "message/message.hpp"
+#include "pipe/inbox.hpp"
+#include "pipe/pipe.hpp"
+#include "session/listener.hpp"
+#include "session/session.hpp"
+#include "socket/context.hpp"
+#include "socket/fair_queue.hpp"
+#include "socket/flush_policy.hpp"
+#include "socket/load_balancer.hpp"
+#include "socket/options.hpp"
+#include "socket/spin_budget.hpp"
+
+namespace slk {
+
+class socket {
+ public:
+  // nullptr and an errno: EINVAL (no such type), ETERM, EMFILE. Throws where descriptors are out.
+  static std::unique_ptr<socket> create(context& home, int type, int& error);
+  virtual ~socket();
+  socket(const socket&) = delete;
+  socket& operator=(const socket&) = delete;
+
+  [[nodiscard]] long send(const void* data, std::size_t size_bytes, int flags);
+  // A ROUTER's naming frame and the next frame, or neither. -ENOTSUP, -EFSM, as send().
+  [[nodiscard]] long send_to(std::string_view routing_id, const void* data, std::size_t size_bytes,
+                             int flags);
+  // On success the message is empty, on failure untouched.
+  [[nodiscard]] long send(message& from, int flags);
+  // The frame's size, which may exceed the capacity: the rest is cut off.
+  [[nodiscard]] long receive(void* buffer, std::size_t capacity_bytes, int flags);
+  [[nodiscard]] long receive(message& into, int flags);
+
+  [[nodiscard]] int bind(std::string_view endpoint);
+  [[nodiscard]] int unbind(std::string_view endpoint);
+  [[nodiscard]] int connect(std::string_view endpoint);
+  [[nodiscard]] int disconnect(std::string_view endpoint);
+
+  [[nodiscard]] int set_option(int option, const void* value, std::size_t size_bytes);
+  [[nodiscard]] int get_option(int option, void* value, std::size_t* size_bytes);
+
+  // A ROUTER knows a peer of this name; -ENOTSUP for other types.
+  [[nodiscard]] virtual int is_connected(std::string_view routing_id);
+
+  // Lets go of everything; what is unsent lingers in the background.
+  void close();
+
+  // -- for a poll over several sockets
+  // --------------------------------------------------------------
+
+  // SLK_POLLIN and SLK_POLLOUT as they hold now, of those asked for; -ETERM.
+  [[nodiscard]] int ready_events(int wanted);
+  // Announces that the caller will wait on wait_fd(), unless wait_is_over() says that something has
+  // come already. Ended by the next call of any other kind.
+  void prepare_wait() noexcept;
+  [[nodiscard]] bool wait_is_over(int wanted) noexcept;
+  [[nodiscard]] int wait_fd() const noexcept { return ready_.fd(); }
+
+ protected:
+  socket(context& home, socket_type type);
+
+  // -- the type's policy
+  // ------------------------------------------------------------------------------
+
+  // Takes a frame on its way: 0, EAGAIN (no room now), EHOSTUNREACH, ENOTSUP, ENOMEM.
+  virtual int route(const std::uint8_t* data, std::size_t size_bytes, bool more) noexcept = 0;
+  // The next frame, and the pipe it came from: 0, EAGAIN, ENOTSUP.
+  virtual int fetch(frame_view& frame, pipe*& from) noexcept = 0;
+  [[nodiscard]] virtual bool can_send() noexcept = 0;
+  [[nodiscard]] virtual bool can_receive() noexcept = 0;
+  // Whether a message that names its peer may begin: 0, EFSM or ENOTSUP.
+  [[nodiscard]] virtual int may_name_peer() const noexcept { return ENOTSUP; }
+  // Takes back the frames of the message that is being sent.
+  virtual void cancel_message() noexcept {}
+  // A pipe has come. known: the peer is there, and its routing id is pipe.routing_id; else
+  // peer_known() follows, once or at every reconnect.
+  virtual void pipe_added(pipe& fresh, bool known) = 0;
+  virtual void peer_known(pipe&, std::string&& /*routing_id*/) {}
+  // Nothing more can be sent on this pipe; what it holds may still be received.
+  virtual void pipe_ended(pipe& ended) noexcept = 0;
+  // The pipe goes now.
+  virtual void pipe_removed(pipe& gone) noexcept = 0;
+  // Calls add_wait_fd() for the pipes whose room a blocked send waits for.
+  virtual void each_blocked_pipe() noexcept {}
+  // Before the next connect() creates a pipe: 0 or an errno.
+  [[nodiscard]] virtual int connecting(std::string& /*routing_id*/) { return 0; }
+
+  // -- services for it
+  // --------------------------------------------------------------------------------
+
+  [[nodiscard]] int write_to(pipe& target, const std::uint8_t* data, std::size_t size_bytes,
+                             bool more) noexcept {
+    const int error = target.write(data, size_bytes, more);
+    if (error == 0 && !more && target.is_stream()) {
+      flush_.message_published(static_cast<stream_pipe&>(target));
+    }
+    return error;
+  }
+  // fetch() for a type that adds nothing.
+  [[nodiscard]] int fetch_in_turn(frame_view& frame, pipe*& from) noexcept {
+    from = queue_.find();
+    if (from == nullptr) {
+      return EAGAIN;
+    }
+    frame = from->take();
+    queue_.frame_taken(*from, frame.more);
+    return 0;
+  }
+  // route() for a type that deals its messages in turn.
+  [[nodiscard]] int route_balanced(load_balancer& peers, const std::uint8_t* data,
+                                   std::size_t size_bytes, bool more) noexcept;
+  void add_wait_fd(pipe& blocked) noexcept;
+  // Ends the connection of a pipe that another has taken the place of.
+  void drop_connection(pipe& replaced);
+
+  socket_options options_;
+  const slk::socket_type type_;
+  const std::shared_ptr<inbox> inbox_ = std::make_shared<inbox>();
+  ready_set ready_{inbox_->signal().fd()};
+  fair_queue queue_{ready_};
+
+ private:
+  struct endpoint {
+    enum class kind : std::uint8_t { bound, connected, inproc_bound, inproc_connected };
+    kind what;
+    std::string name;
+    io_thread* io = nullptr;
+    std::shared_ptr<slk::listener> listener;
+    std::shared_ptr<slk::session> session;
+    std::weak_ptr<slk::pipe> pipe;
+  };
+
+  // What a call begins with: 0 or ETERM.
+  [[nodiscard]] int enter() {
+    if (signal_armed_) [[unlikely]] {
+      signal_armed_ = false;
+      inbox_->signal().finish_sleep();
+    }
+    return inbox_->has_events() || stopped_ ? process_events() : 0;
+  }
+  int process_events();
+  void handle(socket_event& event);
+  void reap_ended() noexcept;
+  void remove_pipe(pipe& gone) noexcept;
+  void add_pipe(std::shared_ptr<pipe> fresh, bool known);
+
+  enum class direction : std::uint8_t { input, output };
+  // What a call that found nothing does: 0: look again; EAGAIN, EINTR.
+  int wait(direction what, int flags, int timeout_ms, deadline& until, bool& waited) noexcept;
+  [[nodiscard]] bool spin(direction what) noexcept;
+  [[nodiscard]] bool ready(direction what) noexcept {
+    return inbox_->has_events() || (what == direction::input ? can_receive() : can_send());
+  }
+  [[nodiscard]] int fetch_or_wait(frame_view& frame, pipe*& from, int flags);
+  [[nodiscard]] int send_frame(const std::uint8_t* data, std::size_t size_bytes, int flags);
+  void about_to_wait_elsewhere() noexcept;
+
+  [[nodiscard]] int bind_stream(const address& where);
+  [[nodiscard]] int bind_inproc(const address& where);
+  [[nodiscard]] int connect_stream(address where);
+  [[nodiscard]] int connect_inproc(const address& where);
+  [[nodiscard]] inproc_registry::party as_party() const;
+  void let_go(endpoint& one, bool notify);
+  [[nodiscard]] int get_special_option(int option, void* value, std::size_t* size_bytes);
+
+  static constexpr std::size_t wait_fds_max = 8;
+
+  context& context_;
+  activity::token counted_;
+  flush_policy flush_;
+  spin_budget spin_;
+  std::unordered_map<pipe*, std::shared_ptr<pipe>> pipes_;
+  std::vector<endpoint> endpoints_;
+  std::string last_endpoint_;
+  std::vector<pollfd> wait_fds_;
+  bool receive_more_ = false;
+  bool stopped_ = false;
+  bool closed_ = false;
+  bool fd_given_out_ = false;
+  bool signal_armed_ = false;
+};
+
+}  // namespace slk
