@@ -1,0 +1,25 @@
+#include "abi/handle.hpp"
+
+#include <pthread.h>
+
+namespace slk::abi {
+
+namespace {
+
+pid_t remembered_process = 0;
+
+// Runs before main(), and in every child: fork(2) is the only way a process id changes.
+struct process_watch {
+  process_watch() {
+    remembered_process = ::getpid();
+    ::pthread_atfork(nullptr, nullptr, [] { remembered_process = ::getpid(); });
+  }
+} const watch;
+
+}  // namespace
+
+pid_t process_id() noexcept {
+  return remembered_process;
+}
+
+}  // namespace slk::abi

@@ -1,0 +1,162 @@
+#include <serverlink/serverlink.h>
+
+#include <memory>
+#include <string_view>
+
+#include "abi/error.hpp"
+#include "abi/handle.hpp"
+#include "abi/socket_handle.hpp"
+#include "socket/context.hpp"
+
+using slk::abi::fail;
+using slk::abi::find_socket;
+using slk::abi::guard;
+
+namespace {
+
+using pool = slk::abi::handle_pool<slk::socket>;
+using context_pool = slk::abi::handle_pool<slk::context>;
+using socket_handle = slk::abi::handle<slk::socket>;
+
+// The calls that take an endpoint.
+template <class Call>
+int with_endpoint(void* socket, const char* endpoint, Call call) noexcept {
+  slk::socket* target = find_socket(socket);
+  if (target == nullptr) {
+    return fail(ENOTSOCK);
+  }
+  if (endpoint == nullptr) {
+    return fail(EINVAL);
+  }
+  return guard([&] { return call(*target, std::string_view(endpoint)); });
+}
+
+}  // namespace
+
+extern "C" {
+
+void* slk_socket(void* context, int type) {
+  slk::context* home = context_pool::find(context);
+  if (home == nullptr) {
+    fail(EFAULT);
+    return nullptr;
+  }
+  void* fresh = nullptr;
+  guard([&]() -> int {
+    int error = 0;
+    auto made = slk::socket::create(*home, type, error);
+    if (made == nullptr) {
+      return -error;
+    }
+    fresh = pool::acquire(made.get());
+    made.release();  // the handle's, until slk_close()
+    return 0;
+  });
+  return fresh;
+}
+
+int slk_close(void* socket) {
+  if (find_socket(socket) == nullptr) {
+    return fail(ENOTSOCK);
+  }
+  return guard([&]() -> int {
+    const std::unique_ptr<slk::socket> dead(pool::release(static_cast<socket_handle*>(socket)));
+    if (dead == nullptr) {
+      return -ENOTSOCK;
+    }
+    dead->close();
+    return 0;
+  });
+}
+
+int slk_bind(void* socket, const char* endpoint) {
+  return with_endpoint(socket, endpoint,
+                       [](slk::socket& s, std::string_view name) { return s.bind(name); });
+}
+
+int slk_unbind(void* socket, const char* endpoint) {
+  return with_endpoint(socket, endpoint,
+                       [](slk::socket& s, std::string_view name) { return s.unbind(name); });
+}
+
+int slk_connect(void* socket, const char* endpoint) {
+  return with_endpoint(socket, endpoint,
+                       [](slk::socket& s, std::string_view name) { return s.connect(name); });
+}
+
+int slk_disconnect(void* socket, const char* endpoint) {
+  return with_endpoint(socket, endpoint,
+                       [](slk::socket& s, std::string_view name) { return s.disconnect(name); });
+}
+
+int slk_setsockopt(void* socket, int option, const void* value, size_t length) {
+  slk::socket* target = find_socket(socket);
+  return target == nullptr ? fail(ENOTSOCK)
+                           : guard([&] { return target->set_option(option, value, length); });
+}
+
+int slk_getsockopt(void* socket, int option, void* value, size_t* length) {
+  slk::socket* target = find_socket(socket);
+  return target == nullptr ? fail(ENOTSOCK)
+                           : guard([&] { return target->get_option(option, value, length); });
+}
+
+int slk_is_connected(void* socket, const void* id, size_t id_length) {
+  slk::socket* target = find_socket(socket);
+  int error = target == nullptr ? ENOTSOCK : id == nullptr ? EFAULT : 0;
+  if (error == 0) {
+    const int outcome =
+        guard([&] { return target->is_connected({static_cast<const char*>(id), id_length}); });
+    if (outcome == 1) {
+      return 1;
+    }
+    error = outcome == 0 ? EHOSTUNREACH : errno;
+  }
+  errno = error;
+  return 0;
+}
+
+int slk_send(void* socket, const void* data, size_t length, int flags) {
+  slk::socket* target = find_socket(socket);
+  if (target == nullptr) {
+    return fail(ENOTSOCK);
+  }
+  if (data == nullptr && length > 0) {
+    return fail(EFAULT);
+  }
+  return guard([&] { return target->send(data, length, flags); });
+}
+
+int slk_send_const(void* socket, const void* data, size_t length, int flags) {
+  return slk_send(socket, data, length, flags);
+}
+
+int slk_send_to(void* socket, const void* id, size_t id_length, const void* data, size_t length,
+                int flags) {
+  slk::socket* target = find_socket(socket);
+  if (target == nullptr) {
+    return fail(ENOTSOCK);
+  }
+  if ((id == nullptr && id_length > 0) || (data == nullptr && length > 0)) {
+    return fail(EFAULT);
+  }
+  if (id_length < 1 || id_length > 255) {
+    return fail(EINVAL);
+  }
+  return guard([&] {
+    return target->send_to({static_cast<const char*>(id), id_length}, data, length, flags);
+  });
+}
+
+int slk_recv(void* socket, void* buffer, size_t capacity, int flags) {
+  slk::socket* target = find_socket(socket);
+  if (target == nullptr) {
+    return fail(ENOTSOCK);
+  }
+  if (buffer == nullptr && capacity > 0) {
+    return fail(EFAULT);
+  }
+  return guard([&] { return target->receive(buffer, capacity, flags); });
+}
+
+}  // extern "C"
