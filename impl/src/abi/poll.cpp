@@ -27,7 +27,7 @@ short from_system(short revents, short wanted) noexcept {
                    ((revents & POLLOUT) != 0 ? SLK_POLLOUT : 0) |
                    ((revents & POLLPRI) != 0 ? SLK_POLLPRI : 0);
   const bool failed = (revents & ~(POLLIN | POLLOUT | POLLPRI)) != 0;
-  return static_cast<short>((seen & wanted) | (failed ? SLK_POLLERR & wanted : 0));
+  return static_cast<short>((seen & wanted) | (failed ? SLK_POLLERR : 0));
 }
 
 // Sets the revents of the socket items. The number with events, or -errno.

@@ -142,8 +142,9 @@ bool stream_pipe::stage() noexcept {
         protocol_broken();  // no memory for what the peer sends: drop the peer, keep the process
         return false;
       }
+      const bool last_piece = body_->capacity() == body_bytes_;
       got = reader_.read_direct({body_->data() + body_->size(), body_->capacity() - body_->size()},
-                                direct_bytes);
+                                last_piece, direct_bytes);
       body_->set_size(body_->size() + direct_bytes);
     } else {
       got = reader_.read_more({cursor_, static_cast<std::size_t>(limit_ - cursor_)});
@@ -236,7 +237,7 @@ bool stream_pipe::grow_body() noexcept {
   if (body_->size() < body_->capacity()) {
     return true;
   }
-  const std::uint64_t capacity = std::min<std::uint64_t>(body_bytes_, 2 * body_->capacity());
+  const std::uint64_t capacity = std::min<std::uint64_t>(body_bytes_, 2 * std::uint64_t{body_->capacity()});
   message_block* grown = message_block::grow(body_, static_cast<std::size_t>(capacity));
   if (grown == nullptr) {
     return false;

@@ -27,20 +27,22 @@ stream_reader::outcome stream_reader::read_more(std::span<const std::uint8_t> un
   if (abandoned_) {
     return outcome::nothing;
   }
-  if (!left_.empty()) [[unlikely]] {
-    return take_left_over();
-  }
   if (filled_bytes_ == slab_bytes) {
     return outcome::full;
   }
   std::size_t read_bytes = 0;
-  const outcome result =
-      read_descriptor({slab_.get() + filled_bytes_, slab_bytes - filled_bytes_}, {}, read_bytes);
+  const std::span<std::uint8_t> room{slab_.get() + filled_bytes_, slab_bytes - filled_bytes_};
+  if (!left_.empty()) [[unlikely]] {
+    const outcome result = take_left_over(room, read_bytes);
+    filled_bytes_ = result == outcome::restart ? 0 : filled_bytes_ + read_bytes;
+    return result;
+  }
+  const outcome result = read_descriptor(room, {}, read_bytes);
   filled_bytes_ += read_bytes;
   return result;
 }
 
-stream_reader::outcome stream_reader::read_direct(std::span<std::uint8_t> into,
+stream_reader::outcome stream_reader::read_direct(std::span<std::uint8_t> into, bool beyond,
                                                   std::size_t& direct_bytes) noexcept {
   direct_bytes = 0;
   filled_bytes_ = 0;
@@ -51,44 +53,31 @@ stream_reader::outcome stream_reader::read_direct(std::span<std::uint8_t> into,
   if (abandoned_) {
     return outcome::nothing;
   }
-  std::size_t read_bytes = 0;
-  outcome result = outcome::bytes;
   if (!left_.empty()) {
-    result = take_left_over();
-    read_bytes = filled_bytes_;
-    direct_bytes = std::min(read_bytes, into.size());
-    std::memcpy(into.data(), slab_.get(), direct_bytes);
-    std::memmove(slab_.get(), slab_.get() + direct_bytes, read_bytes - direct_bytes);
-  } else {
-    result = read_descriptor(into, {slab_.get(), slab_bytes}, read_bytes);
-    direct_bytes = std::min(read_bytes, into.size());
+    return take_left_over(into, direct_bytes);
   }
+  std::size_t read_bytes = 0;
+  const std::span<std::uint8_t> slab{slab_.get(), beyond ? slab_bytes : 0};
+  const outcome result = read_descriptor(into, slab, read_bytes);
+  direct_bytes = std::min(read_bytes, into.size());
   filled_bytes_ = read_bytes - direct_bytes;
   return result;
 }
 
-// REQUIRES: lock_ held, left_ not empty.
-stream_reader::outcome stream_reader::take_left_over() noexcept {
+// REQUIRES: lock_ held, left_ not empty, `into` not empty.
+stream_reader::outcome stream_reader::take_left_over(std::span<std::uint8_t> into,
+                                                     std::size_t& taken_bytes) noexcept {
   left_over& first = left_.front();
-  const std::size_t count =
-      std::min(first.bytes.size() - first.read_bytes, slab_bytes - filled_bytes_);
-  if (count > 0) {
-    std::memcpy(slab_.get() + filled_bytes_, first.bytes.data() + first.read_bytes, count);
-    first.read_bytes += count;
-    filled_bytes_ += count;
-  }
-  const bool emptied = first.read_bytes == first.bytes.size();
-  if (emptied && (count == 0 || !first.ends_stream)) {
-    const bool ended = first.ends_stream;
-    left_.pop_front();
-    if (ended) {
-      filled_bytes_ = 0;
-      ready_ = true;
-      return outcome::restart;
-    }
+  taken_bytes = std::min(first.bytes.size() - first.read_bytes, into.size());
+  if (taken_bytes > 0) {
+    std::memcpy(into.data(), first.bytes.data() + first.read_bytes, taken_bytes);
+    first.read_bytes += taken_bytes;
     return outcome::bytes;
   }
-  return count > 0 ? outcome::bytes : outcome::full;
+  const bool ended = first.ends_stream;
+  left_.pop_front();
+  ready_ = true;
+  return ended ? outcome::restart : outcome::bytes;
 }
 
 // REQUIRES: lock_ held.

@@ -48,9 +48,10 @@ class stream_reader {
     return {slab_.get(), filled_bytes_};
   }
 
-  // Reads straight into `into` (which continues the bytes read so far), and on into the slab, which
-  // must be empty. direct_bytes: how many went to `into`.
-  outcome read_direct(std::span<std::uint8_t> into, std::size_t& direct_bytes) noexcept;
+  // Reads straight into `into`, which continues the bytes read so far; with `beyond` also on into
+  // the slab, which must be empty. direct_bytes: how many went to `into`.
+  outcome read_direct(std::span<std::uint8_t> into, bool beyond,
+                      std::size_t& direct_bytes) noexcept;
 
   // One of several connections: don't ask the kernel when the last read took all there was and the
   // socket's poller has not reported an edge since. A single connection is faster asked directly.
@@ -82,7 +83,7 @@ class stream_reader {
     bool ends_stream = false;
   };
 
-  outcome take_left_over() noexcept;
+  outcome take_left_over(std::span<std::uint8_t> into, std::size_t& taken_bytes) noexcept;
   outcome read_descriptor(std::span<std::uint8_t> first, std::span<std::uint8_t> second,
                           std::size_t& read_bytes) noexcept;
   [[nodiscard]] bool make_slab() noexcept;

@@ -43,6 +43,9 @@ class router_socket final : public socket {
   }
 
   int route_id(std::string_view routing_id, bool more) noexcept {
+    if (!more) {
+      return 0;  // a name without a message is no message
+    }
     const bool mandatory = options_.router_mandatory != 0;
     pipe* target = peers_.find(routing_id);
     if (target == nullptr && mandatory) {
@@ -55,8 +58,8 @@ class router_socket final : public socket {
       }
       target = nullptr;  // dropped, as for an unknown peer
     }
-    open_ = more;
-    target_ = more ? target : nullptr;
+    open_ = true;
+    target_ = target;
     return 0;
   }
 
@@ -176,7 +179,7 @@ class router_socket final : public socket {
       return 0;
     }
     if (peers_.find(options_.connect_routing_id) != nullptr) {
-      return EADDRINUSE;
+      return EINVAL;
     }
     routing_id = std::move(options_.connect_routing_id);
     options_.connect_routing_id.clear();

@@ -2,8 +2,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <fstream>
-
 #include "fixture.hpp"
 
 using namespace contract;
@@ -139,7 +137,12 @@ TEST_CASE("endpoints: names are resolved, IPv6 needs its option") {
 TEST_CASE("ipc: a stale file is replaced, an explicit path stays, abstract names leave no file") {
   context ctx;
   const std::string path = fresh_path();
-  std::ofstream(path) << "stale";
+  {
+    context gone;
+    socket pull(gone, SLK_PULL);
+    pull.bind("ipc://" + path);
+  }
+  REQUIRE(exists(path));  // stale now: a socket file that nobody listens on
   {
     socket pull(ctx, SLK_PULL);
     pull.bind("ipc://" + path);
