@@ -1,4 +1,5 @@
 // serverlink._ext: the classes over serverlink.h. The package adds names, options and conveniences.
+// Every method can raise ServerLinkError with the errors its text names by number.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
@@ -23,35 +24,50 @@ constexpr int keep_linger = -2;
 void define_context(nb::module_& m) {
   nb::class_<context>(m, "Context")
       .def(nb::init<int>(), "io_threads"_a = 1)
-      .def_prop_ro("closed", &context::closed)
-      .def("set", &context::set, "option"_a, "value"_a)
-      .def("get", &context::get, "option"_a)
-      .def("shutdown", &context::shutdown)
-      .def("term", &context::term)
+      .def_prop_ro("closed", &context::closed, "True once terminated, and in a forked child.")
+      .def("set", &context::set, "option"_a, "value"_a,
+           "Set an option. Raises EINVAL (unknown, read only, out of range).")
+      .def("get", &context::get, "option"_a, "The value of an option. Raises EINVAL (unknown).")
+      .def("shutdown", &context::shutdown,
+           "Make every call on the sockets raise ContextTerminated; does not wait.")
+      .def("term", &context::term,
+           "Wait until all sockets are closed and lingering is over, then end the context.\n\n"
+           "Calls on its sockets raise ContextTerminated meanwhile. Idempotent. If a signal "
+           "handler\n"
+           "raises, the exception leaves and the call can be repeated.")
       .def("_abandon", &context::abandon, "grace_ms"_a);
 }
 
 void define_socket(nb::module_& m) {
   nb::class_<socket>(m, "Socket")
       .def(nb::init<context&, int>(), "context"_a, "socket_type"_a)
-      .def_prop_ro("closed", &socket::closed)
+      .def_prop_ro("closed", &socket::closed, "True once closed, and in a forked child.")
       .def("_close", &socket::close, "linger_ms"_a = keep_linger)
       .def("_close_soon", &socket::close_soon, "linger_ms"_a = keep_linger)
-      .def("bind", &socket::bind, "endpoint"_a)
-      .def("unbind", &socket::unbind, "endpoint"_a)
-      .def("connect", &socket::connect, "endpoint"_a)
-      .def("disconnect", &socket::disconnect, "endpoint"_a)
+      .def("bind", &socket::bind, "endpoint"_a,
+           "Accept peers. Raises EINVAL, EPROTONOSUPPORT, EADDRINUSE, EADDRNOTAVAIL, ENOENT, ...")
+      .def("unbind", &socket::unbind, "endpoint"_a,
+           "Stop accepting at a resolved endpoint. Raises ENOENT (not bound there), EINVAL.")
+      .def("connect", &socket::connect, "endpoint"_a,
+           "Keep a connection in the background. Raises EINVAL, EPROTONOSUPPORT.")
+      .def("disconnect", &socket::disconnect, "endpoint"_a,
+           "End the connections to an endpoint. Raises ENOENT (not connected there), EINVAL.")
       .def("_set_int", &socket::set_int, "option"_a, "value"_a)
       .def("_set_int64", &socket::set_int64, "option"_a, "value"_a)
       .def("_set_bytes", &socket::set_bytes, "option"_a, "value"_a)
       .def("_get_int", &socket::get_int, "option"_a)
       .def("_get_int64", &socket::get_int64, "option"_a)
       .def("_get_bytes", &socket::get_bytes, "option"_a)
-      .def("send", &socket::send, "data"_a, "flags"_a = 0)
-      .def("send_multipart", &socket::send_multipart, "parts"_a, "flags"_a = 0)
-      .def("recv", &socket::recv, "flags"_a = 0)
-      .def("recv_multipart", &socket::recv_multipart, "flags"_a = 0)
-      .def("is_connected", &socket::is_connected, "routing_id"_a);
+      .def("send", &socket::send, "data"_a, "flags"_a = 0,
+           "Send one part. Raises Again, ENOTSUP, EHOSTUNREACH, ContextTerminated, ENOTSOCK.")
+      .def("send_multipart", &socket::send_multipart, "parts"_a, "flags"_a = 0,
+           "Send one message of several parts. Raises as send, and EINVAL without any part.")
+      .def("recv", &socket::recv, "flags"_a = 0,
+           "Receive one part. Raises Again, ENOTSUP, ContextTerminated, ENOTSOCK.")
+      .def("recv_multipart", &socket::recv_multipart, "flags"_a = 0,
+           "Receive one message with all its parts. Raises as recv.")
+      .def("is_connected", &socket::is_connected, "routing_id"_a,
+           "Whether a ROUTER could address the peer now. Raises ENOTSUP (not a ROUTER).");
 }
 
 std::tuple<int, int, int> version_info() {
