@@ -232,13 +232,11 @@ def _print_plan(request: Request, backend: Backend | None) -> None:
 
 def _print_result(result: RunResult, results: Path) -> None:
     """The table, the doubts, the folder and what to do next."""
-    from slkbench.cli.table import closing_lines, verdict_table
+    from slkbench.cli.table import closing_lines, finding_lines, verdict_table
 
     click.echo(verdict_table(result))
-    for line in closing_lines(result):
+    for line in closing_lines(result) + finding_lines(result.findings):
         click.echo(line)
-    for finding in result.findings:
-        click.echo(f"mind: {finding.subject}: {finding.evidence}; {finding.remedy}")
     where = "" if results == Path("results") else f" --results {results}"
     click.echo(f"\n{len(result.samples)} samples in {result.path}")
     click.echo(f"next: slkbench report{where} {result.path.name}")

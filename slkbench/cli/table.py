@@ -6,14 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from slkbench.model import ArmRole, Cell, Status, Verdict, VerdictKind
+from slkbench.model import ArmRole, Cell, Finding, Status, Verdict, VerdictKind
 from slkbench.plan import baseline_name
 from slkbench.units import format_percent, format_rate
 
 if TYPE_CHECKING:
     from slkbench.runner.result import RunResult
 
-__all__ = ["closing_lines", "verdict_table"]
+__all__ = ["closing_lines", "finding_lines", "verdict_table"]
 
 _HEAD = (
     "cell",
@@ -68,6 +68,22 @@ def closing_lines(result: RunResult) -> list[str]:
     if any(discarded.values()):
         blocks = len({(sample.cell_key, sample.block) for sample in result.samples})
         lines.append(f"discarded: {sum(discarded.values())} of {blocks} blocks")
+    return lines
+
+
+def finding_lines(findings: Sequence[Finding]) -> list[str]:
+    """What to distrust, a line for each kind: many of a kind are counted, the report has them all.
+
+    The line shows the first of its kind, so that the remedy stands beside a case to look at.
+    """
+    kinds: dict[str, list[Finding]] = {}
+    for finding in findings:
+        kinds.setdefault(finding.code, []).append(finding)
+    lines = []
+    for same in kinds.values():
+        first = same[0]
+        others = f" (and {len(same) - 1} more like it)" if len(same) > 1 else ""
+        lines.append(f"mind: {first.subject}: {first.evidence}{others}; {first.remedy}")
     return lines
 
 
