@@ -19,10 +19,11 @@ constexpr std::uint64_t idle_us = 150;
 void flush_policy::message_published(stream_pipe& pipe) noexcept {
   if (!burst_) {
     const std::uint64_t now = ticks();
-    streak_ = now - last_message_ticks_ < ticks_from_us(gap_us) ? streak_ + 1 : 0;
-    last_message_ticks_ = now;
+    streak_ = now - idle_since_ticks_ < ticks_from_us(gap_us) ? streak_ + 1 : 0;
     if (streak_ < streak_of_burst) {
       flush(pipe);
+      // From here: what the system call took says nothing about how busy the application is.
+      idle_since_ticks_ = ticks();
       return;
     }
     burst_ = true;
@@ -38,9 +39,9 @@ void flush_policy::message_published(stream_pipe& pipe) noexcept {
   if (!pipe.patrol_watches()) [[unlikely]] {
     const std::uint64_t now = ticks();
     if (now - last_activity_ticks_ > ticks_from_us(idle_us)) {
-      last_message_ticks_ = now;
       flush_all();
       flush(pipe);
+      idle_since_ticks_ = ticks();
       return;
     }
     last_activity_ticks_ = now;

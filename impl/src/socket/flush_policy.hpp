@@ -39,7 +39,7 @@ class flush_policy {
 
   bool burst_ = false;
   unsigned streak_ = 0;
-  std::uint64_t last_message_ticks_ = 0;   // while idle
+  std::uint64_t idle_since_ticks_ = 0;     // while idle: end of the last flush
   std::uint64_t last_activity_ticks_ = 0;  // in a burst: of the last flush or arming
   std::size_t total_bytes_ = 0;            // gathered over all listed pipes
   stream_pipe* oldest_ = nullptr;
