@@ -199,23 +199,23 @@ int socket::wait(direction what, int flags, int timeout_ms, deadline& until,
   }
   flush_.flush_all();
   queue_.give_credit();
-  if (spin_.should_spin() && spin(what)) {
+  signaler& signal = inbox_->signal();
+  wait_fds_.clear();
+  if (what == direction::input) {
+    wait_fds_.push_back({ready_.fd(), POLLIN, 0});
+  } else {
+    wait_fds_.push_back({signal.fd(), POLLIN, 0});
+    each_blocked_pipe();
+  }
+  // A full kernel buffer takes long to make room, and asking it meanwhile holds up the very work
+  // that makes it; so only input, and room in other threads' rings, is worth spinning for.
+  const bool kernel_full = what == direction::output && wait_fds_.size() > 1;
+  if (!kernel_full && spin_.should_spin() && spin(what)) {
     return 0;
   }
-  signaler& signal = inbox_->signal();
   signal.prepare_sleep();
   queue_.collect_edges();
-  int error = 0;
-  if (!ready(what)) {
-    wait_fds_.clear();
-    if (what == direction::input) {
-      wait_fds_.push_back({ready_.fd(), POLLIN, 0});
-    } else {
-      wait_fds_.push_back({signal.fd(), POLLIN, 0});
-      each_blocked_pipe();
-    }
-    error = wait_for(wait_fds_, until);
-  }
+  const int error = ready(what) ? 0 : wait_for(wait_fds_, until);
   signal.finish_sleep();
   return error;
 }
