@@ -1,4 +1,4 @@
-"""What a shared object is, read from its file: architecture, symbols, build flags, what it needs."""
+"""What a shared object is, read from its file: architecture, symbols, build flags, needs."""
 
 from __future__ import annotations
 
@@ -38,9 +38,7 @@ def inspect_library(name: str, path: Path) -> Abi:
     Raises ContenderError that names ``name`` and says what is wrong.
     """
     if path.is_dir():
-        raise ContenderError(
-            f"{name}: {path} is a folder; name the shared object in it"
-        )
+        raise ContenderError(f"{name}: {path} is a folder; name the shared object in it")
     if not path.exists():
         raise ContenderError(f"{name}: no such file: {path}")
     with _opened(name, path) as elf:
@@ -102,20 +100,14 @@ def _opened(name: str, path: Path) -> Iterator[ELFFile]:
     except OSError as error:
         raise ContenderError(f"{name}: cannot read {path}: {error.strerror}") from error
     except ELFError as error:
-        raise ContenderError(
-            f"{name}: {path} is no shared object (ELF): {error}"
-        ) from error
+        raise ContenderError(f"{name}: {path} is no shared object (ELF): {error}") from error
 
 
 def _defined_symbols(elf: Any) -> set[str]:
     section = elf.get_section_by_name(".dynsym")
     if section is None:
         return set()
-    return {
-        symbol.name
-        for symbol in section.iter_symbols()
-        if symbol["st_shndx"] != "SHN_UNDEF"
-    }
+    return {symbol.name for symbol in section.iter_symbols() if symbol["st_shndx"] != "SHN_UNDEF"}
 
 
 def _needed(elf: Any) -> list[str]:

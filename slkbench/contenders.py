@@ -49,23 +49,17 @@ __all__ = [
 ]
 
 _PROBE_TIMEOUT_S = 20.0
-_PYTHON_NAMES = {
-    "libzmq": "pyzmq"
-}  # a scenario's native name, and its face on layer python
+_PYTHON_NAMES = {"libzmq": "pyzmq"}  # a scenario's native name, and its face on layer python
 
 
-def resolve_contenders(
-    scenario: Scenario, libs: Sequence[str] = ()
-) -> tuple[Contender, ...]:
+def resolve_contenders(scenario: Scenario, libs: Sequence[str] = ()) -> tuple[Contender, ...]:
     """The contenders of ``scenario`` on every layer that its cells use, in its order.
 
     ``libs`` are ``NAME=PATH[:ABI]``: they come on top, or in place of the contender of that name.
     Raises ContenderError for a name that nothing is known by, and for a library that is not there
     or not what it was said to be.
     """
-    layers = tuple(
-        layer for layer in Layer if any(cell.layer is layer for cell in scenario.cells)
-    )
+    layers = tuple(layer for layer in Layer if any(cell.layer is layer for cell in scenario.cells))
     added = {contender.name: contender for contender in map(parse_lib, libs)}
     names = tuple(dict.fromkeys((*scenario.contenders, *added)))
     for name in (*names, scenario.baseline):
@@ -106,12 +100,10 @@ def parse_lib(text: str) -> Contender:
             f"--lib {text!r} is not of the form NAME=PATH[:ABI], as in mine=/opt/lib/libzmq.so.5"
         )
     path, colon, abi_name = rest.rpartition(":")
-    if not colon or (os.path.exists(rest) and not os.path.exists(path)):
+    if not colon or (Path(rest).exists() and not Path(path).exists()):
         path, abi_name = rest, ""
     if abi_name and abi_name not in set(Abi):
-        raise ContenderError(
-            f"--lib {name}: unknown ABI {abi_name!r}; known are {', '.join(Abi)}"
-        )
+        raise ContenderError(f"--lib {name}: unknown ABI {abi_name!r}; known are {', '.join(Abi)}")
     return _library(name, Path(path), Abi(abi_name) if abi_name else None)
 
 
@@ -203,9 +195,7 @@ def _module(name: str, module: str) -> Contender:
     if "error" in found:
         raise ContenderError(f"{name}: {module} cannot be imported: {found['error']}")
     binaries = sorted(
-        each
-        for place in (package, *_bundled_libraries(package))
-        for each in place.rglob("*.so*")
+        each for place in (package, *_bundled_libraries(package)) for each in place.rglob("*.so*")
     )
     return Contender(
         name,
@@ -232,14 +222,8 @@ def _package_folder(module: str) -> Path:
     """The folder of an installed package, found without importing it."""
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
-        remedy = (
-            "pip install pyzmq"
-            if module == "zmq"
-            else "pip install . in slkbench's folder"
-        )
-        raise ContenderError(
-            f"the Python package {module!r} is not installed; {remedy}"
-        )
+        remedy = "pip install pyzmq" if module == "zmq" else "pip install . in slkbench's folder"
+        raise ContenderError(f"the Python package {module!r} is not installed; {remedy}")
     return Path(spec.origin).resolve().parent
 
 
@@ -274,9 +258,7 @@ def _probe(*arguments: str) -> dict[str, Any]:
     """What a library says of itself, asked in a process that it may crash."""
     command = [sys.executable, "-P", "-m", "slkbench.endpoint.probe", *arguments]
     home = str(Path(__file__).parents[1])
-    paths = [
-        each for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each
-    ]
+    paths = [each for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join((*paths, home)))
     try:
         done = subprocess.run(
@@ -288,19 +270,13 @@ def _probe(*arguments: str) -> dict[str, Any]:
             start_new_session=True,
         )
     except subprocess.TimeoutExpired:
-        return {
-            "error": f"did not answer within {_PROBE_TIMEOUT_S:g} s when it was loaded"
-        }
+        return {"error": f"did not answer within {_PROBE_TIMEOUT_S:g} s when it was loaded"}
     if done.returncode < 0:
-        return {
-            "error": f"killed by {signal.Signals(-done.returncode).name} when it was loaded"
-        }
+        return {"error": f"killed by {signal.Signals(-done.returncode).name} when it was loaded"}
     lines = done.stdout.decode(errors="replace").strip().splitlines()
     try:
         found = json.loads(lines[-1])
     except (IndexError, ValueError):
         complaint = done.stderr.decode(errors="replace").strip().splitlines()
-        return {
-            "error": f"cannot be loaded: {complaint[-1] if complaint else 'no answer'}"
-        }
+        return {"error": f"cannot be loaded: {complaint[-1] if complaint else 'no answer'}"}
     return dict(found)

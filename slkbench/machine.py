@@ -256,7 +256,7 @@ def _dmi_name(root: Path) -> str:
 
 
 def _steal_since_boot(root: Path) -> float | None:
-    """stolen / (busy + stolen) time of all CPUs since boot."""
+    """Stolen / (busy + stolen) time of all CPUs since boot."""
     first_line = (_text(root / "proc/stat") or "").split("\n", 1)[0].split()
     if len(first_line) < 9 or first_line[0] != "cpu":
         return None
@@ -288,7 +288,7 @@ def _tool(name: str, purpose: str, arguments: tuple[str, ...], install: str) -> 
 
 
 def _gperftools() -> Tool:
-    """gperftools is a library; its version is in the name its file resolves to."""
+    """Gperftools is a library; its version is in the name its file resolves to."""
     folders = (Path("/usr/lib"), Path("/usr/local/lib"), Path("/usr/lib64"))
     pattern = "libprofiler.so*"
     files = [f for d in folders for f in (*d.glob(pattern), *d.glob(f"*-linux-gnu/{pattern}"))]

@@ -256,11 +256,10 @@ def _some_names(runs: tuple[Path, ...] | list[Path], most: int = 5) -> str:
 def _read_samples(file: Path) -> tuple[tuple[Sample, ...], tuple[Finding, ...]]:
     whole, _, torn = _read(file).rpartition("\n")
     rows = csv.reader(io.StringIO(whole), strict=True)
-    samples = []
+    samples: list[Sample] = []
     try:
         _check_header(file, next(rows, []))
-        for row in rows:
-            samples.append(sample_of(row))
+        samples.extend(sample_of(row) for row in rows)
     except csv.Error as error:
         raise _damaged(file, rows.line_num, str(error)) from None
     except StoreError as error:

@@ -39,8 +39,10 @@ def verdict_table(result: RunResult) -> str:
     cpu = {(each.cell.key, each.contender): each for each in result.cpu_verdicts}
     floor = next((each.arm for each in result.samples if each.role == ArmRole.FLOOR), None)
     rows: list[tuple[str, ...]] = [_HEAD]
-    for verdict in sorted(result.verdicts, key=_prominence):
-        rows.append(_row(verdict, cpu.get((verdict.cell.key, verdict.contender)), floor))
+    rows += [
+        _row(verdict, cpu.get((verdict.cell.key, verdict.contender)), floor)
+        for verdict in sorted(result.verdicts, key=_prominence)
+    ]
     rows += [_unjudged_row(result, cell, floor) for cell in result.unjudged_cells]
     if floor is None:
         unused = _HEAD.index("floor")

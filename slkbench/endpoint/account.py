@@ -78,10 +78,7 @@ class Ledger:
             number, check = _TWO_WORDS.unpack_from(data)
             if check != number ^ self._salt:
                 return -1
-            if (
-                self._size >= _TAIL_MIN
-                and _WORD.unpack_from(data, self._size - 8)[0] != check
-            ):
+            if self._size >= _TAIL_MIN and _WORD.unpack_from(data, self._size - 8)[0] != check:
                 return -1
             return number
         if self._size >= _NUMBER_BYTES:
@@ -128,9 +125,7 @@ class Ledger:
                 f"duplicate: message {self._repeated[0]} came again{_more(self._repeated)}"
             )
         if self._late:
-            words.append(
-                f"reordered: message {self._late[0]} came late{_more(self._late)}"
-            )
+            words.append(f"reordered: message {self._late[0]} came late{_more(self._late)}")
         if self._corrupt:
             words.append(
                 f"corrupt: message {self._corrupt[0]} does not carry what was sent"

@@ -1,4 +1,4 @@
-"""Python modules under measurement: loaded by name, or from a folder (a copy under another path)."""
+"""Python modules under measurement: loaded by name, or from a folder (a copy elsewhere)."""
 
 from __future__ import annotations
 

@@ -29,9 +29,7 @@ _PEER_OF = {"sender": b"receiver", "receiver": b"sender"}
 class PythonLink:
     """The sockets of one role. ROUTER-ROUTER has one, PUSH-PULL one per direction that is used."""
 
-    def __init__(
-        self, module: Any, context: Any, spec: EndpointSpec, role: str
-    ) -> None:
+    def __init__(self, module: Any, context: Any, spec: EndpointSpec, role: str) -> None:
         self._module = module
         self._context = context
         self._spec = spec
@@ -135,10 +133,11 @@ class PythonLink:
         while True:
             try:
                 self.send(_READY)
-                return
             except Exception as error:
                 if getattr(error, "errno", None) != errno.EHOSTUNREACH:
                     raise
+            else:
+                return
             if time.monotonic() > deadline_s:
                 raise WorkloadFailedError(
                     f"the peer's routing id is still unknown after {self.stall_s:g} s"

@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from slkbench.endpoint.account import Ledger, StampedPayload
@@ -61,12 +62,8 @@ class PythonSession:
         try:
             self._module = load_module(self._spec.path)
         except ImportError as error:
-            raise WorkloadFailedError(
-                f"cannot import {self._spec.path}: {error}"
-            ) from error
-        roles = (
-            ("receiver", "sender") if self._spec.role == "both" else (self._spec.role,)
-        )
+            raise WorkloadFailedError(f"cannot import {self._spec.path}: {error}") from error
+        roles = ("receiver", "sender") if self._spec.role == "both" else (self._spec.role,)
         for role in roles:
             link = PythonLink(self._module, self._context(), self._spec, role)
             self._links[role] = link
@@ -84,9 +81,7 @@ class PythonSession:
             reports = self._run_both()
         else:
             with socket.socket(fileno=self._spec.control_fd) as line:
-                role = _Role(
-                    self._spec, self._spec.role, self._links[self._spec.role], line
-                )
+                role = _Role(self._spec, self._spec.role, self._links[self._spec.role], line)
                 role.run()
             reports = _reports_of([role])
         return {**reports, "max_rss_bytes": _max_rss_bytes()}
@@ -145,9 +140,7 @@ class _Role:
         try:
             got = self._line.recv(1)
         except TimeoutError:
-            raise WorkloadFailedError(
-                f"the other role did not {what} in time"
-            ) from None
+            raise WorkloadFailedError(f"the other role did not {what} in time") from None
         if got != wanted:
             raise WorkloadFailedError("the other role has failed")
 
@@ -158,9 +151,7 @@ class _Role:
             for number in range(begin, end):
                 send(stamped(number))
         except Exception as error:
-            raise WorkloadFailedError(
-                f"sent {number} messages, then {error}"
-            ) from error
+            raise WorkloadFailedError(f"sent {number} messages, then {error}") from error
 
     def _receive_until(self, ledger: Ledger, end: int) -> None:
         receive, take = self._link.receive, ledger.take
@@ -255,9 +246,7 @@ class _Role:
 def _reports_of(roles: Sequence[_Role]) -> Report:
     """The reports of roles that came through; WorkloadFailedError says who did not, and why."""
     failed = [role for role in roles if role.problem]
-    own = [
-        role for role in failed if not role.problem.startswith("the other role")
-    ] or failed
+    own = [role for role in failed if not role.problem.startswith("the other role")] or failed
     if own:
         raise WorkloadFailedError(
             own[0].problem
@@ -294,7 +283,7 @@ def _usage(who: int) -> dict[str, int]:
 
 def _max_rss_bytes() -> int:
     """Since exec; getrusage would begin with the size of the process that forked."""
-    with open("/proc/self/status") as status:
+    with Path("/proc/self/status").open() as status:
         for line in status:
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024

@@ -11,7 +11,7 @@ from slkbench.report.appearance import Mark, marks
 from slkbench.report.evidence import Evidence
 from slkbench.report.figures import BANDWIDTH, RATE, draw_by_size
 from slkbench.report.forest import draw_gaps
-from slkbench.report.frames import ArmSummary, Interval, Setting
+from slkbench.report.frames import Interval, Setting
 from slkbench.report.markdown import code
 from slkbench.report.naming import setting_title
 from slkbench.report.round_trips import draw_round_trips
@@ -62,17 +62,17 @@ def _of_setting(
     ):
         file_name = f"{name}{suffix}.png"
         if draw_by_size(rates, quantity, looks, folder / file_name):
-            whiskers = _whiskers(rates, [quantity.of(one) for one in rates])
+            whiskers = _whiskers([quantity.of(one) for one in rates])
             drawn.append(Illustration("throughput", file_name, f"{title}, {where}; {whiskers}."))
     file_name = f"round-trips{suffix}.png"
     if draw_round_trips(trips, looks, folder / file_name):
-        whiskers = _whiskers(trips, [one.p50_ns for one in trips])
+        whiskers = _whiskers([one.p50_ns for one in trips])
         caption = f"Round trips by message size, {where}; {whiskers}."
         drawn.append(Illustration("round-trips", file_name, caption))
     return drawn
 
 
-def _whiskers(summaries: Sequence[ArmSummary], intervals: Sequence[Interval]) -> str:
+def _whiskers(intervals: Sequence[Interval]) -> str:
     counts = sorted({one.samples for one in intervals if one.point is not None})
     number = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     if not any(one.bounds for one in intervals):

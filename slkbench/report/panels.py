@@ -60,6 +60,7 @@ def draw_whiskered(
     *,
     joined: bool = True,
 ) -> None:
+    """A line of points with a whisker for each interval; a point without one stands alone."""
     points = [point_of(one) for one in intervals]
     bounds = [one.bounds or (point, point) for one, point in zip(intervals, points, strict=True)]
     axes.errorbar(

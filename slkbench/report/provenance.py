@@ -89,8 +89,9 @@ def method_section(evidence: Evidence) -> list[str]:
         _ESTIMATE_NOTE.format(looks=looks, level=f"{stats.level_per_look(scenario):.0%}"),
         (
             f"Seed: {seeds or NOT_AVAILABLE}. Blocks measured per cell: "
-            f"{_range(_blocks_per_cell(evidence))}. Samples: {len(samples):,}, the first started at "
-            f"{_started(samples, first=True)}, the last at {_started(samples, first=False)} (UTC)."
+            f"{_range(_blocks_per_cell(evidence))}. Samples: {len(samples):,}, the first started "
+            f"at {_started(samples, first=True)}, "
+            f"the last at {_started(samples, first=False)} (UTC)."
         ),
         _discarded_words(evidence),
     ]

@@ -167,8 +167,8 @@ def _limits(evidence: Evidence) -> list[str]:
         limits.append(f"{_cells(len(undecided))} no decision: the interval is too wide.")
     if failed:
         limits.append(
-            f"{len(failed)} of {len(verdicts)} comparisons could not be made: a contender failed or "
-            "is n/a."
+            f"{len(failed)} of {len(verdicts)} comparisons could not be made: a contender failed "
+            "or is n/a."
         )
     if verdicts:
         limits.append(_small_differences(verdicts))

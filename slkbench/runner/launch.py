@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import os
 import socket
 import tempfile
@@ -65,8 +65,10 @@ class ProcessLauncher:
     """The real thing: one process for two threads, or two processes."""
 
     def __init__(self, *, stall_s: float = _STALL_S, close_s: float = _CLOSE_S) -> None:
-        """``stall_s``: seconds without a message after which a role gives up; ``close_s``: seconds
-        that closing may take after that."""
+        """Give up a role after ``stall_s`` seconds without a message.
+
+        Closing may take ``close_s`` seconds after that.
+        """
         self._stall_s = stall_s
         self._close_s = close_s
 
@@ -79,16 +81,12 @@ class ProcessLauncher:
         timeout_s: float,
     ) -> Sample:
         """See ``Launcher``. Ends every process that it started, also when interrupted."""
-        started_utc = datetime.datetime.now(datetime.UTC).isoformat(
-            timespec="milliseconds"
-        )
+        started_utc = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
         blank = blank_sample(cell, slot, placement, started_utc)
         load = LoadMeter()
         try:
             with tempfile.TemporaryDirectory(prefix="slkbench-") as folder:
-                spec = self._spec(
-                    cell, slot, placement, messages, timeout_s, Path(folder)
-                )
+                spec = self._spec(cell, slot, placement, messages, timeout_s, Path(folder))
                 with Conversation(Path(folder), slot.env_pad_bytes, timeout_s) as talk:
                     version, results = _measure(spec, cell.topology, talk)
                     talk.await_ends(self._close_s)
@@ -97,9 +95,7 @@ class ProcessLauncher:
             reason = f"n/a: {failure}" if failure.is_unsupported else str(failure)
             return failed_sample(blank, status, reason, load.read())
         except OSError as error:
-            return failed_sample(
-                blank, Status.FAILED, f"cannot measure: {error}", load.read()
-            )
+            return failed_sample(blank, Status.FAILED, f"cannot measure: {error}", load.read())
         return measured_sample(blank, cell, messages, version, results, load.read())
 
     def _spec(
@@ -140,7 +136,7 @@ _Results = tuple[str, Mapping[str, Mapping[str, Any]]]
 
 
 def _measure(spec: EndpointSpec, topology: Topology, talk: Conversation) -> _Results:
-    """The library's version and the ``result`` events by process; LaunchFailure if there is none."""
+    """The library's version and the ``result`` events by process; or LaunchFailure."""
     if topology is Topology.PROCESSES:
         return _measure_in_processes(spec, talk)
     process = talk.start("process")
@@ -153,9 +149,7 @@ def _measure(spec: EndpointSpec, topology: Topology, talk: Conversation) -> _Res
 
 def _measure_in_processes(spec: EndpointSpec, talk: Conversation) -> _Results:
     if spec.transport == Transport.INPROC:
-        raise LaunchFailure(
-            "inproc does not pass between processes", is_unsupported=True
-        )
+        raise LaunchFailure("inproc does not pass between processes", is_unsupported=True)
     lines = socket.socketpair()
     with lines[0], lines[1]:  # each process keeps its own end open
         fds = [line.fileno() for line in lines]
@@ -163,21 +157,15 @@ def _measure_in_processes(spec: EndpointSpec, talk: Conversation) -> _Results:
             talk.start(role, pass_fds=(fd,))
             for role, fd in zip(("receiver", "sender"), fds, strict=True)
         )
-    receiver.tell(
-        replace(spec, role="receiver", control_fd=fds[0]).to_line(), "setting up"
-    )
+    receiver.tell(replace(spec, role="receiver", control_fd=fds[0]).to_line(), "setting up")
     ready = talk.await_event(receiver, "ready")
     # Only the receiver knows which port it got.
-    connecting = replace(
-        spec, role="sender", control_fd=fds[1], endpoint=str(ready["endpoint"])
-    )
+    connecting = replace(spec, role="sender", control_fd=fds[1], endpoint=str(ready["endpoint"]))
     sender.tell(connecting.to_line(), "setting up")
     talk.await_event(sender, "ready")
     for endpoint in (receiver, sender):
         endpoint.tell("go", "measuring")
-    results = {
-        each.role: talk.await_event(each, "result") for each in (receiver, sender)
-    }
+    results = {each.role: talk.await_event(each, "result") for each in (receiver, sender)}
     return str(ready["library_version"]), results
 
 
@@ -185,9 +173,7 @@ def _endpoint(transport: Transport, folder: Path) -> str:
     """Where the receiver binds: a port or a file that nobody else has."""
     if transport is Transport.TCP:
         return "tcp://127.0.0.1:*"
-    return (
-        f"ipc://{folder}/socket" if transport is Transport.IPC else "inproc://slkbench"
-    )
+    return f"ipc://{folder}/socket" if transport is Transport.IPC else "inproc://slkbench"
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,9 +204,7 @@ def calibrate(
     slot = Slot(block=0, slot=0, arm=arm, env_pad_bytes=0)
     limit = _MESSAGES_MAX[cell.metric]
     if 0 in (cell.sndhwm, cell.rcvhwm) and cell.metric is Metric.THROUGHPUT:
-        limit = min(
-            limit, max(1000, _UNLIMITED_QUEUE_BYTES_MAX // max(cell.size_bytes, 64))
-        )
+        limit = min(limit, max(1000, _UNLIMITED_QUEUE_BYTES_MAX // max(cell.size_bytes, 64)))
     messages = min(limit, _PROBE_MESSAGES[cell.metric])
     while True:
         sample = launcher.measure(cell, slot, placement, messages, timeout_s)

@@ -11,9 +11,7 @@ __all__ = ["Load", "LoadMeter"]
 
 _PROC = Path("/proc")
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-_KERNEL_THREADS = (
-    2  # the parent of all kernel threads; what these do is done for somebody
-)
+_KERNEL_THREADS = 2  # the parent of all kernel threads; what these do is done for somebody
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +47,7 @@ class LoadMeter:
         foreign = max(0, _foreign_ticks() - self._foreign)
         return Load(
             steal_fraction=stolen / (stolen + used) if stolen + used > 0 else None,
-            foreign_cpu_fraction=foreign / _TICKS_PER_S / elapsed_s
-            if elapsed_s > 0
-            else None,
+            foreign_cpu_fraction=foreign / _TICKS_PER_S / elapsed_s if elapsed_s > 0 else None,
         )
 
 
@@ -73,7 +69,7 @@ def _foreign_ticks() -> int:
         if not entry.name.isdecimal() or int(entry.name) == own:
             continue
         try:
-            with open(f"/proc/{entry.name}/stat", "rb") as stat:
+            with Path(f"/proc/{entry.name}/stat").open("rb") as stat:
                 # The name of the program is in parentheses and may hold anything.
                 fields = stat.read().rpartition(b")")[2].split()
         except OSError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -77,14 +78,14 @@ class Endpoint:
         return self._process.stderr
 
     def tell(self, line: str, stage: str) -> None:
-        """Write ``line`` to the process, which is then at ``stage``. One that is gone is noticed
-        elsewhere."""
+        """Write ``line`` to the process, which is then at ``stage``.
+
+        One that is gone is noticed elsewhere.
+        """
         assert self._process.stdin is not None
         self.stage = stage
-        try:
+        with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(line.encode() + b"\n")
-        except BrokenPipeError:
-            pass
 
     def take_stdout(self, data: bytes) -> None:
         """Split what came into events; what is no event is kept as garbage."""
@@ -142,10 +143,8 @@ class Endpoint:
 
     def kill(self) -> None:
         """End the whole process group and release everything; harmless if it has ended."""
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:
@@ -196,13 +195,9 @@ class Conversation:
             if endpoint.poll() is not None and not self._is_readable(endpoint):
                 raise LaunchFailure(endpoint.describe_end())
         waiting = " and ".join(
-            f"{each.role} ({each.stage})"
-            for each in self._endpoints
-            if not each.find("result")
+            f"{each.role} ({each.stage})" for each in self._endpoints if not each.find("result")
         )
-        raise LaunchFailure(
-            f"hang: no result within {self._timeout_s:g} s from {waiting}"
-        )
+        raise LaunchFailure(f"hang: no result within {self._timeout_s:g} s from {waiting}")
 
     def await_ends(self, limit_s: float) -> None:
         """Wait until all processes have ended well; LaunchFailure if not."""
@@ -210,14 +205,9 @@ class Conversation:
             endpoint.stage = "closing"
         for _ in self._turns(time.monotonic() + limit_s):
             self._raise_if_wrong()
-            if not any(
-                self._is_readable(each) or each.poll() is None
-                for each in self._endpoints
-            ):
+            if not any(self._is_readable(each) or each.poll() is None for each in self._endpoints):
                 return
-        stuck = " and ".join(
-            each.role for each in self._endpoints if each.poll() is None
-        )
+        stuck = " and ".join(each.role for each in self._endpoints if each.poll() is None)
         if stuck:
             raise LaunchFailure(
                 f"hang: all messages arrived, but {stuck} did not end within {limit_s:g} s "
@@ -234,9 +224,7 @@ class Conversation:
     def _is_readable(self, endpoint: Endpoint) -> bool:
         """Whether the process's pipes may still hold something that it said."""
         keys = self._selector.get_map().values()
-        return any(
-            key.data is endpoint and key.fileobj is endpoint.stdout for key in keys
-        )
+        return any(key.data is endpoint and key.fileobj is endpoint.stdout for key in keys)
 
     def _read(self, timeout_s: float) -> None:
         for key, _ in self._selector.select(timeout_s):
@@ -305,9 +293,7 @@ def _failure_of(endpoints: Sequence[Endpoint]) -> LaunchFailure:
             return LaunchFailure(str(event["reason"]), is_unsupported=True)
     for endpoint in endpoints:
         if endpoint.garbage:
-            return LaunchFailure(
-                f"garbage on stdout: {endpoint.garbage!r} ({endpoint.role})"
-            )
+            return LaunchFailure(f"garbage on stdout: {endpoint.garbage!r} ({endpoint.role})")
     for endpoint in endpoints:
         code = endpoint.poll()
         if code is not None and not endpoint.find("failed") and _is_wrong(endpoint):
@@ -319,9 +305,7 @@ def _failure_of(endpoints: Sequence[Endpoint]) -> LaunchFailure:
     ]
     own = [each for each in said if not each[1].startswith("the other role")] or said
     return LaunchFailure(
-        "; ".join(
-            reason if role == "process" else f"{role}: {reason}" for role, reason in own
-        )
+        "; ".join(reason if role == "process" else f"{role}: {reason}" for role, reason in own)
     )
 
 
@@ -333,12 +317,10 @@ def _signal_name(number: int) -> str:
 
 
 def _environment(env_pad_bytes: int) -> Mapping[str, str]:
-    """This process's environment with a pad, and with slkbench to be found."""
+    """The environment of this process with a pad, and with slkbench to be found."""
     home = str(Path(__file__).parents[2])
     paths = [
-        os.path.abspath(each)
-        for each in os.environ.get("PYTHONPATH", "").split(":")
-        if each
+        str(Path(each).absolute()) for each in os.environ.get("PYTHONPATH", "").split(":") if each
     ]
     if home not in (
         sysconfig.get_path("purelib"),

@@ -16,9 +16,7 @@ __all__ = ["blank_sample", "failed_sample", "measured_sample"]
 _MIB_BYTES = 1 << 20
 
 
-def blank_sample(
-    cell: Cell, slot: Slot, placement: Placement, started_utc: str
-) -> Sample:
+def blank_sample(cell: Cell, slot: Slot, placement: Placement, started_utc: str) -> Sample:
     """A sample with everything that is known before anything is measured."""
     contender = slot.arm.contender
     return Sample(
@@ -63,9 +61,7 @@ def measured_sample(
     load: Load,
 ) -> Sample:
     """A sample with its numbers. ``results`` are the ``result`` events by process."""
-    merged = {
-        key: value for result in results.values() for key, value in result.items()
-    }
+    merged = {key: value for result in results.values() for key, value in result.items()}
     is_round_trip = cell.metric is Metric.ROUND_TRIP
     timer = merged["sender" if is_round_trip else "receiver"]
     in_threads = cell.topology is Topology.THREADS
@@ -80,13 +76,9 @@ def measured_sample(
         library_version=version or blank.library_version,
         messages=messages,
         elapsed_ns=elapsed_ns,
-        time_per_message_ns=float(timer["p50_ns"])
-        if is_round_trip
-        else elapsed_ns / messages,
+        time_per_message_ns=float(timer["p50_ns"]) if is_round_trip else elapsed_ns / messages,
         rate_msgs_per_s=rate,
-        bandwidth_mib_per_s=None
-        if rate is None
-        else rate * cell.size_bytes / _MIB_BYTES,
+        bandwidth_mib_per_s=None if rate is None else rate * cell.size_bytes / _MIB_BYTES,
         p50_ns=timer.get("p50_ns"),
         p90_ns=timer.get("p90_ns"),
         p99_ns=timer.get("p99_ns"),

@@ -14,7 +14,7 @@ from slkbench.errors import TimeLimitError, UsageError
 __all__ = ["LOCK_FILE", "machine_lock"]
 
 # Not the TMPDIR of one user: the lock must be the same file for everybody on the machine.
-LOCK_FILE = Path("/tmp/slkbench.lock")
+LOCK_FILE = Path("/tmp/slkbench.lock")  # noqa: S108
 _SHARED_MODE = 0o666
 
 

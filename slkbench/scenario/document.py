@@ -209,7 +209,7 @@ def _high_water_marks(
         ]
     if clash := {"sndhwm", "rcvhwm"} & set(values):
         raise ScenarioError(
-            f"{where}: {path}.hwm sets both marks, and {sorted(clash)[0]} one of them again. "
+            f"{where}: {path}.hwm sets both marks, and {min(clash)} one of them again. "
             "Use either hwm, or sndhwm and rcvhwm."
         )
     return [{"sndhwm": mark, "rcvhwm": mark} for mark in values["hwm"]]

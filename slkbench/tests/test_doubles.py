@@ -34,6 +34,8 @@ from slkbench.runner.launch import ProcessLauncher
 SOURCES = Path(__file__).parent / "doubles"
 REAL_LIBZMQ_VARIABLE = "SLKBENCH_REAL_LIBZMQ"
 STALL_S = 1.0
+WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wno-unused-function")
+COMPILE = ("gcc", "-std=gnu11", *WARNINGS, "-O1", "-g", "-shared", "-fPIC")
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="doubles need gcc")
 
@@ -55,20 +57,7 @@ def double(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compile]:
         if name not in made:
             target = folder / f"{name}.so"
             source = SOURCES / f"{name}.c"
-            subprocess.run(
-                [
-                    "gcc",
-                    "-std=gnu11",
-                    "-Wall",
-                    "-Wextra",
-                    "-Werror",
-                    "-O1",
-                    "-g",
-                    "-shared",
-                ]
-                + ["-Wno-unused-function", "-fPIC", "-o", target, source, "-ldl"],
-                check=True,
-            )
+            subprocess.run([*COMPILE, "-o", target, source, "-ldl"], check=True)
             made[name] = parse_lib(f"{name}={target}")
         return made[name]
 
@@ -152,9 +141,7 @@ def test_a_receiver_says_what_it_missed_before_the_sender_is_found_hanging(
     double: Compile,
 ) -> None:
     sample = measure(double("hanging"), topology=Topology.PROCESSES)
-    assert "receiver: received 1999 of 6001 messages, then no progress" in reason_of(
-        sample
-    )
+    assert "receiver: received 1999 of 6001 messages, then no progress" in reason_of(sample)
 
 
 def test_a_context_that_never_closes_is_a_hang(double: Compile) -> None:

@@ -101,9 +101,7 @@ def test_round_trips_have_percentiles_in_order(
 
 
 def test_high_percentiles_come_with_enough_round_trips(tmp_path: Path) -> None:
-    values = spec(
-        tmp_path, kind="floor", transport="inproc", metric="round-trip", messages=10_000
-    )
+    values = spec(tmp_path, kind="floor", transport="inproc", metric="round-trip", messages=10_000)
     session, result = run(values)
     assert result["sender"]["p99_ns"] >= result["sender"]["p90_ns"]
     assert "p999_ns" not in result["sender"]
@@ -154,9 +152,7 @@ def test_threads_are_pinned_only_while_they_measure(tmp_path: Path) -> None:
 
 
 def test_a_cpu_that_is_not_there_is_a_failure(tmp_path: Path) -> None:
-    session = _driver.Session(
-        spec(tmp_path, kind="floor", sender_cpus=(1023,), stall_ms=300)
-    )
+    session = _driver.Session(spec(tmp_path, kind="floor", sender_cpus=(1023,), stall_ms=300))
     session.open()
     with pytest.raises(_driver.DriverError, match="sender: sched_setaffinity"):
         session.run()

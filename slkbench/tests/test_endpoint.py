@@ -73,13 +73,9 @@ def test_a_specification_and_go_make_ready_and_a_result(transport: str) -> None:
 
 @pytest.mark.parametrize(
     ("pattern", "metric"),
-    list(
-        itertools.product(("push-pull", "router-router"), ("throughput", "round-trip"))
-    ),
+    list(itertools.product(("push-pull", "router-router"), ("throughput", "round-trip"))),
 )
-def test_the_python_layer_reports_like_the_native_one(
-    pattern: str, metric: str
-) -> None:
+def test_the_python_layer_reports_like_the_native_one(pattern: str, metric: str) -> None:
     spec = replace(
         SPEC,
         layer="python",
@@ -111,9 +107,7 @@ def test_a_module_that_is_not_there_is_a_failure() -> None:
 
 def test_a_library_that_is_not_there_is_a_failure() -> None:
     with endpoint() as process:
-        (failed,) = talk(
-            process, replace(SPEC, kind="library", path="/no/lib.so").to_line()
-        )
+        (failed,) = talk(process, replace(SPEC, kind="library", path="/no/lib.so").to_line())
     assert failed["event"] == "failed"
     assert "/no/lib.so" in failed["reason"]
 
@@ -193,9 +187,7 @@ def test_what_comes_again_is_a_duplicate(size_bytes: int, again: int) -> None:
 
 
 @given(size_bytes=SIZES, late=st.integers(0, 40), by=st.integers(1, 9))
-def test_what_comes_late_is_reordered_and_not_lost(
-    size_bytes: int, late: int, by: int
-) -> None:
+def test_what_comes_late_is_reordered_and_not_lost(size_bytes: int, late: int, by: int) -> None:
     numbers = [
         *range(late),
         *range(late + 1, late + by + 1),
@@ -212,17 +204,13 @@ def test_what_comes_late_is_reordered_and_not_lost(
     end=st.booleans(),
     bit=st.integers(0, 7),
 )
-def test_a_changed_stamp_is_corrupt(
-    size_bytes: int, number: int, end: bool, bit: int
-) -> None:
+def test_a_changed_stamp_is_corrupt(size_bytes: int, number: int, end: bool, bit: int) -> None:
     messages = sent(size_bytes, list(range(50)))
     changed = bytearray(messages[number])
     changed[-1 if end and size_bytes >= 24 else 0] ^= 1 << bit
     messages[number] = bytes(changed)
     ledger = account(size_bytes, 50, messages)
-    assert (
-        ledger.describe() == f"corrupt: message {number} does not carry what was sent"
-    )
+    assert ledger.describe() == f"corrupt: message {number} does not carry what was sent"
 
 
 @given(size_bytes=SIZES, number=st.integers(0, 49))

@@ -163,9 +163,7 @@ class LinearLauncher:
 
 
 def calibrated(launcher: LinearLauncher, cell: Cell, min_time_s: float = 0.25) -> int:
-    found = calibrate(
-        launcher, cell, arm(FLOOR), Placement(), min_time_s=min_time_s, timeout_s=1.0
-    )
+    found = calibrate(launcher, cell, arm(FLOOR), Placement(), min_time_s=min_time_s, timeout_s=1.0)
     return found.messages
 
 

@@ -20,7 +20,7 @@ def test_a_second_run_is_told_who_measures(tmp_path: Path) -> None:
 
 def test_waiting_in_vain_is_a_time_limit(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    expected = pytest.raises(TimeLimitError, match="waited 0.05 s")
+    expected = pytest.raises(TimeLimitError, match=r"waited 0\.05 s")
     with machine_lock(path), expected, machine_lock(path, wait_s=0.05):
         pass
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from scipy import stats as scipy_stats
 
 from slkbench.stats.signed_rank import (
@@ -21,6 +21,9 @@ from slkbench.stats.signed_rank import (
     shift_interval,
     walsh_averages,
 )
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 FLOATS = st.floats(-1e6, 1e6)
 

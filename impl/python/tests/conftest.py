@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+
 import serverlink
 
 PATIENCE_MS = 10_000
@@ -17,15 +18,18 @@ def context() -> Iterator[serverlink.Context]:
 
 
 @pytest.fixture
-def make_socket(context: serverlink.Context) -> Callable[[int], serverlink.Socket]:
-    """Make sockets with time-outs."""
+def make_socket(context: serverlink.Context) -> Iterator[Callable[[int], serverlink.Socket]]:
+    """Make sockets with time-outs, and keep them, so that they are closed and not collected."""
+    sockets: list[serverlink.Socket] = []
 
     def make(socket_type: int) -> serverlink.Socket:
         made = context.socket(socket_type)
+        sockets.append(made)
         made.sndtimeo = made.rcvtimeo = PATIENCE_MS
         return made
 
-    return make
+    yield make
+    context.destroy(linger=0)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import errno
 import threading
 
 import pytest
+
 import serverlink
 from serverlink import Context, ContextTerminated, ServerLinkError
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+
 import serverlink
 from serverlink import POLLIN, POLLOUT, Poller, Socket
 

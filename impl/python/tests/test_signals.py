@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 import pytest
+
 import serverlink
 from serverlink import Again, Socket
 
@@ -92,9 +93,9 @@ def test_term_can_be_interrupted_and_repeated(beat: Beat) -> None:
     assert context.closed
 
 
-def test_a_handler_may_use_the_socket(idle: Socket, beat: Beat) -> None:
+def test_a_handler_may_use_the_socket(idle: Socket, make_socket: MakeSocket, beat: Beat) -> None:
     """The message that ends the waiting comes from the handler; so does the close."""
-    peer = idle.context.socket(serverlink.PAIR)
+    peer = make_socket(serverlink.PAIR)
     peer.connect("inproc://idle")
 
     def send(*_: object) -> None:

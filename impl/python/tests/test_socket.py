@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
+
 import serverlink
 from serverlink import Again, ContextTerminated, ServerLinkError, Socket
 

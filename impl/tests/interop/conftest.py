@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import serverlink
 import zmq
+
+import serverlink
 
 PATIENCE_MS = 20_000
 
@@ -14,11 +15,13 @@ MakeSocket = Callable[[int], Any]
 
 @pytest.fixture
 def make_ours() -> Iterator[MakeSocket]:
-    """Make ServerLink sockets."""
+    """Make ServerLink sockets, and keep them until the end of the test."""
+    sockets: list[serverlink.Socket] = []
     with serverlink.Context() as context:
 
         def make(socket_type: int) -> serverlink.Socket:
             made = context.socket(socket_type)
+            sockets.append(made)
             made.sndtimeo = made.rcvtimeo = PATIENCE_MS
             made.linger = 0
             return made
@@ -29,11 +32,13 @@ def make_ours() -> Iterator[MakeSocket]:
 
 @pytest.fixture
 def make_theirs() -> Iterator[MakeSocket]:
-    """Make pyzmq sockets."""
+    """Make pyzmq sockets, and keep them until the end of the test."""
+    sockets: list[zmq.Socket[bytes]] = []
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
 
     def make(socket_type: int) -> zmq.Socket[bytes]:
         made = context.socket(socket_type)
+        sockets.append(made)
         made.sndtimeo = made.rcvtimeo = PATIENCE_MS
         made.linger = 0
         return made

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
 import serverlink
 
 MakeSocket = Callable[[int], Any]
