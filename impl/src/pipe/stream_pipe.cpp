@@ -367,25 +367,31 @@ bool stream_pipe::on_patrol() noexcept {
     idle_looks_ = 0;
     return true;  // the application flushes by itself
   }
-  if (writer_.has_unsent()) {
-    idle_looks_ = 0;
-    switch (writer_.flush_from_io()) {
-      case flush_result::blocked:
-        if (session_ != nullptr) {
-          waiting_writable_ = true;
-          session_->want_writable();
-          return false;  // stays armed
-        }
+  bool idle = false;
+  switch (writer_.try_flush_from_io(idle)) {
+    case flush_result::busy:
+      idle_looks_ = 0;
+      return true;  // the application is at it
+    case flush_result::blocked:
+      idle_looks_ = 0;
+      if (session_ == nullptr) {
         return true;
-      case flush_result::no_stream:
-        break;  // the next connection sends it
-      case flush_result::complete:
-      case flush_result::busy:
+      }
+      waiting_writable_ = true;
+      session_->want_writable();
+      return false;  // stays armed
+    case flush_result::no_stream:
+      break;  // the next connection sends what there is
+    case flush_result::complete:
+      if (!idle) {
+        idle_looks_ = 0;
         room_changed();
         return true;
-    }
-  } else if (++idle_looks_ < 2) {
-    return true;
+      }
+      if (++idle_looks_ < 2) {
+        return true;
+      }
+      break;
   }
   idle_looks_ = 0;
   armed_.exchange(false, std::memory_order_acq_rel);  // pairs with: arm(), patrol_watches()

@@ -25,6 +25,17 @@ flush_result stream_writer::flush_from_io() noexcept {
   return flush_locked();
 }
 
+flush_result stream_writer::try_flush_from_io(bool& idle) noexcept {
+  idle = false;
+  if (!lock_.try_acquire()) {
+    return flush_result::busy;
+  }
+  idle = ring_.front().empty();
+  const flush_result outcome = idle ? flush_result::complete : flush_locked();
+  lock_.release();
+  return outcome;
+}
+
 flush_result stream_writer::flush_locked() noexcept {
   if (fd_ < 0) {
     return flush_result::no_stream;

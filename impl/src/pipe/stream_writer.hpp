@@ -61,6 +61,9 @@ class stream_writer {
   // Stops using it. The message in flight is taken up again by the next open(), see invariant 2.
   void close() noexcept;
   flush_result flush_from_io() noexcept;
+  // flush_from_io() for a look in passing: `busy` where the application holds the lock, rather than
+  // waiting for it to finish its system call. idle: there was nothing to send.
+  flush_result try_flush_from_io(bool& idle) noexcept;
 
   // -- any thread
   // -----------------------------------------------------------------------------------
