@@ -11,6 +11,9 @@ void properties_release::operator()(message_properties* properties) const noexce
 void inbox::post(socket_event event) {
   {
     const std::lock_guard lock(mutex_);
+    if (closed_) {
+      return;  // the event goes behind the lock: its pipe may be the last to hold this inbox
+    }
     events_.push_back(std::move(event));
     pending_.store(true, std::memory_order_release);  // pairs with: has_events()
   }
@@ -23,6 +26,14 @@ std::vector<socket_event> inbox::take() {
   batch.swap(events_);
   pending_.store(false, std::memory_order_relaxed);  // under the mutex, as the store of true
   return batch;
+}
+
+std::vector<socket_event> inbox::close() {
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+  }
+  return take();
 }
 
 }  // namespace slk

@@ -1,7 +1,7 @@
 // inbox: what other threads tell a socket. One per socket, shared with its sessions and with the
 // inproc peers; it outlives the socket for as long as somebody may still write to it.
 //
-// Thread safety: post() and the signaler by any thread; take() by the socket's thread.
+// Thread safety: post() and the signaler by any thread; take() and close() by the socket's thread.
 
 #pragma once
 
@@ -29,6 +29,7 @@ struct socket_event {
     attached,      // a new pipe, ready for use
     connected,     // a pipe that exists since connect() has got its peer
     disconnected,  // such a pipe has lost its peer; it waits for the next
+    received,      // bytes were taken off a connection while the application was silent
     ended,         // the pipe takes no more messages, and delivers only what it holds
     stop,          // the context is being terminated
   };
@@ -54,11 +55,16 @@ class inbox {
 
   [[nodiscard]] std::vector<socket_event> take();
 
+  // The socket goes: gives out what is left, and forgets what is posted from now on. An event that
+  // stayed would keep its pipe, and the pipe this inbox.
+  [[nodiscard]] std::vector<socket_event> close();
+
  private:
   slk::signaler signal_;
   std::atomic<bool> pending_{false};
   std::mutex mutex_;
   std::vector<socket_event> events_;  // guarded by mutex_
+  bool closed_ = false;               // guarded by mutex_
 };
 
 }  // namespace slk

@@ -139,6 +139,10 @@ bool inproc_pipe::refill(std::size_t) noexcept {
   viewed_bytes_ = front.size();
   if (front.empty()) {
     cursor_ = limit_ = &no_bytes;
+    // A mark that was lowered meanwhile: the producer may wait for a report due by the new one.
+    if (read_messages_ - reported_messages_ >= report_interval()) [[unlikely]] {
+      give_credit();
+    }
     if (++failed_looks_ > failed_looks_max) {
       pause_count_ = 0;
     }

@@ -237,7 +237,8 @@ bool stream_pipe::grow_body() noexcept {
   if (body_->size() < body_->capacity()) {
     return true;
   }
-  const std::uint64_t capacity = std::min<std::uint64_t>(body_bytes_, 2 * std::uint64_t{body_->capacity()});
+  const std::uint64_t capacity =
+      std::min<std::uint64_t>(body_bytes_, 2 * std::uint64_t{body_->capacity()});
   message_block* grown = message_block::grow(body_, static_cast<std::size_t>(capacity));
   if (grown == nullptr) {
     return false;
@@ -273,15 +274,10 @@ frame_view stream_pipe::take_staged() noexcept {
 }
 
 void stream_pipe::command_received(const std::uint8_t* body, std::size_t size_bytes) noexcept {
-  command_view command;
-  ping_view ping;
-  if (!parse_command({body, size_bytes}, command) || command.name != "PING" ||
-      !parse_ping(command.data, ping)) {
-    return;  // unknown commands are ignored, as their peers expect
+  answer_if_ping({body, size_bytes});
+  if (!writer_.has_control()) {
+    return;
   }
-  std::array<std::uint8_t, pong_frame_bytes_max> pong;
-  const std::size_t pong_bytes = encode_pong(pong.data(), ping.context);
-  writer_.queue_control({pong.data(), pong_bytes});
   if (reads_on_io_thread_) {
     static_cast<void>(writer_.flush_from_io());
   } else if (flush() != flush_result::complete) {
@@ -289,8 +285,18 @@ void stream_pipe::command_received(const std::uint8_t* body, std::size_t size_by
   }
 }
 
+// Unknown commands are ignored, as their senders expect.
+void stream_pipe::answer_if_ping(std::span<const std::uint8_t> command) {
+  command_view parsed;
+  ping_view ping;
+  if (parse_command(command, parsed) && parsed.name == "PING" && parse_ping(parsed.data, ping)) {
+    std::array<std::uint8_t, pong_frame_bytes_max> pong;
+    writer_.queue_control({pong.data(), encode_pong(pong.data(), ping.context)});
+  }
+}
+
 void stream_pipe::protocol_broken() noexcept {
-  abandon_input();
+  forget_input();
   tell_session(&stream_owner::peer_broke_protocol);
 }
 
@@ -308,6 +314,12 @@ void stream_pipe::tell_session(void (stream_owner::*what)() noexcept) noexcept {
 }
 
 void stream_pipe::abandon_input() noexcept {
+  if (!reads_on_io_thread_) {
+    forget_input();
+  }  // else there is none for the application, and the I/O thread may be reading just now
+}
+
+void stream_pipe::forget_input() noexcept {
   restart_input();
   staged_ = frame_ready_ = reading_ = false;
   reader_.abandon();
@@ -332,10 +344,7 @@ void stream_pipe::close(bool keep_received) {
   session_ = nullptr;
   writer_.close();
   reader_.close(keep_received);
-  if (waiting_writable_) {
-    waiting_writable_ = false;
-    io_.arm(std::static_pointer_cast<stream_pipe>(shared_from_this()));  // to disarm it properly
-  }
+  end_waiting();
 }
 
 bool stream_pipe::writable() noexcept {
@@ -344,22 +353,33 @@ bool stream_pipe::writable() noexcept {
   if (outcome == flush_result::blocked) {
     return false;
   }
-  if (waiting_writable_) {
-    waiting_writable_ = false;
-    io_.arm(std::static_pointer_cast<stream_pipe>(shared_from_this()));
-  }
+  end_waiting();
   return true;
 }
 
 void stream_pipe::wait_until_writable() noexcept {
-  armed_.store(true, std::memory_order_relaxed);  // the patrol leaves waiting pipes alone
   waiting_writable_ = true;
+  // The patrol leaves waiting pipes alone. If the application has armed it, the pipe is on the list
+  // or about to be; else it is kept off it.
+  if (!armed_.exchange(true, std::memory_order_acq_rel)) {  // pairs with: arm()
+    parked_ = true;
+  }
   session_->want_writable();
+}
+
+// Back to the patrol, which disarms the pipe when it is idle.
+void stream_pipe::end_waiting() noexcept {
+  waiting_writable_ = false;
+  if (parked_) {
+    parked_ = false;
+    io_.arm(std::static_pointer_cast<stream_pipe>(shared_from_this()));
+  }
 }
 
 bool stream_pipe::on_patrol() noexcept {
   if (waiting_writable_) {
-    return false;  // writable() puts it back on the list
+    parked_ = true;
+    return false;  // end_waiting() puts it back on the list
   }
   const std::uint32_t flushes = writer_.flush_count();
   if (flushes != patrol_flush_count_) {
@@ -377,7 +397,7 @@ bool stream_pipe::on_patrol() noexcept {
       if (session_ == nullptr) {
         return true;
       }
-      waiting_writable_ = true;
+      waiting_writable_ = parked_ = true;
       session_->want_writable();
       return false;  // stays armed
     case flush_result::no_stream:
@@ -396,11 +416,28 @@ bool stream_pipe::on_patrol() noexcept {
   idle_looks_ = 0;
   armed_.exchange(false, std::memory_order_acq_rel);  // pairs with: arm(), patrol_watches()
   heavy_fence();
-  if (writer_.is_open() && writer_.has_unsent() &&
+  if (writer_.has_anything_to_send() &&
       !armed_.exchange(true, std::memory_order_acq_rel)) {
     return true;
   }
   return false;
+}
+
+void stream_pipe::attend_silence() {
+  bool received = false;
+  const bool legal =
+      reader_.take_over(frame_bytes_max_, received,
+                        [this](std::span<const std::uint8_t> command) { answer_if_ping(command); });
+  if (received) {
+    inbox_->post({socket_event::kind::received, shared_from_this(), {}, {}});
+  }
+  if (writer_.has_control() && writer_.flush_from_io() == flush_result::blocked &&
+      session_ != nullptr) {
+    wait_until_writable();
+  }
+  if (!legal && session_ != nullptr) {
+    session_->peer_broke_protocol();
+  }
 }
 
 void stream_pipe::discard_input() noexcept {

@@ -90,6 +90,8 @@ class stream_pipe final : public pipe, public patrolled {
   bool on_patrol() noexcept override;
   // Has the session say when the kernel's buffer has room, for a pipe nobody else flushes.
   void wait_until_writable() noexcept;
+  // The application has not read for a while, and something has come: answers PINGs on its behalf.
+  void attend_silence();
   // Reads what has come, for a socket that only sends. REQUIRES: !settings::application_reads.
   void discard_input() noexcept;
 
@@ -111,12 +113,15 @@ class stream_pipe final : public pipe, public patrolled {
 
   bool view_slab() noexcept;
   void restart_input() noexcept;
+  void forget_input() noexcept;
   bool stage() noexcept;
   absorb_result absorb_slab() noexcept;
   bool begin_body(const frame_header& header, std::span<const std::uint8_t> present) noexcept;
   bool grow_body() noexcept;
   bool finish_body() noexcept;
+  void end_waiting() noexcept;
   void room_changed() noexcept;
+  void answer_if_ping(std::span<const std::uint8_t> command);
   void tell_session(void (stream_owner::*what)() noexcept) noexcept;
 
   io_thread& io_;
@@ -141,6 +146,9 @@ class stream_pipe final : public pipe, public patrolled {
   std::uint32_t patrol_flush_count_ = 0;
   unsigned idle_looks_ = 0;
   bool waiting_writable_ = false;
+  // Armed, but not on the patrol's list, nor about to be put there by arm(): an entry is linked
+  // through the pipe itself, so it must never be listed twice.
+  bool parked_ = false;
 };
 
 }  // namespace slk

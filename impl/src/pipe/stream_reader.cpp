@@ -8,6 +8,11 @@
 
 namespace slk {
 
+// One writer, so load and store need not be one operation.
+void stream_reader::count_read() noexcept {
+  reads_.store(reads_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
 bool stream_reader::make_slab() noexcept {
   if (slab_ == nullptr) {
     slab_.reset(new (std::nothrow) std::uint8_t[slab_bytes]);
@@ -19,11 +24,13 @@ stream_reader::outcome stream_reader::read_more(std::span<const std::uint8_t> un
   if (!make_slab()) {
     return outcome::nothing;
   }
+  count_read();
+  const try_lock_guard guard(lock_);
   if (!unread.empty() && unread.data() != slab_.get()) {
     std::memmove(slab_.get(), unread.data(), unread.size());
   }
   filled_bytes_ = unread.size();
-  const try_lock_guard guard(lock_);
+  slab_aligned_ = true;
   if (abandoned_) {
     return outcome::nothing;
   }
@@ -45,23 +52,51 @@ stream_reader::outcome stream_reader::read_more(std::span<const std::uint8_t> un
 stream_reader::outcome stream_reader::read_direct(std::span<std::uint8_t> into, bool beyond,
                                                   std::size_t& direct_bytes) noexcept {
   direct_bytes = 0;
-  filled_bytes_ = 0;
   if (!make_slab()) {
     return outcome::nothing;
   }
+  count_read();
   const try_lock_guard guard(lock_);
+  filled_bytes_ = 0;
+  slab_aligned_ = false;
   if (abandoned_) {
     return outcome::nothing;
   }
   if (!left_.empty()) {
-    return take_left_over(into, direct_bytes);
+    const outcome result = take_left_over(into, direct_bytes);
+    slab_aligned_ = beyond && direct_bytes == into.size();
+    return result;
   }
   std::size_t read_bytes = 0;
   const std::span<std::uint8_t> slab{slab_.get(), beyond ? slab_bytes : 0};
   const outcome result = read_descriptor(into, slab, read_bytes);
   direct_bytes = std::min(read_bytes, into.size());
   filled_bytes_ = read_bytes - direct_bytes;
+  slab_aligned_ = beyond && direct_bytes == into.size();
   return result;
+}
+
+// REQUIRES: lock_ held. True: bytes came, or had come before and were not told of.
+bool stream_reader::read_ahead() {
+  constexpr std::size_t step_bytes = 16 * 1024;
+  std::size_t held_bytes = 0;
+  for (const left_over& rest : left_) {
+    held_bytes += rest.bytes.size();
+  }
+  bool any = false;
+  while (held_bytes < taken_over_bytes_max && !drained_) {
+    left_over ahead;
+    ahead.bytes.resize(step_bytes);
+    const io_outcome got = receive_some(fd_, ahead.bytes.data(), step_bytes);
+    if (got.what != io_outcome::kind::done) {
+      break;  // the end of the stream is reported by the poller, too
+    }
+    ahead.bytes.resize(got.bytes);
+    held_bytes += got.bytes;
+    left_.push_back(std::move(ahead));
+    any = true;
+  }
+  return any;
 }
 
 // REQUIRES: lock_ held, left_ not empty, `into` not empty.
@@ -113,6 +148,7 @@ void stream_reader::watch(ready_set& set, void* tag) noexcept {
   ready_ = true;
   hang_up_ = false;
   if (fd_ >= 0) {
+    watched_by_ = &set;
     set.add(fd_, tag);
   }
 }
@@ -122,6 +158,7 @@ void stream_reader::unwatch(ready_set& set) noexcept {
   if (fd_ >= 0) {
     set.remove(fd_);
   }
+  watched_by_ = nullptr;
 }
 
 void stream_reader::abandon() noexcept {
@@ -134,7 +171,7 @@ void stream_reader::abandon() noexcept {
 void stream_reader::open(int fd, std::span<const std::uint8_t> early) {
   const try_lock_guard guard(lock_);
   if (!early.empty()) {
-    left_.push_back({{early.begin(), early.end()}, 0, false});
+    left_.push_back({{early.begin(), early.end()}, 0, false, false});
   }
   fd_ = fd;
   drained_ = false;
@@ -161,6 +198,10 @@ void stream_reader::close(bool keep_received) {
   }
   if (!abandoned_) {
     left_.push_back(std::move(rest));
+  }
+  if (watched_by_ != nullptr) {
+    watched_by_->remove(fd_);
+    watched_by_ = nullptr;
   }
   fd_ = -1;
 }

@@ -2,11 +2,12 @@
 // from the descriptor itself, and what the I/O thread left for it.
 //
 // Roles: the application's thread owns the slab and reads the descriptor; the I/O thread hands over
-//        descriptors, and takes over reading once, when a connection has died: it drains what the
-//        kernel still holds, so that the descriptor can be closed and nothing received is lost.
+//        descriptors, and takes over reading where the application cannot be waited for: when a
+//        connection has died, so that the descriptor can be closed and nothing received is lost;
+//        and while the application is silent, so that commands are seen (take_over()).
 //
 // Invariants
-// 1. Guarded by lock_: fd_, drained_, left_.
+// 1. Guarded by lock_: fd_, watched_by_, drained_, abandoned_, left_.
 // 2. The bytes of one connection are read in this order: the slab, its entries in left_, fd_.
 //    An entry with ends_stream is the last of its connection: what then remains of a message is
 //    discarded, never spliced with the next connection's bytes.
@@ -23,6 +24,7 @@
 
 #include "base/try_lock.hpp"
 #include "io/ready_set.hpp"
+#include "wire/frame_walker.hpp"
 
 namespace slk {
 
@@ -73,20 +75,38 @@ class stream_reader {
 
   // early: bytes that arrived together with the handshake.
   void open(int fd, std::span<const std::uint8_t> early);
-  // The connection has died, or is to be dropped: keeps what the kernel still has, lets go of fd.
+  // The connection has died, or is to be dropped: keeps what the kernel still has, lets go of fd,
+  // whose edges then name nobody: the socket may drop the pipe before the descriptor is closed.
   void close(bool keep_received);
+
+  // Changes with every read of the application; what the I/O thread tells its silence by.
+  [[nodiscard]] std::uint32_t reads() const noexcept {
+    return reads_.load(std::memory_order_relaxed);  // a hint, nothing is ordered by it
+  }
+
+  // The application is silent: reads what has come on its behalf, up to a limit, and calls
+  // visit(body) for the commands that it has not seen yet (some it may have, if they are in the
+  // slab). received: there are bytes that the application has to be told of.
+  // False: a frame announces more than frame_bytes_max.
+  template <class Visit>
+  [[nodiscard]] bool take_over(std::uint64_t frame_bytes_max, bool& received, Visit visit);
 
  private:
   struct left_over {
     std::vector<std::uint8_t> bytes;
     std::size_t read_bytes = 0;
     bool ends_stream = false;
+    bool visited = false;  // by take_over()
   };
+  // Of bytes that the I/O thread holds for a silent application; beyond, the peer has to wait.
+  static constexpr std::size_t taken_over_bytes_max = 256 * 1024;
 
   outcome take_left_over(std::span<std::uint8_t> into, std::size_t& taken_bytes) noexcept;
   outcome read_descriptor(std::span<std::uint8_t> first, std::span<std::uint8_t> second,
                           std::size_t& read_bytes) noexcept;
   [[nodiscard]] bool make_slab() noexcept;
+  [[nodiscard]] bool read_ahead();
+  void count_read() noexcept;
 
   std::unique_ptr<std::uint8_t[]> slab_;
   std::size_t filled_bytes_ = 0;
@@ -96,9 +116,41 @@ class stream_reader {
 
   try_lock lock_;
   int fd_ = -1;
+  ready_set* watched_by_ = nullptr;
   bool drained_ = false;  // end of stream or an error was read; the I/O thread will close
   bool abandoned_ = false;
+  bool slab_aligned_ = true;  // the slab begins with a frame
   std::deque<left_over> left_;
+  std::atomic<std::uint32_t> reads_{0};
 };
+
+// Implementation details follow.
+
+template <class Visit>
+bool stream_reader::take_over(std::uint64_t frame_bytes_max, bool& received, Visit visit) {
+  const try_lock_guard guard(lock_);
+  received = false;
+  if (fd_ < 0 || abandoned_ || !slab_aligned_) {
+    return true;
+  }
+  for (const left_over& rest : left_) {
+    if (rest.ends_stream || rest.read_bytes > 0) {
+      return true;  // of an earlier connection, or half read: the application is at it
+    }
+  }
+  received = read_ahead();
+  frame_walker walker;
+  bool legal = walker.walk(slab(), frame_bytes_max, visit);
+  for (left_over& rest : left_) {
+    const bool fresh = !rest.visited;
+    rest.visited = true;
+    legal = legal && walker.walk(rest.bytes, frame_bytes_max, [&](std::span<const std::uint8_t> c) {
+      if (fresh) {
+        visit(c);
+      }
+    });
+  }
+  return legal;
+}
 
 }  // namespace slk

@@ -30,7 +30,7 @@ flush_result stream_writer::try_flush_from_io(bool& idle) noexcept {
   if (!lock_.try_acquire()) {
     return flush_result::busy;
   }
-  idle = ring_.front().empty();
+  idle = ring_.front().empty() && !has_control_.load(std::memory_order_relaxed);
   const flush_result outcome = idle ? flush_result::complete : flush_locked();
   lock_.release();
   return outcome;
@@ -42,6 +42,11 @@ flush_result stream_writer::flush_locked() noexcept {
   }
   // pairs with: publish_count(); invariant 3
   const std::uint64_t published = published_messages_.load(std::memory_order_acquire);
+  if (control_begun_) [[unlikely]] {
+    if (const flush_result outcome = send_control(); outcome != flush_result::complete) {
+      return outcome;
+    }
+  }
   for (auto front = ring_.front(); !front.empty(); front = ring_.front()) {
     // The rest of a direct send goes alone, so that its end is known as a message boundary.
     const std::size_t ready_bytes =
@@ -79,11 +84,12 @@ flush_result stream_writer::send_control() noexcept {
     return broken();
   }
   if (sent.bytes < control_.size()) {
-    // Half a command on the wire, with messages about to follow: end it rather than corrupt it.
-    abort_connection(fd_);
-    return broken();
+    control_.erase(control_.begin(), control_.begin() + static_cast<std::ptrdiff_t>(sent.bytes));
+    control_begun_ = true;  // messages wait until the rest is out
+    return flush_result::blocked;
   }
   control_.clear();
+  control_begun_ = false;
   has_control_.store(false, std::memory_order_relaxed);  // under lock_
   return flush_result::complete;
 }
@@ -170,6 +176,7 @@ void stream_writer::close() noexcept {
   const try_lock_guard guard(lock_);
   fd_ = -1;
   control_.clear();
+  control_begun_ = false;
   has_control_.store(false, std::memory_order_relaxed);  // under lock_
   rewind_to_message();
 }
@@ -205,6 +212,9 @@ void stream_writer::rewind_to_message() noexcept {
 
 void stream_writer::queue_control(std::span<const std::uint8_t> frame) {
   const try_lock_guard guard(lock_);
+  if (control_.size() + frame.size() > control_bytes_max) {
+    return;
+  }
   control_.insert(control_.end(), frame.begin(), frame.end());
   has_control_.store(true, std::memory_order_relaxed);  // under lock_
 }
@@ -212,6 +222,11 @@ void stream_writer::queue_control(std::span<const std::uint8_t> frame) {
 bool stream_writer::has_unsent() noexcept {
   const try_lock_guard guard(lock_);
   return !ring_.front().empty();
+}
+
+bool stream_writer::has_anything_to_send() noexcept {
+  const try_lock_guard guard(lock_);
+  return fd_ >= 0 && (!ring_.front().empty() || has_control_.load(std::memory_order_relaxed));
 }
 
 bool stream_writer::is_open() noexcept {

@@ -6,7 +6,8 @@
 //        first flush of a new connection). The application only tries the lock.
 //
 // Invariants
-// 1. Guarded by lock_: fd_, the ring's consumer side, raw_tail_bytes_, control_.
+// 1. Guarded by lock_: fd_, the ring's consumer side, raw_tail_bytes_, control_,
+//    control_begun_.
 // 2. The wire carries whole frames of this connection only: when a connection dies in the middle
 //    of a message, the next one starts with that message again, if it is in the ring whole, or
 //    behind it, if its head was sent straight from the caller's buffer (raw tail).
@@ -68,8 +69,14 @@ class stream_writer {
   // -- any thread
   // -----------------------------------------------------------------------------------
 
-  // Queues a command frame, to be sent between messages.
+  // Queues a command frame, to be sent between messages. Dropped where many wait already: a peer
+  // that asks without reading must not cost memory without end.
   void queue_control(std::span<const std::uint8_t> frame);
+
+  // Some wait for that. A stale answer is mended by the next flush.
+  [[nodiscard]] bool has_control() const noexcept {
+    return has_control_.load(std::memory_order_relaxed);
+  }
 
   [[nodiscard]] std::uint64_t flushed_messages() const noexcept {
     return flushed_messages_.load(std::memory_order_acquire);  // pairs with: flush_locked()
@@ -80,9 +87,13 @@ class stream_writer {
   }
   // Something published is not with the kernel yet. Takes the lock.
   [[nodiscard]] bool has_unsent() noexcept;
+  // The same, or a command frame, and there is a connection to send it on.
+  [[nodiscard]] bool has_anything_to_send() noexcept;
   [[nodiscard]] bool is_open() noexcept;
 
  private:
+  static constexpr std::size_t control_bytes_max = 4096;
+
   flush_result flush_locked() noexcept;
   flush_result send_control() noexcept;
   flush_result broken() noexcept;
@@ -97,6 +108,7 @@ class stream_writer {
   std::size_t segment_bytes_ = 0;
   std::size_t raw_tail_bytes_ = 0;  // of the ring's next bytes: the rest of a frame sent directly
   std::vector<std::uint8_t> control_;
+  bool control_begun_ = false;  // control_ is the rest of what is on the wire in part
 
   alignas(cache_line_bytes) std::atomic<std::uint64_t> published_messages_{0};
   alignas(cache_line_bytes) std::atomic<std::uint64_t> flushed_messages_{0};

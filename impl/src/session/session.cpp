@@ -19,6 +19,12 @@ namespace {
 constexpr int loopback_segment_bytes_min = 16 * 1024;
 constexpr std::size_t piece_bytes_max = 48 * 1024;
 
+// An application that has not read for this long is silent; from then on the I/O thread sees input
+// come, and takes it over if the application leaves it for the grace period. Idle connections cost
+// nothing, busy ones a timer.
+constexpr std::uint64_t silence_ms = 500;
+constexpr std::uint64_t grace_ms = 20;
+
 constexpr std::uint64_t drain_limit_ms = 1000;
 constexpr std::uint64_t drain_look_ms = 2;
 
@@ -148,7 +154,12 @@ void session::continue_handshake() noexcept {
       io_.rewatch(fd_.get(), EPOLLIN | (blocked ? EPOLLOUT : 0u), *this);
     }
   } catch (...) {
-    connection_failed();  // out of memory: as if the peer had gone
+    // Out of memory: as if the peer had gone. The pipe may be using the connection already.
+    if (state_ == state::active) {
+      connection_lost();
+    } else {
+      connection_failed();
+    }
   }
 }
 
@@ -223,6 +234,10 @@ void session::activate() {
   tell(fresh ? socket_event::kind::attached : socket_event::kind::connected);
   handshake_.reset();
   early_ = {};
+  if (settings_.application_reads) {
+    reads_seen_ = pipe_->reader().reads() - 1;  // a first period of its own
+    watch_silence();
+  }
   if (closing_ && !pipe_->writer().has_unsent()) {
     drain();
   }
@@ -233,8 +248,33 @@ void session::activate() {
 
 std::uint32_t session::base_events() const noexcept {
   // Where the application reads, only the end of the stream is ours to see, once.
-  return settings_.application_reads ? std::uint32_t{EPOLLRDHUP} | EPOLLET
-                                     : std::uint32_t{EPOLLIN} | EPOLLRDHUP;
+  if (!settings_.application_reads) {
+    return std::uint32_t{EPOLLIN} | EPOLLRDHUP;
+  }
+  return std::uint32_t{EPOLLRDHUP} | EPOLLET | (watching_input_ ? std::uint32_t{EPOLLIN} : 0u);
+}
+
+void session::watch_silence() {
+  const std::uint32_t reads = pipe_->reader().reads();
+  if (reads == reads_seen_) {
+    silence_timer_ = 0;
+    watching_input_ = true;
+    io_.rewatch(fd_.get(), base_events(), *this);
+    return;
+  }
+  reads_seen_ = reads;
+  silence_timer_ = io_.add_timer(silence_ms, [this] { watch_silence(); });
+}
+
+// Input came to a silent application, and it has had time to read it.
+void session::end_of_grace() {
+  silence_timer_ = 0;
+  if (pipe_->reader().reads() == reads_seen_) {
+    pipe_->attend_silence();
+  }
+  if (state_ == state::active) {
+    watch_silence();
+  }
 }
 
 void session::want_writable() noexcept {
@@ -275,6 +315,11 @@ void session::active_events(std::uint32_t epoll_events) noexcept {
   if ((epoll_events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
     connection_lost();
     return;
+  }
+  if (watching_input_ && (epoll_events & EPOLLIN) != 0) {
+    watching_input_ = false;
+    io_.rewatch(fd_.get(), base_events(), *this);
+    silence_timer_ = io_.add_timer(grace_ms, [this] { end_of_grace(); });
   }
   if ((epoll_events & EPOLLOUT) != 0 && pipe_->writable()) {
     io_.rewatch(fd_.get(), base_events(), *this);
@@ -377,6 +422,7 @@ void session::close(int linger_ms, bool notify) {
 // into a reset, which discards what the peer has not acknowledged.
 void session::drain() noexcept {
   pipe_->close(notify_);
+  cancel_timers();
   end_sending(fd_.get());
   state_ = state::draining;
   io_.cancel_timer(linger_timer_);
@@ -439,7 +485,9 @@ void session::drop_descriptor() noexcept {
 void session::cancel_timers() noexcept {
   io_.cancel_timer(retry_timer_);
   io_.cancel_timer(handshake_timer_);
-  retry_timer_ = handshake_timer_ = 0;
+  io_.cancel_timer(silence_timer_);
+  retry_timer_ = handshake_timer_ = silence_timer_ = 0;
+  watching_input_ = false;
 }
 
 }  // namespace slk

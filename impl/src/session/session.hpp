@@ -76,6 +76,8 @@ class session final : public event_handler,
   void activate();
   void active_events(std::uint32_t epoll_events) noexcept;
   void connection_lost() noexcept;
+  void watch_silence();
+  void end_of_grace();
   void give_up() noexcept;
   void drain() noexcept;
   void discard_while_draining() noexcept;
@@ -104,6 +106,9 @@ class session final : public event_handler,
   io_thread::timer_id retry_timer_ = 0;
   io_thread::timer_id handshake_timer_ = 0;
   io_thread::timer_id linger_timer_ = 0;
+  io_thread::timer_id silence_timer_ = 0;
+  std::uint32_t reads_seen_ = 0;  // of the application, when it was last looked at
+  bool watching_input_ = false;   // the application is silent: EPOLLIN is ours to see, once
   bool closing_ = false;
   bool notify_ = false;
 };

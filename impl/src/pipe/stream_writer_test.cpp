@@ -1,0 +1,327 @@
+#include "pipe/stream_writer.hpp"
+
+#include <doctest/doctest.h>
+
+#include <memory>
+
+#include "pipe/stream_ends_test.hpp"
+
+namespace slk {
+namespace {
+
+struct unit {
+  stream_writer writer;
+  std::uint64_t messages = 0;
+
+  void put(std::string_view body, std::uint8_t flags = 0) {
+    const std::string bytes = frame_bytes(body, flags);
+    std::uint8_t* at = writer.ring().reserve(bytes.size());
+    REQUIRE(at != nullptr);
+    std::memcpy(at, bytes.data(), bytes.size());
+    writer.ring().commit(bytes.size());
+    if ((flags & flag_more) == 0) {
+      writer.ring().publish();
+      writer.publish_count(++messages);
+    }
+  }
+
+  stream_writer::direct_result put_direct(std::string_view body) {
+    std::array<std::uint8_t, frame_header_bytes_max> header;
+    const std::size_t bytes = encode_frame_header(header.data(), body.size(), 0);
+    const auto result = writer.send_direct(
+        {header.data(), bytes}, {reinterpret_cast<const std::uint8_t*>(body.data()), body.size()});
+    if (result != stream_writer::direct_result::refused) {
+      writer.publish_count(++messages);
+    }
+    return result;
+  }
+
+  // Numbered messages until the kernel takes no more; how many.
+  int fill(std::string_view body) {
+    int count = 0;
+    do {
+      put(std::to_string(count++) + std::string(body));
+    } while (writer.flush() == flush_result::complete);
+    return count;
+  }
+
+  void control(std::string_view bytes) {
+    writer.queue_control({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+  }
+};
+
+constexpr std::size_t no_limit = 0;
+
+// The bodies of whole frames; "<command>" for commands. What is left behind them is put to `rest`.
+std::vector<std::string> bodies(std::string_view bytes, std::string* rest = nullptr) {
+  std::vector<std::string> found;
+  frame_header header{};
+  while (decode_frame_header(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size(),
+                             header) &&
+         header.body_bytes <= bytes.size() - header.header_bytes) {
+    found.emplace_back(header.command() ? "<command>"
+                                        : bytes.substr(header.header_bytes, header.body_bytes));
+    bytes.remove_prefix(header.header_bytes + header.body_bytes);
+  }
+  if (rest != nullptr) {
+    *rest = bytes;
+  }
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("stream_writer: without a connection everything stays") {
+  unit u;
+  u.put("a");
+  CHECK(u.writer.flush() == flush_result::no_stream);
+  CHECK(u.writer.has_unsent());
+  CHECK_FALSE(u.writer.is_open());
+  CHECK(u.writer.fd() == -1);
+  CHECK(u.put_direct(std::string(20'000, 'x')) == stream_writer::direct_result::refused);
+  CHECK(u.writer.flushed_messages() == 0);
+  stream_ends ends;
+  u.writer.open(ends.ours(), no_limit);
+  CHECK(u.writer.fd() == ends.ours());
+  CHECK(u.writer.flush_from_io() == flush_result::complete);
+  CHECK(ends.received() == frame_bytes("a"));
+  CHECK_FALSE(u.writer.has_unsent());
+  CHECK(u.writer.flushed_messages() == 1);
+}
+
+TEST_CASE("stream_writer: an unfinished message is not sent") {
+  unit u;
+  stream_ends ends;
+  u.writer.open(ends.ours(), no_limit);
+  u.put("part", flag_more);
+  CHECK(u.writer.flush_from_io() == flush_result::complete);
+  CHECK(ends.received().empty());
+  u.put("last");
+  CHECK(u.writer.flush() == flush_result::complete);
+  CHECK(ends.received() == frame_bytes("part", flag_more) + frame_bytes("last"));
+}
+
+TEST_CASE("stream_writer: a full kernel buffer gives no credit until all is out") {
+  unit u;
+  stream_ends ends;
+  u.writer.open(ends.ours(), no_limit);
+  const int count = u.fill(std::string(5000, 'x'));
+  const auto before = u.writer.flushed_messages();
+  CHECK(before == static_cast<std::uint64_t>(count - 1));
+  CHECK(u.writer.flush() == flush_result::blocked);
+  CHECK(u.writer.has_unsent());
+  const auto flushes = u.writer.flush_count();
+  std::string all;
+  while (u.writer.flush_from_io() == flush_result::blocked) {
+    CHECK(u.writer.flushed_messages() == before);
+    all += ends.received();
+  }
+  all += ends.received();
+  CHECK(u.writer.flush_count() != flushes);
+  CHECK(u.writer.flushed_messages() == static_cast<std::uint64_t>(count));
+  std::string rest;
+  const auto messages = bodies(all, &rest);
+  CHECK(rest.empty());
+  REQUIRE(messages.size() == static_cast<std::size_t>(count));
+  CHECK(messages.back() == std::to_string(count - 1) + std::string(5000, 'x'));
+}
+
+TEST_CASE("stream_writer: large sends go in even pieces") {
+  // Seen through a seqpacket socket, where every send(2) is a message of its own.
+  std::array<int, 2> fds{};
+  REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds.data()) == 0);
+  const unique_fd ours(fds[0]);
+  const unique_fd far(fds[1]);
+  const auto pieces = [&far] {
+    std::vector<std::size_t> sizes;
+    std::vector<char> buffer(200'000);
+    for (ssize_t got = 0; (got = ::recv(far.get(), buffer.data(), buffer.size(), 0)) > 0;) {
+      sizes.push_back(static_cast<std::size_t>(got));
+    }
+    return sizes;
+  };
+  unit u;
+  u.writer.open(ours.get(), 40'000);
+  u.put(std::string(40'001, 'x'));  // one byte and a header too long for a single piece
+  CHECK(u.writer.flush() == flush_result::complete);
+  CHECK(pieces() == std::vector<std::size_t>{20'005, 20'005});
+  CHECK(u.put_direct(std::string(89'991, 'y')) == stream_writer::direct_result::sent);
+  const auto direct = pieces();
+  REQUIRE(direct.size() == 3);
+  for (const std::size_t size : direct) {
+    CHECK(size >= 29'990);
+    CHECK(size <= 30'010);
+  }
+}
+
+TEST_CASE("stream_writer: a message cut off by the connection's death starts the next one") {
+  for (const std::size_t swallowed : {1u, 2u, 30'000u, 60'000u}) {
+    CAPTURE(swallowed);
+    unit u;
+    auto first = std::make_unique<stream_ends>();
+    u.writer.open(first->ours(), no_limit);
+    const int count = u.fill(std::string(60'000, 'x'));
+    static_cast<void>(first->read_at_most(swallowed));
+    static_cast<void>(u.writer.flush());
+    const std::string seen = first->received();
+    first->close_far();
+    CHECK(u.writer.flush() == flush_result::no_stream);
+    u.writer.close();
+    first.reset();
+    u.put("after");
+    stream_ends second;
+    u.writer.open(second.ours(), no_limit);
+    std::string all;
+    while (u.writer.flush_from_io() == flush_result::blocked) {
+      all += second.received();
+    }
+    all += second.received();
+    std::string rest;
+    const auto messages = bodies(all, &rest);
+    CHECK(rest.empty());
+    // The message in flight is whole; nothing behind it is missing.
+    REQUIRE(messages.size() >= 2);
+    CHECK(messages.back() == "after");
+    CHECK(messages[messages.size() - 2] == std::to_string(count - 1) + std::string(60'000, 'x'));
+    const int in_flight = std::stoi(messages.front());
+    CHECK(messages.size() == static_cast<std::size_t>(count - in_flight + 1));
+  }
+}
+
+TEST_CASE("stream_writer: a multipart message cut off anywhere starts over with its first part") {
+  const std::string message = frame_bytes("id", flag_more) + frame_bytes("", flag_more) +
+                              frame_bytes(std::string(300, 'b'));
+  const std::string before = frame_bytes("before");
+  for (std::size_t cut = 0; cut <= message.size(); ++cut) {
+    CAPTURE(cut);
+    // A seqpacket socket of a small piece limit: the pieces that go out are counted exactly.
+    unit u;
+    auto ends = std::make_unique<stream_ends>();
+    u.writer.open(ends->ours(), no_limit);
+    u.put("before");
+    u.put("id", flag_more);
+    u.put("", flag_more);
+    u.put(std::string(300, 'b'));
+    // As if the kernel had taken so many bytes.
+    static_cast<void>(u.writer.ring().front());
+    u.writer.ring().consume(before.size() + cut);
+    u.writer.close();
+    stream_ends second;
+    u.writer.open(second.ours(), no_limit);
+    CHECK(u.writer.flush_from_io() == flush_result::complete);
+    CHECK(second.received() == (cut == message.size() ? "" : message));
+  }
+}
+
+TEST_CASE("stream_writer: a direct send that is cut off is lost, the next message is whole") {
+  unit u;
+  auto first = std::make_unique<stream_ends>();
+  u.writer.open(first->ours(), no_limit);
+  u.put("small");
+  CHECK(u.writer.flush() == flush_result::complete);
+  CHECK(u.put_direct(std::string(2'000'000, 'd')) == stream_writer::direct_result::queued);
+  u.put("next");
+  u.put("last");
+  CHECK(u.writer.flush() == flush_result::blocked);
+  CHECK(u.put_direct(std::string(20'000, 'd')) == stream_writer::direct_result::refused);
+
+  SUBCASE("died") {
+    first->close_far();
+    u.writer.close();
+    stream_ends second;
+    u.writer.open(second.ours(), no_limit);
+    CHECK(u.writer.flush_from_io() == flush_result::complete);
+    CHECK(second.received() == frame_bytes("next") + frame_bytes("last"));
+  }
+  SUBCASE("died with the next message begun") {
+    // The tail is out, and three bytes of what follows.
+    std::string all;
+    while (u.writer.flush_from_io() == flush_result::blocked) {
+      all += first->received();
+    }
+    u.put("cut off");
+    static_cast<void>(u.writer.ring().front());
+    u.writer.ring().consume(3);
+    u.writer.close();
+    stream_ends second;
+    u.writer.open(second.ours(), no_limit);
+    CHECK(u.writer.flush_from_io() == flush_result::complete);
+    CHECK(second.received() == frame_bytes("cut off"));
+  }
+  SUBCASE("lived") {
+    std::string all;
+    while (u.writer.flush_from_io() == flush_result::blocked) {
+      all += first->received();
+    }
+    all += first->received();
+    std::string rest;
+    const auto messages = bodies(all, &rest);
+    CHECK(rest.empty());
+    REQUIRE(messages.size() == 4);
+    CHECK(messages[1] == std::string(2'000'000, 'd'));
+    CHECK(messages[3] == "last");
+  }
+}
+
+TEST_CASE("stream_writer: control frames go between messages, and count as unsent") {
+  unit u;
+  stream_ends ends;
+  u.writer.open(ends.ours(), no_limit);
+  const std::string pong = pong_bytes("hi");
+  u.control(pong);
+  CHECK(u.writer.has_unsent());  // else nobody would wait for room on its behalf
+  CHECK(u.put_direct(std::string(20'000, 'd')) == stream_writer::direct_result::refused);
+  CHECK(u.writer.flush() == flush_result::complete);
+  CHECK_FALSE(u.writer.has_unsent());
+  CHECK(ends.received() == pong);
+
+  const int count = u.fill(std::string(5000, 'x'));
+  u.control(pong);
+  std::string all;
+  while (u.writer.flush_from_io() == flush_result::blocked) {
+    all += ends.received();
+  }
+  all += ends.received();
+  std::string rest;
+  const auto messages = bodies(all, &rest);
+  CHECK(rest.empty());
+  REQUIRE(messages.size() == static_cast<std::size_t>(count) + 1);
+  CHECK(messages.back() == "<command>");
+}
+
+TEST_CASE("stream_writer: control frames die with their connection") {
+  unit u;
+  {
+    stream_ends first;
+    u.writer.open(first.ours(), no_limit);
+    u.control(pong_bytes("old"));
+    u.writer.close();
+  }
+  CHECK_FALSE(u.writer.has_unsent());
+  stream_ends second;
+  u.writer.open(second.ours(), no_limit);
+  CHECK(u.writer.flush_from_io() == flush_result::complete);
+  CHECK(second.received().empty());
+}
+
+TEST_CASE("stream_writer: a peer that pings without reading costs bounded memory, and no bytes") {
+  unit u;
+  stream_ends ends;
+  u.writer.open(ends.ours(), no_limit);
+  const int count = u.fill(std::string(5000, 'x'));
+  for (int i = 0; i < 100'000; ++i) {
+    u.control(pong_bytes("0123456789abcdef"));
+  }
+  std::string all;
+  for (int i = 0; i < 1000 && u.writer.flush_from_io() == flush_result::blocked; ++i) {
+    all += ends.received();
+  }
+  all += ends.received();
+  std::string rest;
+  const auto messages = bodies(all, &rest);
+  CHECK(rest.empty());
+  CHECK(messages.size() > static_cast<std::size_t>(count));
+  CHECK(messages.size() < static_cast<std::size_t>(count) + 1000);
+}
+
+}  // namespace slk
