@@ -1,7 +1,8 @@
 """From samples to the medians and intervals that a report shows.
 
 A point is the median over processes, its interval comes from order statistics, which supposes
-nothing about the shape of the noise.  Samples of blocks that the machine disturbed take no part.
+nothing about the shape of the noise.  Samples of blocks that the machine disturbed take no part
+where there are others.
 Ratios between contenders and verdicts are not made here: ``slkbench.stats`` makes them from the
 same samples.
 """
@@ -128,12 +129,17 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class ArmSummary:
-    """One contender in one cell: medians over blocks; ``failed`` counts samples that failed."""
+    """One contender in one cell: medians over blocks; ``failed`` counts samples that failed.
+
+    ``disturbed`` says that no block of the cell was left undisturbed, so that the medians are of
+    disturbed ones: something to see, nothing to conclude from.
+    """
 
     cell: Cell
     contender: str
     samples: int
     failed: int
+    disturbed: bool
     messages: Interval
     elapsed_ns: Interval
     rate_msgs_per_s: Interval
@@ -185,7 +191,8 @@ def summarise(
 ) -> list[ArmSummary]:
     """Every contender in every cell, in the order in which the run first met them.
 
-    ``discarded`` names blocks whose samples take no part.  The placebo is left out.
+    ``discarded`` names blocks whose samples take no part, unless a cell has no others.  The
+    placebo is left out.
     """
     arms = frame[frame["role"] != ArmRole.PLACEBO.value]
     return [
@@ -204,7 +211,8 @@ def _summary(
         (run, int(block)) not in dropped
         for run, block in zip(rows["run_id"], rows["block"], strict=True)
     ]
-    good = rows[ok & kept]
+    disturbed = bool(ok.any()) and not bool((ok & kept).any())
+    good = rows[ok] if disturbed else rows[ok & kept]
     medians = {
         name: Interval.of(good[name].dropna().tolist()) if _is_observed(good, name) else Interval()
         for name in _SUMMARISED
@@ -214,6 +222,7 @@ def _summary(
         contender=contender,
         samples=len(rows),
         failed=int((rows["status"] == Status.FAILED.value).sum()),
+        disturbed=disturbed,
         **medians,
     )
 

@@ -103,8 +103,13 @@ def _throughput_row(one: ArmSummary) -> tuple[str, ...]:
         "FAILED" if failed else or_na(rate.point, format_rate),
         NOT_AVAILABLE if failed else or_na(one.bandwidth_mib_per_s.point, format_bandwidth),
         NOT_AVAILABLE if failed else bounds_text(rate, format_rate),
-        str(rate.samples),
+        _samples(one, rate),
     )
+
+
+def _samples(one: ArmSummary, of: Interval) -> str:
+    """How many processes a median is of, and whether all of them were disturbed."""
+    return f"{of.samples}, all disturbed" if one.disturbed else str(of.samples)
 
 
 def gap_section(evidence: Evidence, metric: Metric) -> list[str]:
@@ -314,7 +319,7 @@ def round_trip_section(evidence: Evidence) -> list[str]:
                 NOT_AVAILABLE if one.is_failed else micros(one.p99_ns.point),
                 NOT_AVAILABLE if one.is_failed else bounds_text(one.p99_ns, micros),
                 NOT_AVAILABLE if one.is_failed else count(one.messages.point),
-                str(one.p50_ns.samples),
+                _samples(one, one.p50_ns),
             )
             for one in members
         ]

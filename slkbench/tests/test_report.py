@@ -325,6 +325,17 @@ def test_disturbed_blocks_are_counted(tmp_path: Path) -> None:
     assert "1 of 12 blocks were discarded" in method
 
 
+def test_a_run_that_was_disturbed_all_along_still_shows_what_it_saw(tmp_path: Path) -> None:
+    cells = cells_of(patterns=(Pattern.PUSH_PULL,), sizes=(64,))
+    samples = [replace(one, foreign_cpu_fraction=0.5) for one in samples_of(cells)]
+    report = report_of(tmp_path, cells, samples)
+    rows = table_rows(section(report, "Throughput"), "TCP")
+    assert rows
+    assert all(row[-1].endswith("all disturbed") for row in rows)
+    assert all("msg/s" in row[4] for row in rows)
+    assert "no verdict" in section(report, "Summary")
+
+
 def test_settings_are_told_apart(tmp_path: Path) -> None:
     first = cells_of(sizes=(64,), patterns=(Pattern.PUSH_PULL,))
     second = tuple(replace(cell, topology=Topology.PROCESSES) for cell in first)
