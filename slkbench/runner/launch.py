@@ -124,7 +124,8 @@ class ProcessLauncher:
             sndhwm=cell.sndhwm,
             rcvhwm=cell.rcvhwm,
             endpoint=_endpoint(cell.transport, folder),
-            stall_ms=int(1000 * min(self._stall_s, timeout_s)),
+            # Well within the limit: who lost a message must be told from who hangs.
+            stall_ms=int(1000 * min(self._stall_s, timeout_s / 2)),
             limit_ms=int(1000 * timeout_s),
             sender_cpus=placement.sender_cpus,
             receiver_cpus=placement.receiver_cpus,
