@@ -345,4 +345,4 @@ def test_two_runs_do_not_share_the_machine(tmp_path: Path, fake_world: Any) -> N
     fake_world.on_sample = run_another
     scenario = replace(SCENARIO, rounds=1, cells=CELLS[:1])
     result = run_request(request(tmp_path, scenario), backend=fake_world.backend)
-    assert len(list(csv.reader((result.path / "samples.csv").open()))) == 1 + 8
+    assert len(list(csv.reader((result.path / "samples.csv").read_text().splitlines()))) == 1 + 8
