@@ -416,8 +416,7 @@ bool stream_pipe::on_patrol() noexcept {
   idle_looks_ = 0;
   armed_.exchange(false, std::memory_order_acq_rel);  // pairs with: arm(), patrol_watches()
   heavy_fence();
-  if (writer_.has_anything_to_send() &&
-      !armed_.exchange(true, std::memory_order_acq_rel)) {
+  if (writer_.has_anything_to_send() && !armed_.exchange(true, std::memory_order_acq_rel)) {
     return true;
   }
   return false;
