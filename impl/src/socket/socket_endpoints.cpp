@@ -227,7 +227,7 @@ void socket::close() {
     remove_pipe(*pipes_.begin()->second);
   }
   // Connections that were on their way to this socket.
-  for (socket_event& event : inbox_->take()) {
+  for (socket_event& event : inbox_->close()) {
     if (event.what == socket_event::kind::attached && !event.subject->is_stream()) {
       static_cast<inproc_pipe&>(*event.subject).leave();
     }
