@@ -163,6 +163,7 @@ void io_thread::run_commands() {
   {
     const std::lock_guard lock(commands_mutex_);
     batch.swap(commands_);
+    stop_wanted_ = stopping_;
     stop_seen_ = stopping_ && batch.empty();
   }
   for (task& command : batch) {
@@ -209,8 +210,8 @@ void io_thread::patrol() noexcept {
 }
 
 std::int64_t io_thread::next_wait_ns() const noexcept {
-  if (stop_seen_) {
-    return 0;
+  if (stop_wanted_) {
+    return 0;  // its wake-up is spent, and commands may still follow
   }
   std::int64_t wait_ns = -1;
   const std::uint64_t now_ns = monotonic_ns();

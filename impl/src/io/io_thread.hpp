@@ -113,7 +113,8 @@ class io_thread {
   timer_id last_timer_ = 0;
   std::vector<std::shared_ptr<patrolled>> armed_;
   std::uint64_t next_patrol_ns_ = 0;
-  bool stop_seen_ = false;
+  bool stop_wanted_ = false;
+  bool stop_seen_ = false;  // and nothing is left to run
 };
 
 }  // namespace slk

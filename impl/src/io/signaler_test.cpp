@@ -1,0 +1,77 @@
+#include "io/signaler.hpp"
+
+#include <doctest/doctest.h>
+#include <poll.h>
+
+#include <atomic>
+#include <thread>
+
+namespace slk {
+namespace {
+
+constexpr int patience_ms = 10'000;
+
+bool raised(const signaler& signal, int wait_ms = 0) {
+  pollfd item{signal.fd(), POLLIN, 0};
+  return ::poll(&item, 1, wait_ms) == 1;
+}
+
+}  // namespace
+
+TEST_CASE("signaler: nobody asleep, nothing raised") {
+  register_asymmetric_fence();
+  signaler signal;
+  signal.wake_if_sleeping();
+  CHECK_FALSE(raised(signal));
+}
+
+TEST_CASE("signaler: raised once per sleep, lowered by its end") {
+  register_asymmetric_fence();
+  signaler signal;
+  signal.prepare_sleep();
+  CHECK(signal.armed());
+  signal.wake_if_sleeping();
+  CHECK_FALSE(signal.armed());
+  signal.wake_if_sleeping();
+  CHECK(raised(signal));
+  signal.finish_sleep();
+  CHECK_FALSE(raised(signal));
+  signal.prepare_sleep();
+  signal.finish_sleep();  // no sleep after all
+  signal.wake_if_sleeping();
+  CHECK_FALSE(raised(signal));
+}
+
+TEST_CASE("signaler: a ping-pong of two sleepers loses no wake-up") {
+  register_asymmetric_fence();
+  constexpr int rounds = 5'000;
+  signaler to_a;
+  signaler to_b;
+  std::atomic<int> ball{0};  // even: a's turn
+  std::atomic<bool> lost{false};
+  const auto play = [&](int parity, signaler& own, signaler& other) {
+    for (;;) {
+      while (!lost.load() && ball.load(std::memory_order_acquire) % 2 != parity) {
+        own.prepare_sleep();
+        if (ball.load(std::memory_order_acquire) % 2 != parity && !lost.load() &&
+            !raised(own, patience_ms)) {
+          lost.store(true);
+        }
+        own.finish_sleep();
+      }
+      const int at = ball.load(std::memory_order_acquire);
+      ball.store(at + 1, std::memory_order_release);
+      other.wake_if_sleeping();
+      if (at + 2 > rounds || lost.load()) {
+        return;
+      }
+    }
+  };
+  std::thread b([&] { play(1, to_b, to_a); });
+  play(0, to_a, to_b);
+  b.join();
+  CHECK_FALSE(lost.load());
+  CHECK(ball.load() >= rounds);
+}
+
+}  // namespace slk
