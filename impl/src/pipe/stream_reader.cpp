@@ -13,6 +13,7 @@ void stream_reader::count_read() noexcept {
   reads_.store(reads_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
+// REQUIRES: lock_ held: take_over() looks at the slab, too.
 bool stream_reader::make_slab() noexcept {
   if (slab_ == nullptr) {
     slab_.reset(new (std::nothrow) std::uint8_t[slab_bytes]);
@@ -21,11 +22,11 @@ bool stream_reader::make_slab() noexcept {
 }
 
 stream_reader::outcome stream_reader::read_more(std::span<const std::uint8_t> unread) noexcept {
+  count_read();
+  const try_lock_guard guard(lock_);
   if (!make_slab()) {
     return outcome::nothing;
   }
-  count_read();
-  const try_lock_guard guard(lock_);
   if (!unread.empty() && unread.data() != slab_.get()) {
     std::memmove(slab_.get(), unread.data(), unread.size());
   }
@@ -52,11 +53,11 @@ stream_reader::outcome stream_reader::read_more(std::span<const std::uint8_t> un
 stream_reader::outcome stream_reader::read_direct(std::span<std::uint8_t> into, bool beyond,
                                                   std::size_t& direct_bytes) noexcept {
   direct_bytes = 0;
+  count_read();
+  const try_lock_guard guard(lock_);
   if (!make_slab()) {
     return outcome::nothing;
   }
-  count_read();
-  const try_lock_guard guard(lock_);
   filled_bytes_ = 0;
   slab_aligned_ = false;
   if (abandoned_) {
