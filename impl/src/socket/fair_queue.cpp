@@ -9,6 +9,11 @@
 namespace slk {
 
 void fair_queue::add(pipe& fresh) {
+  if (pipes_.size() == 1) {
+    // Alone, it was read without regard to being active: its slab may hold messages whose edge will
+    // never be reported, since the kernel has nothing left for it.
+    wake(*pipes_.front());
+  }
   pipes_.push_back(&fresh);
   fresh.readable = true;
   fresh.queue_position = pipes_.size() - 1;
@@ -61,6 +66,7 @@ pipe* fair_queue::find_among_many() noexcept {
       note_if_ended(candidate);
       if (candidate.is_stream() || candidate.input_ended()) {
         deactivate(candidate);  // the pipe swapped in is the next candidate
+        silent_inproc = 0;      // it may have been counted before, in the place of another
       } else {
         ++silent_inproc;
         ++current_;
