@@ -331,7 +331,7 @@ void socket::handle(socket_event& event) {
     pipe_ended(subject);
     subject.end_input();
   }
-  if (subject.is_stream()) {
+  if (subject.is_stream() && type_ != socket_type::push) {
     static_cast<stream_pipe&>(subject).reader().set_ready(false);
   }
   if (subject.readable) {
