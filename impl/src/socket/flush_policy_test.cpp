@@ -1,0 +1,175 @@
+#include "socket/flush_policy.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/asymmetric_fence.hpp"
+#include "base/clock.hpp"
+#include "pipe/stream_ends_test.hpp"
+
+namespace slk {
+namespace {
+
+class owner_stub final : public stream_owner {
+ public:
+  void want_writable() noexcept override {}
+  void peer_broke_protocol() noexcept override {}
+  void replaced() noexcept override {}
+};
+
+// The I/O thread does not run: what goes out, the policy has sent.
+struct unit {
+  unit() {
+    register_asymmetric_fence();
+    calibrate_ticks();
+  }
+  ~unit() { io.start(); }  // so that its end lets go of what was armed
+  io_thread io;
+  std::shared_ptr<inbox> box = std::make_shared<inbox>();
+  owner_stub owner;
+  flush_policy policy;
+};
+
+struct peer {
+  explicit peer(unit& u, bool connected = true) : u_(u) {
+    pipe->set_high_water_marks(0, 0);
+    if (connected) {
+      pipe->open(u.owner, ends.ours(), 0, {});
+    }
+  }
+  ~peer() {
+    u_.policy.forget(*pipe);
+    pipe->close(false);
+  }
+  void send(const std::string& body) {
+    REQUIRE(pipe->write(reinterpret_cast<const std::uint8_t*>(body.data()), body.size(), false) ==
+            0);
+    u_.policy.message_published(*pipe);
+  }
+  unit& u_;
+  stream_ends ends;
+  std::shared_ptr<stream_pipe> pipe =
+      std::make_shared<stream_pipe>(u_.io, u_.box, stream_pipe::settings{});
+};
+
+// Long enough for the policy to see that the socket was idle.
+void idle() {
+  std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
+// Messages in quick succession, until one is held back.
+void start_burst(peer& to) {
+  for (int i = 0; i < 10'000 && !to.u_.policy.anything_unflushed(); ++i) {
+    to.send("burst");
+  }
+  REQUIRE(to.u_.policy.anything_unflushed());
+  static_cast<void>(to.ends.received());
+}
+
+}  // namespace
+
+TEST_CASE("flush_policy: a message of an idle socket goes out at once") {
+  unit u;
+  peer a(u);
+  for (int i = 0; i < 10; ++i) {
+    idle();
+    a.send("x");
+    CHECK(a.ends.received() == frame_bytes("x"));
+    CHECK_FALSE(u.policy.anything_unflushed());
+  }
+}
+
+TEST_CASE("flush_policy: a burst is held back until it is large, or the application waits") {
+  unit u;
+  peer a(u);
+  start_burst(a);
+  u.policy.flush_all();
+  CHECK_FALSE(u.policy.anything_unflushed());
+  CHECK_FALSE(a.ends.received().empty());
+  start_burst(a);
+  std::size_t sent = 0;
+  while (a.ends.received().empty()) {
+    a.send(std::string(1000, 'x'));
+    sent += 1000;
+    REQUIRE(sent < 1'000'000);
+  }
+}
+
+TEST_CASE("flush_policy: the application's wait sends for every peer") {
+  unit u;
+  std::vector<std::unique_ptr<peer>> peers;
+  for (int i = 0; i < 20; ++i) {
+    peers.push_back(std::make_unique<peer>(u));
+  }
+  start_burst(*peers[0]);
+  for (auto& one : peers) {
+    one->send("y");
+  }
+  u.policy.flush_all();
+  CHECK_FALSE(u.policy.anything_unflushed());
+  for (auto& one : peers) {
+    CHECK(one->ends.received().ends_with(frame_bytes("y")));
+  }
+}
+
+TEST_CASE("flush_policy: a peer without connection holds nothing back, nor one that has left") {
+  unit u;
+  peer offline(u, false);
+  peer online(u);
+  for (int i = 0; i < 100; ++i) {
+    offline.send("x");
+  }
+  CHECK_FALSE(u.policy.anything_unflushed());
+  start_burst(online);
+  u.policy.forget(*online.pipe);
+  CHECK_FALSE(u.policy.anything_unflushed());
+  u.policy.flush_all();
+}
+
+TEST_CASE("flush_policy: with many peers the oldest goes out when together they hold a lot") {
+  unit u;
+  std::vector<std::unique_ptr<peer>> peers;
+  for (int i = 0; i < 100; ++i) {
+    peers.push_back(std::make_unique<peer>(u));
+  }
+  start_burst(*peers[0]);
+  // 100 peers with less than a batch each, more than 1 MiB together.
+  std::size_t reached = 0;
+  for (int round = 0; round < 30; ++round) {
+    for (auto& one : peers) {
+      one->send(std::string(1000, 'x'));
+      reached += one->ends.received().size();
+    }
+  }
+  CHECK(reached > 0);
+  u.policy.flush_all();
+  CHECK_FALSE(u.policy.anything_unflushed());
+}
+
+TEST_CASE("flush_policy: a blocked peer does not hold up the others") {
+  unit u;
+  peer blocked(u);
+  peer other(u);
+  const std::string chunk(10'000, 'x');
+  for (int i = 0; i < 300; ++i) {
+    blocked.send(chunk);
+  }
+  CHECK(u.policy.anything_unflushed());
+  other.send("y");
+  u.policy.flush_all();
+  CHECK(other.ends.received() == frame_bytes("y"));
+  std::size_t total = 0;
+  for (int i = 0; i < 1000 && u.policy.anything_unflushed(); ++i) {
+    total += blocked.ends.received().size();
+    u.policy.flush_all();
+  }
+  total += blocked.ends.received().size();
+  CHECK(total == 300 * frame_bytes(chunk).size());
+}
+
+}  // namespace slk
