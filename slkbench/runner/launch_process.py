@@ -44,6 +44,7 @@ class Endpoint:
         self.stage = "starting"
         self.events: list[Event] = []
         self.garbage = ""
+        self.has_said_all = False
         self._partial = b""
         self._stderr = b""
         self._started_s = time.monotonic()
@@ -114,6 +115,7 @@ class Endpoint:
         """Take what is left without a line's end."""
         self._take_line(self._partial)
         self._partial = b""
+        self.has_said_all = True
 
     def find(self, *names: str) -> Event | None:
         """The first event of one of these names."""
@@ -281,6 +283,8 @@ class Conversation:
 def _is_wrong(endpoint: Endpoint) -> bool:
     if endpoint.garbage or endpoint.find("failed", "unsupported"):
         return True
+    if not endpoint.has_said_all:
+        return False  # it may have ended, and its last words still be in the pipe
     code = endpoint.poll()
     return code is not None and (code != 0 or endpoint.find("result") is None)
 

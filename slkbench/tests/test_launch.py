@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import select
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from slkbench.model import (
 )
 from slkbench.runner.launch import ProcessLauncher, calibrate
 from slkbench.runner.launch_load import LoadMeter
+from slkbench.runner.launch_process import Conversation, LaunchFailure
 
 FLOOR = Contender("floor", Layer.NATIVE, ContenderKind.FLOOR)
 MISSING = Contender("gone", Layer.NATIVE, ContenderKind.LIBRARY, path="/no/such/lib.so")
@@ -101,6 +103,16 @@ def test_python_bindings_are_measured_likewise() -> None:
         sample = measure(pyzmq, replace(cell, topology=topology), messages=500)
         assert (sample.status, sample.reason) == (Status.OK, None)
         assert "libzmq" in (sample.library_version or "")
+
+
+def test_the_last_words_of_a_process_are_heard_after_its_end(tmp_path: Path) -> None:
+    with Conversation(tmp_path, env_pad_bytes=0, timeout_s=20.0) as talk:
+        process = talk.start("process")
+        process.tell("no specification", "setting up")
+        ended, _, _ = select.select([process.pidfd], [], [], 20.0)
+        assert ended
+        with pytest.raises(LaunchFailure, match=r"exit code 2 .* stderr: slkbench\.endpoint: "):
+            talk.await_event(process, "ready")
 
 
 def test_the_placement_is_written_down() -> None:
