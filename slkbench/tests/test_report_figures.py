@@ -41,6 +41,7 @@ def summary(
         p999_ns=EMPTY,
         cpu_ns_per_message=EMPTY,
         cpu_busy_cores=EMPTY,
+        disturbed=False,
     )
 
 
