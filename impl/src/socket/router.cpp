@@ -46,6 +46,7 @@ class router_socket final : public socket {
     if (!more) {
       return 0;  // a name without a message is no message
     }
+    blocked_ = nullptr;
     const bool mandatory = options_.router_mandatory != 0;
     pipe* target = peers_.find(routing_id);
     if (target == nullptr && mandatory) {
@@ -100,12 +101,14 @@ class router_socket final : public socket {
     if (options_.router_mandatory == 0 || open_) {
       return true;
     }
-    if (blocked_ != nullptr) {
-      return blocked_->has_room();
-    }
     bool any = false;
     peers_.each([&any](pipe& peer) { any = any || peer.has_room(); });
     return any;
+  }
+
+  // It is for one peer.
+  bool can_resume_send() noexcept override {
+    return blocked_ != nullptr ? blocked_->has_room() : can_send();
   }
 
   bool can_receive() noexcept override {

@@ -88,6 +88,8 @@ class socket {
   virtual int fetch(frame_view& frame, pipe*& from) noexcept = 0;
   [[nodiscard]] virtual bool can_send() noexcept = 0;
   [[nodiscard]] virtual bool can_receive() noexcept = 0;
+  // A send that found no room may find it now.
+  [[nodiscard]] virtual bool can_resume_send() noexcept { return can_send(); }
   // Whether a message that names its peer may begin: 0, EFSM or ENOTSUP.
   [[nodiscard]] virtual int may_name_peer() const noexcept { return ENOTSUP; }
   // Takes back the frames of the message that is being sent.
@@ -169,7 +171,7 @@ class socket {
   int wait(direction what, int flags, int timeout_ms, deadline& until, bool& waited) noexcept;
   [[nodiscard]] bool spin(direction what) noexcept;
   [[nodiscard]] bool ready(direction what) noexcept {
-    return inbox_->has_events() || (what == direction::input ? can_receive() : can_send());
+    return inbox_->has_events() || (what == direction::input ? can_receive() : can_resume_send());
   }
   [[nodiscard]] int fetch_or_wait(frame_view& frame, pipe*& from, int flags);
   [[nodiscard]] int send_frame(const std::uint8_t* data, std::size_t size_bytes, int flags);

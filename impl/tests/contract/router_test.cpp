@@ -127,6 +127,25 @@ TEST_CASE("router: mandatory answers EAGAIN for a full peer, at its name, and wa
   reader.join();
 }
 
+TEST_CASE("router: mandatory, one peer full and another with room: POLLOUT holds") {
+  context ctx;
+  socket router(ctx, SLK_ROUTER);
+  router.set(SLK_ROUTER_MANDATORY, 1).set(SLK_SNDHWM, 1);
+  const std::string endpoint = router.bind(inproc::wildcard());
+  socket full = named(ctx, SLK_DEALER, "full");
+  full.set(SLK_RCVHWM, 1);
+  full.connect(endpoint);
+  REQUIRE(send_when_known(router, "full", "0"));
+  while (router.send("full", SLK_SNDMORE | SLK_DONTWAIT) >= 0) {
+    REQUIRE(router.send("more") >= 0);
+  }
+  REQUIRE(errno == EAGAIN);
+  CHECK_FALSE(router.can_send());
+  socket free = named(ctx, SLK_DEALER, "free");
+  free.connect(endpoint);
+  CHECK(eventually([&] { return router.can_send(); }));
+}
+
 TEST_CASE("router: without mandatory a full peer loses messages and nobody waits") {
   context ctx;
   socket router(ctx, SLK_ROUTER);
