@@ -294,8 +294,12 @@ class Sample:
     max_rss_bytes: int | None = column("largest resident set of a process", unit="B")
     sender_cpus: str | None = column("CPUs that the sending thread could use, as 0,1")
     receiver_cpus: str | None = column("CPUs that the receiving thread could use, as 0,1")
-    steal_fraction: float | None = column("stolen / (busy + stolen) time of all CPUs meanwhile")
-    foreign_cpu_fraction: float | None = column("CPU use of foreign processes, of one CPU")
+    steal_fraction: float | None = column(
+        "stolen / (busy + stolen) time of all CPUs meanwhile, beyond two clock ticks"
+    )
+    foreign_cpu_fraction: float | None = column(
+        "CPU use of foreign processes, of one CPU, beyond two clock ticks"
+    )
     env_pad_bytes: int | None = column("random pad of the environment block", unit="B")
     status: str = column("OK, FAILED, INVALID or SKIPPED", default="OK")
     reason: str | None = column("why the status is not OK")

@@ -11,6 +11,9 @@ __all__ = ["Load", "LoadMeter"]
 
 _PROC = Path("/proc")
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+# The kernel counts in ticks, and gives a whole one to whoever runs as it falls: of two ticks in a
+# window nobody knows whether they were used.  In a short sample they would pass for a disturbance.
+_RESOLUTION_TICKS = 2
 _KERNEL_THREADS = 2  # the parent of all kernel threads; what these do is done for somebody
 
 
@@ -18,7 +21,8 @@ _KERNEL_THREADS = 2  # the parent of all kernel threads; what these do is done f
 class Load:
     """``steal_fraction`` of all CPUs' time in use; ``foreign_cpu_fraction`` of one CPU.
 
-    None where the system does not say.
+    Both count what exceeds the resolution of the kernel's clock.  None where the system does not
+    say.
     """
 
     steal_fraction: float | None
@@ -42,9 +46,9 @@ class LoadMeter:
         """The load since creation."""
         elapsed_s = time.monotonic() - self._began_s
         stolen, used = _cpu_ticks()
-        stolen -= self._stolen
+        stolen = max(0, stolen - self._stolen - _RESOLUTION_TICKS)
         used -= self._used
-        foreign = max(0, _foreign_ticks() - self._foreign)
+        foreign = max(0, _foreign_ticks() - self._foreign - _RESOLUTION_TICKS)
         return Load(
             steal_fraction=stolen / (stolen + used) if stolen + used > 0 else None,
             foreign_cpu_fraction=foreign / _TICKS_PER_S / elapsed_s if elapsed_s > 0 else None,
