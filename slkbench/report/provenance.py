@@ -34,7 +34,7 @@ __all__ = [
 
 _REASON_CHARACTERS = 200
 # Differs between any two sockets, so it tells nothing.
-_PER_SOCKET = ("LAST_ENDPOINT",)
+_PER_SOCKET = "LAST_ENDPOINT"
 _MACHINE = (
     ("cpu_model", "CPU"),
     ("cpus", "CPUs"),
@@ -188,7 +188,7 @@ def _flat(options: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]
     for name, value in options.items():
         if isinstance(value, dict):
             found += _flat(value, f"{prefix}{name} ")
-        elif value is not None and name not in _PER_SOCKET:
+        elif value is not None and not name.endswith(_PER_SOCKET):
             found.append((f"{prefix}{name}", str(value)))
     return found
 

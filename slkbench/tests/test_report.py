@@ -325,6 +325,17 @@ def test_disturbed_blocks_are_counted(tmp_path: Path) -> None:
     assert "1 of 12 blocks were discarded" in method
 
 
+def test_what_differs_from_socket_to_socket_is_no_condition(tmp_path: Path) -> None:
+    cells = cells_of(sizes=(64,), patterns=(Pattern.PUSH_PULL,))
+    samples = [
+        replace(one, options=json.dumps({"receiver.LAST_ENDPOINT": f"tcp://h:{i}", "TYPE": "7"}))
+        for i, one in enumerate(samples_of(cells))
+    ]
+    fairness = section(report_of(tmp_path, cells, samples), "Fairness")
+    assert "TYPE" in fairness
+    assert "LAST_ENDPOINT" not in fairness
+
+
 def test_a_run_that_was_disturbed_all_along_still_shows_what_it_saw(tmp_path: Path) -> None:
     cells = cells_of(patterns=(Pattern.PUSH_PULL,), sizes=(64,))
     samples = [replace(one, foreign_cpu_fraction=0.5) for one in samples_of(cells)]
