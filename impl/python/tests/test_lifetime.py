@@ -166,9 +166,11 @@ def test_interrupting_a_waiting_program_ends_it() -> None:
         pull = context.socket(serverlink.PULL)
         pull.bind("inproc://wait")
         def interrupt():
+            # Not at once: an interrupt inside Thread.start() can leave the interpreter's own locks
+            # held, and then its exit hangs whatever was imported.
             while True:
-                os.kill(os.getpid(), signal.SIGINT)
                 time.sleep(0.05)
+                os.kill(os.getpid(), signal.SIGINT)
         try:
             threading.Thread(target=interrupt, daemon=True).start()
             pull.recv()
