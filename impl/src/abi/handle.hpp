@@ -80,11 +80,11 @@ class handle_pool {
 };
 
 // getpid(2), remembered per process: a call a message would be a system call a message.
-pid_t process_id() noexcept;
+extern pid_t remembered_process;
 
 template <class T>
 pid_t handle_pool<T>::current_process() noexcept {
-  return process_id();
+  return remembered_process;
 }
 
 }  // namespace slk::abi

@@ -2,11 +2,13 @@
 //
 // Roles: one sleeper (the thread that uses the socket), any number of wakers.
 //
-// Protocol: sleeper: prepare_sleep() sets sleeping_ and passes a heavy fence; then looks once more
-//           for whatever it waits for; then blocks on fd(); then finish_sleep().
-//           waker: makes its change visible, then wake_if_sleeping() (light fence, look, raise).
-// The asymmetric fence guarantees that the sleeper's last look sees the change or the waker sees
-// sleeping_. After "looked and slept" exactly one waker raises the eventfd: exchange() picks it.
+// Protocol: sleeper: prepare_sleep() sets sleeping_ and passes a fence; then looks once more for
+//           whatever it waits for; then blocks on fd(); then finish_sleep().
+//           waker: makes its change visible, then passes a fence, looks at sleeping_, and raises.
+// The fences guarantee that the sleeper's last look sees the change or the waker sees sleeping_.
+// Frequent wakers (an inproc peer, once a message) pass a light fence, which needs a heavy one on
+// the sleeper's side; all others pass a full one, and a sleeper that has no frequent wakers as
+// well. After "looked and slept" exactly one waker raises the eventfd: exchange() picks it.
 
 #pragma once
 
@@ -25,7 +27,15 @@ class signaler {
   // -- wakers -------------------------------------------------------------------------------------
 
   void wake_if_sleeping() noexcept {
-    light_fence();  // pairs with: prepare_sleep()
+    full_fence();  // pairs with: prepare_sleep()
+    if (sleeping_.load(std::memory_order_relaxed)) {
+      wake();
+    }
+  }
+
+  // For a waker that calls this with every message. REQUIRES: the sleeper knows that it has such.
+  void wake_if_sleeping_often() noexcept {
+    light_fence();  // pairs with: prepare_sleep(), heavy
     if (sleeping_.load(std::memory_order_relaxed)) [[unlikely]] {
       wake();
     }
@@ -34,9 +44,13 @@ class signaler {
   // -- the sleeper
   // ----------------------------------------------------------------------------------
 
-  void prepare_sleep() noexcept {
+  void prepare_sleep(bool frequent_wakers) noexcept {
     sleeping_.store(true, std::memory_order_relaxed);  // ordered by the fence below
-    heavy_fence();                                     // pairs with: wake_if_sleeping()
+    if (frequent_wakers) {
+      heavy_fence();  // pairs with: wake_if_sleeping_often(), wake_if_sleeping()
+    } else {
+      full_fence();  // pairs with: wake_if_sleeping()
+    }
   }
 
   // Also right where prepare_sleep() was not followed by a sleep.

@@ -15,7 +15,7 @@ std::uint64_t sum_of_marks(std::uint64_t send, std::uint64_t receive) noexcept {
 void wake(const std::atomic<signaler*>& who) noexcept {
   // pairs with: inproc_link::join()
   if (signaler* target = who.load(std::memory_order_acquire); target != nullptr) {
-    target->wake_if_sleeping();
+    target->wake_if_sleeping_often();
   }
 }
 

@@ -9,6 +9,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -17,6 +18,7 @@
 #include <memory>
 #include <string>
 
+#include "base/copy_bytes.hpp"
 #include "message/message.hpp"
 #include "pipe/inbox.hpp"
 #include "ring/chunk_ring.hpp"
@@ -96,6 +98,25 @@ class pipe : public std::enable_shared_from_this<pipe> {
     return take_staged();
   }
 
+  // peek() and take() at once, for a message of one frame that is in view: the usual case. False:
+  // ask peek().
+  [[nodiscard]] bool take_single(frame_view& frame) noexcept {
+    const auto available = static_cast<std::size_t>(limit_ - cursor_);
+    frame_header header;
+    if (staged_ || frame_ready_ || !decode_frame_header(cursor_, available, header) ||
+        (header.flags & (flag_more | flag_command)) != 0 || header.body_bytes > frame_bytes_max_ ||
+        header.body_bytes > available - header.header_bytes) [[unlikely]] {
+      return false;
+    }
+    frame = {cursor_ + header.header_bytes, static_cast<std::size_t>(header.body_bytes), false,
+             nullptr};
+    cursor_ += header.header_bytes + header.body_bytes;
+    if (++read_messages_ >= credit_due_) {
+      credit_due();
+    }
+    return true;
+  }
+
   // In the middle of a message that is being read.
   [[nodiscard]] bool reading() const noexcept { return reading_; }
 
@@ -129,8 +150,16 @@ class pipe : public std::enable_shared_from_this<pipe> {
   [[nodiscard]] virtual int write_large(const std::uint8_t* data, std::size_t size_bytes) noexcept {
     return append(data, size_bytes, false);
   }
-  // A message was published.
+  // A message was published; not called where published_count_ is kept.
   virtual void message_published() noexcept {}
+  void count_published() noexcept {
+    if (published_count_ != nullptr) {
+      // pairs with: the load of whoever set it
+      published_count_->store(written_messages_, std::memory_order_release);
+    } else {
+      message_published();
+    }
+  }
   // read_messages_ has reached credit_due_.
   virtual void credit_due() noexcept {}
   // Makes more input available behind cursor_, keeping the bytes from cursor_ to limit_.
@@ -155,15 +184,13 @@ class pipe : public std::enable_shared_from_this<pipe> {
     }
     const std::size_t header_bytes =
         encode_frame_header(at, size_bytes, more ? flag_more : std::uint8_t{0});
-    if (size_bytes > 0) {
-      std::memcpy(at + header_bytes, data, size_bytes);
-    }
+    copy_bytes(at + header_bytes, data, size_bytes);
     out_->commit(header_bytes + size_bytes);
     unflushed_bytes += header_bytes + size_bytes;
     if (!more) {
       out_->publish();
       ++written_messages_;
-      message_published();
+      count_published();
     }
     return 0;
   }
@@ -172,7 +199,8 @@ class pipe : public std::enable_shared_from_this<pipe> {
   chunk_ring* out_;
   const bool stream_;
   std::uint64_t written_messages_ = 0;
-  std::uint64_t room_limit_ = 0;  // write while written_messages_ is below
+  std::atomic<std::uint64_t>* published_count_ = nullptr;  // follows written_messages_, if any
+  std::uint64_t room_limit_ = 0;                           // write while written_messages_ is below
   std::size_t direct_bytes_min_ = std::numeric_limits<std::size_t>::max();
 
   // Incoming: bytes in [cursor_, limit_).

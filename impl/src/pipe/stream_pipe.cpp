@@ -3,9 +3,17 @@
 #include <algorithm>
 #include <array>
 
+#include "base/clock.hpp"
 #include "wire/command.hpp"
 
 namespace slk {
+
+namespace {
+
+// An application that flushes at least this often needs nobody to look after it.
+constexpr std::uint64_t batch_gap_us = 100;
+
+}  // namespace
 
 stream_pipe::stream_pipe(io_thread& io, std::shared_ptr<inbox> owner, const settings& with)
     : pipe(nullptr, true),
@@ -15,6 +23,7 @@ stream_pipe::stream_pipe(io_thread& io, std::shared_ptr<inbox> owner, const sett
       reads_on_io_thread_(!with.application_reads) {
   out_ = &writer_.ring();
   direct_bytes_min_ = direct_frame_bytes_min;
+  published_count_ = &writer_.published_count();
   if (with.frame_bytes_max >= 0) {
     frame_bytes_max_ = static_cast<std::uint64_t>(with.frame_bytes_max);
   }
@@ -67,7 +76,7 @@ int stream_pipe::write_large(const std::uint8_t* data, std::size_t size_bytes) n
       break;
   }
   ++written_messages_;
-  message_published();
+  count_published();
   return 0;
 }
 
@@ -376,40 +385,45 @@ void stream_pipe::end_waiting() noexcept {
   }
 }
 
-bool stream_pipe::on_patrol() noexcept {
+patrolled::look stream_pipe::on_patrol() noexcept {
   if (waiting_writable_) {
     parked_ = true;
-    return false;  // end_waiting() puts it back on the list
+    return look::idle;  // end_waiting() puts it back on the list
   }
   const std::uint32_t flushes = writer_.flush_count();
   if (flushes != patrol_flush_count_) {
     patrol_flush_count_ = flushes;
     idle_looks_ = 0;
-    return true;  // the application flushes by itself
+    // Clocks of two cores may differ by a little: a batch of the future is one of now.
+    const auto since = static_cast<std::int64_t>(
+        ticks() - last_batch_ticks_.load(std::memory_order_relaxed));  // pairs with: note_batch()
+    if (since < static_cast<std::int64_t>(ticks_from_us(batch_gap_us))) {
+      return look::busy;
+    }
   }
   bool idle = false;
   switch (writer_.try_flush_from_io(idle)) {
     case flush_result::busy:
       idle_looks_ = 0;
-      return true;  // the application is at it
+      return look::watch;  // the application is at it
     case flush_result::blocked:
       idle_looks_ = 0;
       if (session_ == nullptr) {
-        return true;
+        return look::watch;
       }
       waiting_writable_ = parked_ = true;
       session_->want_writable();
-      return false;  // stays armed
+      return look::idle;  // stays armed
     case flush_result::no_stream:
       break;  // the next connection sends what there is
     case flush_result::complete:
       if (!idle) {
         idle_looks_ = 0;
         room_changed();
-        return true;
+        return look::watch;
       }
       if (++idle_looks_ < 2) {
-        return true;
+        return look::watch;
       }
       break;
   }
@@ -417,9 +431,9 @@ bool stream_pipe::on_patrol() noexcept {
   armed_.exchange(false, std::memory_order_acq_rel);  // pairs with: arm(), patrol_watches()
   heavy_fence();
   if (writer_.has_anything_to_send() && !armed_.exchange(true, std::memory_order_acq_rel)) {
-    return true;
+    return look::watch;
   }
-  return false;
+  return look::idle;
 }
 
 void stream_pipe::attend_silence() {

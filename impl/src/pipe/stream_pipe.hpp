@@ -59,6 +59,10 @@ class stream_pipe final : public pipe, public patrolled {
   }
   // Has the patrol look after the pipe; nothing if it does already.
   void arm() noexcept;
+  // A batch goes out now: the patrol takes the pipe for busy until this is 100 µs ago.
+  void note_batch(std::uint64_t now_ticks) noexcept {
+    last_batch_ticks_.store(now_ticks, std::memory_order_relaxed);  // a hint, orders nothing
+  }
   [[nodiscard]] stream_reader& reader() noexcept { return reader_; }
   [[nodiscard]] stream_writer& writer() noexcept { return writer_; }
   // Forgets received bytes and reads no more.
@@ -72,6 +76,7 @@ class stream_pipe final : public pipe, public patrolled {
     bool offline = false;            // the last flush found no connection
     std::size_t flush_at_bytes = 0;  // of unflushed bytes; grows while the kernel takes nothing
     std::size_t counted_bytes = 0;   // of the policy's total
+    std::size_t look_at_bytes = 0;   // below this many unflushed bytes nothing is to be decided
     stream_pipe* previous = nullptr;
     stream_pipe* next = nullptr;
   };
@@ -87,7 +92,7 @@ class stream_pipe final : public pipe, public patrolled {
   void close(bool keep_received);
   // The kernel's buffer has room again. True: all is sent, no need to wait any longer.
   bool writable() noexcept;
-  bool on_patrol() noexcept override;
+  look on_patrol() noexcept override;
   // Has the session say when the kernel's buffer has room, for a pipe nobody else flushes.
   void wait_until_writable() noexcept;
   // The application has not read for a while, and something has come: answers PINGs on its behalf.
@@ -98,7 +103,6 @@ class stream_pipe final : public pipe, public patrolled {
  protected:
   bool find_room() noexcept override;
   int write_large(const std::uint8_t* data, std::size_t size_bytes) noexcept override;
-  void message_published() noexcept override { writer_.publish_count(written_messages_); }
   bool refill(std::size_t wanted_bytes) noexcept override;
   void command_received(const std::uint8_t* body, std::size_t size_bytes) noexcept override;
   void protocol_broken() noexcept override;
@@ -140,6 +144,7 @@ class stream_pipe final : public pipe, public patrolled {
   bool staging_ = false;
 
   alignas(cache_line_bytes) std::atomic<bool> armed_{false};
+  std::atomic<std::uint64_t> last_batch_ticks_{0};
 
   // I/O thread.
   stream_owner* session_ = nullptr;

@@ -33,6 +33,20 @@ class fair_queue {
     return find_among_many();
   }
 
+  // The next frame and the pipe it came from; nullptr: none now.
+  [[nodiscard]] pipe* take(frame_view& frame) noexcept {
+    if (pipes_.size() == 1 && reading_ == nullptr && pipes_.front()->take_single(frame))
+        [[likely]] {
+      return pipes_.front();
+    }
+    pipe* from = find();
+    if (from != nullptr) {
+      frame = from->take();
+      frame_taken(*from, frame.more);
+    }
+    return from;
+  }
+
   // What find() returned gave a frame.
   void frame_taken(pipe& from, bool more) noexcept {
     if (more) {
