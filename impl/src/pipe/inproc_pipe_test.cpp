@@ -41,11 +41,12 @@ struct link_ends {
   // One whole message; its first part.
   std::string read() const {
     REQUIRE(receiver->peek());
-    frame_view view = receiver->take();
+    frame_view view;
+    receiver->take(view);
     std::string first(reinterpret_cast<const char*>(view.data), view.size_bytes);
     while (view.more) {
       REQUIRE(receiver->peek());
-      view = receiver->take();
+      receiver->take(view);
     }
     return first;
   }

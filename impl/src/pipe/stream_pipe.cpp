@@ -268,18 +268,17 @@ bool stream_pipe::finish_body() noexcept {
   return staged_;
 }
 
-frame_view stream_pipe::take_staged() noexcept {
+void stream_pipe::take_staged(frame_view& frame) noexcept {
   staged_current_ = std::move(staged_frames_.front());
   staged_frames_.pop_front();
-  const frame_view view{staged_current_.data(), staged_current_.size(), staged_current_.more(),
-                        &staged_current_};
-  if (view.more) {
+  frame = {staged_current_.data(), staged_current_.size(), staged_current_.more(),
+           &staged_current_};
+  if (frame.more) {
     reading_ = true;
   } else {
     staged_ = false;
     message_taken();
   }
-  return view;
 }
 
 void stream_pipe::command_received(const std::uint8_t* body, std::size_t size_bytes) noexcept {
@@ -454,8 +453,9 @@ void stream_pipe::attend_silence() {
 }
 
 void stream_pipe::discard_input() noexcept {
+  frame_view ignored;
   while (peek()) {
-    static_cast<void>(take());
+    take(ignored);
   }
 }
 

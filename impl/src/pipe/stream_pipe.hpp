@@ -106,7 +106,7 @@ class stream_pipe final : public pipe, public patrolled {
   bool refill(std::size_t wanted_bytes) noexcept override;
   void command_received(const std::uint8_t* body, std::size_t size_bytes) noexcept override;
   void protocol_broken() noexcept override;
-  frame_view take_staged() noexcept override;
+  void take_staged(frame_view& frame) noexcept override;
 
  private:
   // Frames at least this large are sent from the caller's buffer; below, copying them into the

@@ -50,7 +50,7 @@ struct unit {
       frame_view view;
       do {
         REQUIRE(pipe->peek());
-        view = pipe->take();
+        pipe->take(view);
         parts.emplace_back(reinterpret_cast<const char*>(view.data), view.size_bytes);
       } while (view.more);
       all.push_back(std::move(parts));

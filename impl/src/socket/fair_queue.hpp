@@ -41,7 +41,7 @@ class fair_queue {
     }
     pipe* from = find();
     if (from != nullptr) {
-      frame = from->take();
+      from->take(frame);
       frame_taken(*from, frame.more);
     }
     return from;
