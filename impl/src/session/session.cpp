@@ -229,7 +229,8 @@ void session::activate() {
         stream_pipe::settings{settings_.send_mark, settings_.frame_bytes_max,
                               settings_.application_reads});
   }
-  io_.rewatch(fd_.get(), base_events(), *this);
+  awaiting_room_ = false;  // of an earlier connection
+  io_.rewatch(fd_.get(), active_interest(), *this);
   pipe_->open(*this, fd_.get(), piece_limit(fd_.get(), scheme_), early_);
   tell(fresh ? socket_event::kind::attached : socket_event::kind::connected);
   handshake_.reset();
@@ -246,12 +247,13 @@ void session::activate() {
 // -- in use
 // -----------------------------------------------------------------------------------------
 
-std::uint32_t session::base_events() const noexcept {
+std::uint32_t session::active_interest() const noexcept {
+  const std::uint32_t output = awaiting_room_ ? std::uint32_t{EPOLLOUT} : 0u;
   // Where the application reads, only the end of the stream is ours to see, once.
   if (!settings_.application_reads) {
-    return std::uint32_t{EPOLLIN} | EPOLLRDHUP;
+    return output | EPOLLIN | EPOLLRDHUP;
   }
-  return std::uint32_t{EPOLLRDHUP} | EPOLLET | (watching_input_ ? std::uint32_t{EPOLLIN} : 0u);
+  return output | EPOLLRDHUP | EPOLLET | (watching_input_ ? std::uint32_t{EPOLLIN} : 0u);
 }
 
 void session::watch_silence() {
@@ -259,7 +261,7 @@ void session::watch_silence() {
   if (reads == reads_seen_) {
     silence_timer_ = 0;
     watching_input_ = true;
-    io_.rewatch(fd_.get(), base_events(), *this);
+    io_.rewatch(fd_.get(), active_interest(), *this);
     return;
   }
   reads_seen_ = reads;
@@ -279,7 +281,8 @@ void session::end_of_grace() {
 
 void session::want_writable() noexcept {
   if (state_ == state::active) {
-    io_.rewatch(fd_.get(), base_events() | EPOLLOUT, *this);
+    awaiting_room_ = true;
+    io_.rewatch(fd_.get(), active_interest(), *this);
   }
 }
 
@@ -318,11 +321,12 @@ void session::active_events(std::uint32_t epoll_events) noexcept {
   }
   if (watching_input_ && (epoll_events & EPOLLIN) != 0) {
     watching_input_ = false;
-    io_.rewatch(fd_.get(), base_events(), *this);
+    io_.rewatch(fd_.get(), active_interest(), *this);
     silence_timer_ = io_.add_timer(grace_ms, [this] { end_of_grace(); });
   }
   if ((epoll_events & EPOLLOUT) != 0 && pipe_->writable()) {
-    io_.rewatch(fd_.get(), base_events(), *this);
+    awaiting_room_ = false;
+    io_.rewatch(fd_.get(), active_interest(), *this);
     if (closing_ && !pipe_->writer().has_unsent()) {
       drain();
     }

@@ -86,7 +86,7 @@ class session final : public event_handler,
   void cancel_timers() noexcept;
   [[nodiscard]] bool connects() const noexcept { return target_.has_value(); }
   [[nodiscard]] bool keeps_pipe() const noexcept { return connects() && !settings_.immediate; }
-  [[nodiscard]] std::uint32_t base_events() const noexcept;
+  [[nodiscard]] std::uint32_t active_interest() const noexcept;
   [[nodiscard]] properties_ref peer_properties() const;
   void tell(socket_event::kind what);
 
@@ -109,6 +109,7 @@ class session final : public event_handler,
   io_thread::timer_id silence_timer_ = 0;
   std::uint32_t reads_seen_ = 0;  // of the application, when it was last looked at
   bool watching_input_ = false;   // the application is silent: EPOLLIN is ours to see, once
+  bool awaiting_room_ = false;    // the pipe waits for EPOLLOUT
   bool closing_ = false;
   bool notify_ = false;
 };
