@@ -12,7 +12,9 @@
 
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <cstdint>
 
 #include "base/asymmetric_fence.hpp"
 #include "base/cache_line.hpp"
@@ -56,7 +58,10 @@ class signaler {
   // Also right where prepare_sleep() was not followed by a sleep.
   void finish_sleep() noexcept {
     if (!sleeping_.exchange(false, std::memory_order_acq_rel)) {  // pairs with: wake()
-      event_.lower();
+      ++raises_due_;
+    }
+    if (raises_due_ > 0) [[unlikely]] {
+      raises_due_ -= std::min(raises_due_, event_.lower());
     }
   }
 
@@ -70,6 +75,9 @@ class signaler {
   }
 
   event_signal event_;
+  // Of the sleeper: wake-ups taken whose raise it has not seen. A waker may be between the two;
+  // what it raises later must not be left to end every sleep from then on.
+  std::uint64_t raises_due_ = 0;
   alignas(cache_line_bytes) std::atomic<bool> sleeping_{false};
 };
 

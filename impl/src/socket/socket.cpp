@@ -256,8 +256,10 @@ void socket::about_to_wait_elsewhere() noexcept {
 }
 
 void socket::prepare_wait() noexcept {
-  signal_armed_ = true;
-  inbox_->signal().prepare_sleep(inproc_pipes_ > 0);
+  if (!signal_armed_) {  // a poll may name a socket twice
+    signal_armed_ = true;
+    inbox_->signal().prepare_sleep(inproc_pipes_ > 0);
+  }
   queue_.collect_edges();
 }
 
