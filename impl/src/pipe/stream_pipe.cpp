@@ -51,14 +51,13 @@ bool stream_pipe::find_room() noexcept {
     return true;
   }
   room_limit_ = writer_.flushed_messages() + send_mark_;
-  if (written_messages_ < room_limit_) {
-    return true;
-  }
-  if (flush() == flush_result::complete) {
+  if (written_messages_ >= room_limit_ && flush() == flush_result::complete) {
     unflushed_bytes = 0;
     room_limit_ = writer_.flushed_messages() + send_mark_;
   }
-  return written_messages_ < room_limit_;
+  const bool found = written_messages_ < room_limit_;
+  room_wanted_.store(!found, std::memory_order_relaxed);  // pairs with: on_patrol(), by arm()
+  return found;
 }
 
 int stream_pipe::write_large(const std::uint8_t* data, std::size_t size_bytes) noexcept {
@@ -287,7 +286,7 @@ void stream_pipe::command_received(const std::uint8_t* body, std::size_t size_by
     return;
   }
   if (reads_on_io_thread_) {
-    static_cast<void>(writer_.flush_from_io());
+    flush_on_io_thread();
   } else if (flush() != flush_result::complete) {
     arm();
   }
@@ -342,10 +341,14 @@ void stream_pipe::open(stream_owner& session, int fd, std::size_t segment_bytes,
   reader_.open(fd, early);
   writer_.open(fd, segment_bytes);
   waiting_writable_ = false;
-  if (writer_.flush_from_io() == flush_result::blocked) {
+  flush_on_io_thread();
+  room_changed();
+}
+
+void stream_pipe::flush_on_io_thread() noexcept {
+  if (writer_.flush_from_io() == flush_result::blocked && session_ != nullptr) {
     wait_until_writable();
   }
-  room_changed();
 }
 
 void stream_pipe::close(bool keep_received) {
@@ -432,6 +435,11 @@ patrolled::look stream_pipe::on_patrol() noexcept {
   if (writer_.has_anything_to_send() && !armed_.exchange(true, std::memory_order_acq_rel)) {
     return look::watch;
   }
+  // All is sent, by whomever; but this thread may have held the lock whenever the application
+  // looked. pairs with: find_room(), which comes before the exchange of armed_ by whoever waits
+  if (idle && room_wanted_.load(std::memory_order_relaxed)) {
+    room_changed();
+  }
   return look::idle;
 }
 
@@ -443,9 +451,8 @@ void stream_pipe::attend_silence() {
   if (received) {
     inbox_->post({socket_event::kind::received, shared_from_this(), {}, {}});
   }
-  if (writer_.has_control() && writer_.flush_from_io() == flush_result::blocked &&
-      session_ != nullptr) {
-    wait_until_writable();
+  if (writer_.has_control()) {
+    flush_on_io_thread();
   }
   if (!legal && session_ != nullptr) {
     session_->peer_broke_protocol();

@@ -7,7 +7,8 @@
 //   I/O thread:  armed_ = false, heavy fence, then a last look at the ring; something there: go on.
 // So after every publish either the patrol sees the message or the application sees armed_ false.
 // While the kernel's buffer is full the session waits for EPOLLOUT on the pipe's behalf; armed_
-// stays true until the patrol has seen the pipe idle again.
+// stays true until the patrol has seen the pipe idle again. If the application has found no room
+// meanwhile, it is told then.
 
 #pragma once
 
@@ -125,6 +126,7 @@ class stream_pipe final : public pipe, public patrolled {
   bool finish_body() noexcept;
   void end_waiting() noexcept;
   void room_changed() noexcept;
+  void flush_on_io_thread() noexcept;
   void answer_if_ping(std::span<const std::uint8_t> command);
   void tell_session(void (stream_owner::*what)() noexcept) noexcept;
 
@@ -145,6 +147,8 @@ class stream_pipe final : public pipe, public patrolled {
 
   alignas(cache_line_bytes) std::atomic<bool> armed_{false};
   std::atomic<std::uint64_t> last_batch_ticks_{0};
+  // Written by the application: its last look found no room.
+  std::atomic<bool> room_wanted_{false};
 
   // I/O thread.
   stream_owner* session_ = nullptr;
