@@ -1,4 +1,4 @@
-// What the tests of all models ask: the model holds on both machines, and a mutant does not.
+// What the tests of all models ask: that a model holds, and that a mutant does not.
 
 #pragma once
 
@@ -8,19 +8,17 @@
 
 namespace slk::model {
 
+// The weak machine may do all that x86 may.
 inline void check_holds(const model& what) {
-  for (const machine how : {machine::x86, machine::weak}) {
-    const verdict seen = explore(what, how);
-    CHECK_MESSAGE(seen.broken.empty(), seen.broken);
-    MESSAGE(seen.states, " states");
-  }
+  const verdict seen = explore(what, machine::weak);
+  CHECK_MESSAGE(seen.broken.empty(), seen.broken);
 }
 
 // why: what the mutant must break.
 inline void check_breaks(const model& mutant, machine how, std::string_view why) {
   const verdict seen = explore(mutant, how);
-  const std::string found = seen.broken.empty() ? "nothing: the mutant holds" : seen.broken;
-  CHECK_MESSAGE(found.find(why) != std::string::npos, found);
+  CHECK_MESSAGE(!seen.broken.empty(), "the mutant holds");
+  CHECK_MESSAGE(seen.broken.find(why) != std::string::npos, seen.broken);
 }
 
 }  // namespace slk::model
