@@ -61,6 +61,9 @@ struct state {
   std::array<thread_state, threads_max> threads{};
 };
 
+// The store at this place of the thread's buffer goes to memory.
+void drain(state& of, std::size_t thread, std::size_t index);
+
 class cpu;
 
 struct step {

@@ -128,28 +128,35 @@ program room_changed() {
   return wake_if_sleeping(signal, fence_kind::seq_cst);
 }
 
-program io_thread() {
+// io_thread::wait_and_dispatch(), the list of armed pipes reduced to the flag.
+program wait_for_events() {
+  return {
+      {"wait",
+       [](cpu& c) {
+         const bool patrols = c.direct(armed) != 0 && c.local(waiting) == 0;
+         const bool writable = c.local(waiting) != 0 && c.direct(room) != 0;
+         switch (c.choose(3)) {
+           case 0:
+             return patrols ? c.go("patrol") : c.block();
+           case 1:
+             return writable ? c.go("writable") : c.block();
+           default:
+             return c.local(pings)++ == 0 ? c.go("ping") : c.block();
+         }
+       }},
+  };
+}
+
+// stream_pipe::on_patrol().
+program patrol() {
   return join({
-      {{"wait",
-        [](cpu& c) {
-          const bool patrols = c.direct(armed) != 0 && c.local(waiting) == 0;
-          const bool writable = c.local(waiting) != 0 && c.direct(room) != 0;
-          switch (c.choose(3)) {
-            case 0:
-              return patrols ? c.go("patrol") : c.block();
-            case 1:
-              return writable ? c.go("writable") : c.block();
-            default:
-              return c.local(pings)++ == 0 ? c.go("ping") : c.block();
-          }
-        }},
-       {"patrol",
+      {{"patrol",
         [](cpu& c) {
           if (c.exchange(lock, 1, order::acquire) != 0) {
             c.back("wait");
           }
-        }}},
-      {{"anything in the ring: position", [](cpu& c) { c.local(at) = c.load(position); }},
+        }},
+       {"anything in the ring: position", [](cpu& c) { c.local(at) = c.load(position); }},
        {"anything in the ring",
         [](cpu& c) {
           if (c.load(published) != c.local(at)) {
@@ -189,7 +196,15 @@ program io_thread() {
           }
         }}},
       room_changed(),
-      {{"disarmed", [](cpu& c) { c.back("wait"); }}, {"writable", {}}},
+      {{"disarmed", [](cpu& c) { c.back("wait"); }}},
+  });
+}
+
+program io_thread() {
+  return join({
+      wait_for_events(),
+      patrol(),
+      {{"writable", {}}},
       wait_and_flush(),
       {{"flushed when writable", [](cpu& c) { c.local(waiting) = c.local(outcome); }}},
       room_changed(),
@@ -201,8 +216,8 @@ program io_thread() {
             c.local(waiting) = 1;
             c.exchange(armed, 1, order::acq_rel);
           }
-        }}},
-      {{"turn", [](cpu& c) { c.back("wait"); }}},
+        }},
+       {"turn", [](cpu& c) { c.back("wait"); }}},
   });
 }
 
