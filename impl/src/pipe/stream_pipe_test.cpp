@@ -348,7 +348,7 @@ TEST_CASE("stream_pipe: of room that nobody told of the patrol tells") {
   CHECK(u.write("x") == 0);
   CHECK_FALSE(u.pipe->has_room());
   u.pipe->arm();
-  u.box->signal().prepare_sleep();
+  u.box->signal().prepare_sleep(false);
   CHECK_FALSE(u.pipe->has_room());
   // The answer to a PING takes the message along.
   static_cast<void>(ends.received());
@@ -356,7 +356,7 @@ TEST_CASE("stream_pipe: of room that nobody told of the patrol tells") {
   u.pipe->discard_input();
   CHECK(ends.received() == frame_bytes("x") + pong_bytes("sos"));
   int looks = 0;
-  while (u.pipe->on_patrol() && looks < 10) {
+  while (u.pipe->on_patrol() != patrolled::look::idle && looks < 10) {
     ++looks;
   }
   CHECK(looks < 10);

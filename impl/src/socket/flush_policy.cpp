@@ -15,20 +15,29 @@ constexpr std::uint64_t gap_us = 3;
 constexpr unsigned streak_of_burst = 4;
 // How often a pipe's share of the total is counted anew.
 constexpr std::size_t count_step_bytes = 4 * 1024;
+// A socket that is sent on less often is idle, however busy its thread is with others.
+constexpr std::uint64_t turn_us = 1000;
 // Longer than the patrol needs to find a pipe idle and disarm it.
 constexpr std::uint64_t idle_us = 150;
+
+// When this thread last finished a flush, or decided on one, for any socket. A thread that deals its
+// messages over many sockets is busy, although each of them alone looks idle: the gap between two
+// of its messages would be the system calls for all the others.
+thread_local std::uint64_t thread_active_ticks = 0;
 
 }  // namespace
 
 void flush_policy::decide(stream_pipe& pipe) noexcept {
   if (!burst_) {
     const std::uint64_t now = ticks();
-    const bool close = now - idle_since_ticks_ < ticks_from_us(gap_us) || !timed_waits();
+    const bool close = (now - thread_active_ticks < ticks_from_us(gap_us) &&
+                        now - idle_since_ticks_ < ticks_from_us(turn_us)) ||
+                       !timed_waits();
     streak_ = close ? streak_ + 1 : 0;
     if (streak_ < streak_of_burst) {
       flush(pipe);
       // From here: what the system call took says nothing about how busy the application is.
-      idle_since_ticks_ = ticks();
+      idle_since_ticks_ = thread_active_ticks = ticks();
       return;
     }
     burst_ = true;
@@ -46,10 +55,10 @@ void flush_policy::decide(stream_pipe& pipe) noexcept {
     if (now - last_activity_ticks_ > ticks_from_us(idle_us) && timed_waits()) {
       flush_all();
       flush(pipe);
-      idle_since_ticks_ = ticks();
+      idle_since_ticks_ = thread_active_ticks = ticks();
       return;
     }
-    last_activity_ticks_ = now;
+    last_activity_ticks_ = thread_active_ticks = now;
     pipe.arm();
   }
   enlist(pipe);
@@ -57,6 +66,7 @@ void flush_policy::decide(stream_pipe& pipe) noexcept {
     last_activity_ticks_ = ticks();
     pipe.note_batch(last_activity_ticks_);
     flush(pipe);
+    thread_active_ticks = ticks();
   } else if (total_bytes_ >= total_bytes_max) [[unlikely]] {
     flush_oldest();
   }
