@@ -88,6 +88,9 @@ def _by_arm(samples: Iterable[Sample]) -> dict[ArmKey, list[Sample]]:
 def _where(sample: Sample, *, arm: bool = True) -> str:
     words = [sample.pattern, sample.transport, format_size(sample.size_bytes)]
     words += [w for w in (sample.layer, sample.topology, sample.metric) if w not in _USUAL]
+    words += [f"{sample.senders} senders"] * (sample.senders > 1)
+    words += [f"{sample.receivers} receivers"] * (sample.receivers > 1)
+    words += [f"{sample.idle_peers} idle"] * (sample.idle_peers > 0)
     return f"{' '.join(words)}: {sample.arm}" if arm else " ".join(words)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from slkbench.units import format_size
+from slkbench.units import format_rate, format_size
 
 __all__ = [
     "Abi",
@@ -135,9 +135,37 @@ class Contender:
     transports: tuple[Transport, ...] = (Transport.TCP, Transport.IPC, Transport.INPROC)
 
 
-CellKey = tuple[str, str, int, str, str, str, int, int, int]
+CellKey = tuple[str | int, ...]
 """What tells one cell from another, in samples as in scenarios: every condition but ``messages``,
 which is calibrated where the scenario leaves it open."""
+
+
+def _key_of(conditions: Cell | Sample) -> CellKey:
+    """The conditions in order; the later ones only where they are not the usual.
+
+    A plan is drawn from the key and a run stores it, so the key of a cell never changes.
+    """
+    usual = (
+        str(conditions.pattern),
+        str(conditions.transport),
+        conditions.size_bytes,
+        str(conditions.layer),
+        str(conditions.topology),
+        str(conditions.metric),
+        conditions.io_threads,
+        conditions.sndhwm,
+        conditions.rcvhwm,
+    )
+    further = (
+        conditions.senders,
+        conditions.receivers,
+        conditions.idle_peers,
+        conditions.offered_msgs_per_s,
+    )
+    return usual if further == _USUAL_FURTHER else (*usual, *further)
+
+
+_USUAL_FURTHER = (1, 1, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +173,9 @@ class Cell:
     """One condition: contenders are compared inside a cell and never across cells.
 
     ``messages`` is None where the work per sample is calibrated to ``Scenario.min_time_s``.
+    ``senders`` and ``receivers`` are sockets, those of one side driven by one thread; at most one
+    of the two is above 1.  ``idle_peers`` are connected to the receiver and silent.
+    ``offered_msgs_per_s`` is the schedule of the metric paced, 0 for the others.
     """
 
     pattern: Pattern
@@ -157,21 +188,20 @@ class Cell:
     sndhwm: int = 1000
     rcvhwm: int = 1000
     messages: int | None = None
+    senders: int = 1
+    receivers: int = 1
+    idle_peers: int = 0
+    offered_msgs_per_s: int = 0
 
     @property
     def key(self) -> CellKey:
         """Equal to ``Sample.cell_key`` of the samples that were measured in this cell."""
-        return (
-            str(self.pattern),
-            str(self.transport),
-            self.size_bytes,
-            str(self.layer),
-            str(self.topology),
-            str(self.metric),
-            self.io_threads,
-            self.sndhwm,
-            self.rcvhwm,
-        )
+        return _key_of(self)
+
+    @property
+    def has_many_peers(self) -> bool:
+        """Whether a role has more than one socket, or the receiver more peers than take part."""
+        return self.senders > 1 or self.receivers > 1 or self.idle_peers > 0
 
     @property
     def title(self) -> str:
@@ -183,6 +213,14 @@ class Cell:
             parts.append(str(self.topology))
         if self.metric is not Metric.THROUGHPUT:
             parts.append(str(self.metric))
+        if self.senders > 1:
+            parts.append(f"{self.senders} senders")
+        if self.receivers > 1:
+            parts.append(f"{self.receivers} receivers")
+        if self.idle_peers > 0:
+            parts.append(f"{self.idle_peers} idle")
+        if self.offered_msgs_per_s > 0:
+            parts.append(f"at {format_rate(self.offered_msgs_per_s)}")
         return " ".join(parts)
 
 
@@ -238,9 +276,12 @@ class Placement:
     receiver_cpus: tuple[int, ...] = ()
 
 
-def column(meaning: str, *, unit: str = "", default: Any = None) -> Any:
-    """A ``Sample`` field with what the data dictionary says of it."""
-    return field(default=default, metadata={"unit": unit, "meaning": meaning})
+def column(meaning: str, *, unit: str = "", default: Any = None, since: int = 1) -> Any:
+    """A ``Sample`` field with what the data dictionary says of it.
+
+    ``since`` is the schema version that brought it; a row of before has the default.
+    """
+    return field(default=default, metadata={"unit": unit, "meaning": meaning, "since": since})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,21 +347,33 @@ class Sample:
     options: str | None = column("socket options read back, as JSON")
     started_utc: str | None = column("start of the sample, ISO 8601, UTC")
     seed: int | None = column("seed of the run's plan")
+    senders: int = column("sockets of the sending thread, served in turn", default=1, since=2)
+    receivers: int = column("sockets of the receiving thread, served in turn", default=1, since=2)
+    idle_peers: int = column(
+        "further connected peers of the receiver, silent while the clock runs", default=0, since=2
+    )
+    offered_msgs_per_s: int = column(
+        "schedule of the metric paced; 0 for the others",
+        unit="messages/s",
+        default=0,
+        since=2,
+    )
+    slowest_sender_share: float | None = column(
+        "where there are several senders: messages received from the slowest of them / mean per "
+        "sender, at the moment when half of the timed messages had been received; 1 is fair",
+        since=2,
+    )
+    idle_peer_bytes: float | None = column(
+        "growth of the resident set while the idle peers connected / their number; of the one "
+        "process, so both ends of each connection, and of two processes both added up",
+        unit="B",
+        since=2,
+    )
 
     @property
     def cell_key(self) -> CellKey:
         """Equal to ``Cell.key`` of the cell in which this was measured."""
-        return (
-            self.pattern,
-            self.transport,
-            self.size_bytes,
-            self.layer,
-            self.topology,
-            self.metric,
-            self.io_threads,
-            self.sndhwm,
-            self.rcvhwm,
-        )
+        return _key_of(self)
 
 
 @dataclass(frozen=True, slots=True)

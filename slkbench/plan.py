@@ -25,6 +25,7 @@ __all__ = [
     "block_slots",
     "cell_order",
     "estimate",
+    "lack",
     "most_blocks",
     "unsupported",
 ]
@@ -90,13 +91,25 @@ def _role(contender: Contender, reference: str) -> ArmRole:
 
 
 def unsupported(cell: Cell, contenders: Sequence[Contender]) -> tuple[Contender, ...]:
-    """The contenders of the cell's layer that lack its pattern or transport: "n/a", no error."""
+    """The contenders of the cell's layer that lack what it needs (``lack``): "n/a", no error."""
     return tuple(
         contender
         for contender in contenders
-        if contender.layer is cell.layer
-        and (cell.pattern not in contender.patterns or cell.transport not in contender.transports)
+        if contender.layer is cell.layer and lack(cell, contender) is not None
     )
+
+
+def lack(cell: Cell, contender: Contender) -> str | None:
+    """What ``contender`` lacks to run ``cell``, as "has no ..."; None if nothing."""
+    if cell.pattern not in contender.patterns:
+        return f"has no {cell.pattern}"
+    if cell.transport not in contender.transports:
+        return f"has no {cell.transport}"
+    if cell.has_many_peers and contender.kind is ContenderKind.FLOOR:
+        return "has no more than one sender and one receiver"
+    if cell.has_many_peers and contender.kind is ContenderKind.MODULE:
+        return "has no loop for many peers, which are driven on layer native only"
+    return None
 
 
 def block_slots(seed: int, cell: Cell, arms: Sequence[Arm], block: int) -> tuple[Slot, ...]:

@@ -3,9 +3,12 @@
 The order of the fields is the order of the columns.  ``python -m slkbench.schema`` prints the data
 dictionary that is kept as ``results/README.md``.
 
-History of ``SCHEMA_VERSION``; readers refuse a version that they do not know:
+History of ``SCHEMA_VERSION``; readers refuse a version that they do not know, and read the rows of
+an older one with the defaults of the columns that came later:
 
-1. the first.
+1. the first;
+2. cells with many peers and at a paced rate: ``senders``, ``receivers``, ``idle_peers``,
+   ``offered_msgs_per_s``, ``slowest_sender_share``, ``idle_peer_bytes``.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from slkbench.errors import StoreError
 from slkbench.model import Sample
 
 __all__ = [
+    "READABLE_VERSIONS",
     "SCHEMA_VERSION",
     "Column",
     "columns",
@@ -32,7 +36,8 @@ __all__ = [
     "sample_of",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READABLE_VERSIONS = range(1, SCHEMA_VERSION + 1)
 
 _FORM = """\
 A run is a folder `<utc>-<scenario>-<commit>[-dirty]/`:
@@ -59,12 +64,13 @@ class Column:
 
 
 @cache
-def columns() -> tuple[Column, ...]:
-    """All columns, in the order of the file."""
+def columns(version: int = SCHEMA_VERSION) -> tuple[Column, ...]:
+    """All columns of a schema version, in the order of the file."""
     hints = typing.get_type_hints(Sample)
     return tuple(
         _column(item.name, hints[item.name], item.metadata["unit"], item.metadata["meaning"])
         for item in fields(Sample)
+        if item.metadata["since"] <= version
     )
 
 
@@ -75,9 +81,9 @@ def _column(name: str, hint: Any, unit: str, meaning: str) -> Column:
 
 
 @cache
-def header() -> tuple[str, ...]:
-    """The first row of ``samples.csv``."""
-    return tuple(item.name for item in columns())
+def header(version: int = SCHEMA_VERSION) -> tuple[str, ...]:
+    """The first row of ``samples.csv`` in a schema version."""
+    return tuple(item.name for item in columns(version))
 
 
 def pandas_dtypes() -> dict[str, str]:
@@ -104,15 +110,16 @@ def _to_cell(value: float | str | None) -> str:
     return repr(value)
 
 
-def sample_of(cells: Sequence[str]) -> Sample:
-    """The sample whose ``row_of`` is ``cells``.
+def sample_of(cells: Sequence[str], version: int = SCHEMA_VERSION) -> Sample:
+    """The sample whose ``row_of`` is ``cells``, or was in an older schema version.
 
     Raises ``StoreError`` that names the column and the cell; the caller knows file and line.
     """
-    if len(cells) != len(columns()):
-        raise StoreError(f"the row has {len(cells)} cells instead of {len(columns())}")
+    known = columns(version)
+    if len(cells) != len(known):
+        raise StoreError(f"the row has {len(cells)} cells instead of {len(known)}")
     values: dict[str, Any] = {
-        item.name: _from_cell(item, cell) for item, cell in zip(columns(), cells, strict=True)
+        item.name: _from_cell(item, cell) for item, cell in zip(known, cells, strict=True)
     }
     return Sample(**values)
 

@@ -119,6 +119,29 @@ def _cell_options(function: Any) -> Any:
     return function
 
 
+def _peer_options(function: Any) -> Any:
+    """How many take part."""
+    for option in reversed(
+        (
+            click.option(
+                "--senders", type=click.IntRange(1, 512), help="Sockets of one sending thread. [1]"
+            ),
+            click.option(
+                "--receivers",
+                type=click.IntRange(1, 512),
+                help="Sockets of one receiving thread. [1]",
+            ),
+            click.option(
+                "--idle-peers",
+                type=click.IntRange(0, 4096),
+                help="Further, silent peers of the receiver. [0]",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
 def _effort_options(function: Any) -> Any:
     """How long, how often and where."""
     for option in reversed(
@@ -152,6 +175,7 @@ def _effort_options(function: Any) -> Any:
 
 @click.command(epilog=_EPILOG)
 @_cell_options
+@_peer_options
 @_effort_options
 @click.option(
     "--out",

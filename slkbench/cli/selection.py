@@ -26,7 +26,8 @@ _USUAL_CONTENDERS = {
     "native": ("libzmq", "serverlink", "floor"),
     "python": ("pyzmq", "serverlink"),
 }
-_SETTINGS = ("hwm", "io_threads", "count", "contenders", "libs")
+_CONDITIONS = ("io_threads", "senders", "receivers", "idle_peers")
+_SETTINGS = ("hwm", *_CONDITIONS, "count", "contenders", "libs")
 
 
 def scenario_of(options: Mapping[str, Any]) -> Scenario | None:
@@ -59,7 +60,7 @@ def _ad_hoc(options: Mapping[str, Any]) -> Scenario:
     from slkbench.scenario import ad_hoc_scenario
 
     given = {key: options[key] for key in _DIMENSIONS if options[key]}
-    given |= {key: options[key] for key in ("hwm", "io_threads") if options[key] is not None}
+    given |= {key: options[key] for key in ("hwm", *_CONDITIONS) if options[key] is not None}
     usual = tuple(
         name
         for layer, names in _USUAL_CONTENDERS.items()
@@ -109,14 +110,17 @@ def _fits(cell: Cell, options: Mapping[str, Any]) -> bool:
 
 
 def _with_conditions(cell: Cell, options: Mapping[str, Any]) -> Cell:
+    from slkbench.scenario import check_conditions
+
     changes: dict[str, Any] = {}
     if options["hwm"] is not None:
         changes |= {"sndhwm": options["hwm"], "rcvhwm": options["hwm"]}
-    if options["io_threads"] is not None:
-        changes["io_threads"] = options["io_threads"]
+    changes |= {key: options[key] for key in _CONDITIONS if options[key] is not None}
     if options["count"] is not None:
         changes["messages"] = options["count"]
-    return replace(cell, **changes)
+    changed = replace(cell, **changes)
+    check_conditions(changed)
+    return changed
 
 
 def _with_settings(scenario: Scenario, options: Mapping[str, Any]) -> Scenario:

@@ -28,6 +28,10 @@ struct workload_spec {
   std::size_t size_bytes = 0;
   std::int64_t messages = 0;  // timed, after the one that starts the clock
   std::int64_t warmup = 0;    // before that one
+  // Sockets of each role; at most one of the two numbers is above 1.
+  std::size_t senders = 1;
+  std::size_t receivers = 1;
+  std::size_t idle_peers = 0;  // further peers of the receiver, of the sender's kind, silent
   int io_threads = 1;
   int sndhwm = 1000;
   int rcvhwm = 1000;

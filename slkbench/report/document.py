@@ -25,9 +25,9 @@ from slkbench.report.results import (
     gap_section,
     pattern_section,
     round_trip_section,
-    throughput_section,
 )
 from slkbench.report.summary import summary_section
+from slkbench.report.throughput import throughput_section
 from slkbench.store import StoredRun, read_run
 
 __all__ = ["FORMATS", "render_report", "render_run"]
