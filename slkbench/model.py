@@ -73,6 +73,12 @@ class Metric(StrEnum):
 
     THROUGHPUT = "throughput"
     ROUND_TRIP = "round-trip"
+    PACED = "paced"
+
+    @property
+    def times_round_trips(self) -> bool:
+        """Whether what is timed is each message there and back, by the sender."""
+        return self is not Metric.THROUGHPUT
 
 
 class Status(StrEnum):
@@ -300,7 +306,10 @@ class Sample:
     pattern: str = column("router-router or push-pull", default="")
     transport: str = column("tcp, ipc or inproc", default="")
     topology: str = column("threads (one process) or processes (two)", default="threads")
-    metric: str = column("throughput or round-trip", default="throughput")
+    metric: str = column(
+        "throughput, round-trip (one at a time) or paced (round trips at a given rate)",
+        default="throughput",
+    )
     size_bytes: int = column("payload of one message", unit="B", default=0)
     io_threads: int = column("I/O threads of each context", default=1)
     sndhwm: int = column("send high water mark; 0 is unlimited", unit="messages", default=1000)
@@ -316,7 +325,9 @@ class Sample:
     )
     rate_msgs_per_s: float | None = column("messages / elapsed", unit="messages/s")
     bandwidth_mib_per_s: float | None = column("payload rate", unit="MiB/s")
-    p50_ns: int | None = column("median round trip", unit="ns")
+    p50_ns: int | None = column(
+        "median round trip; where metric is paced, from when the message was due", unit="ns"
+    )
     p90_ns: int | None = column("90th percentile of round trips", unit="ns")
     p99_ns: int | None = column("99th percentile, only from 10,000 round trips up", unit="ns")
     p999_ns: int | None = column("99.9th percentile, only from 100,000 round trips up", unit="ns")

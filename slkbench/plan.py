@@ -14,7 +14,17 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from slkbench.model import Arm, ArmRole, Cell, Contender, ContenderKind, Layer, Scenario, Slot
+from slkbench.model import (
+    Arm,
+    ArmRole,
+    Cell,
+    Contender,
+    ContenderKind,
+    Layer,
+    Metric,
+    Scenario,
+    Slot,
+)
 
 __all__ = [
     "MAX_ENV_PAD_BYTES",
@@ -107,8 +117,11 @@ def lack(cell: Cell, contender: Contender) -> str | None:
         return f"has no {cell.transport}"
     if cell.has_many_peers and contender.kind is ContenderKind.FLOOR:
         return "has no more than one sender and one receiver"
-    if cell.has_many_peers and contender.kind is ContenderKind.MODULE:
-        return "has no loop for many peers, which are driven on layer native only"
+    if cell.metric is Metric.PACED and contender.kind is ContenderKind.FLOOR:
+        return "has no way to wait but to spin, which says nothing of a low load"
+    is_native_only = cell.has_many_peers or cell.metric is Metric.PACED
+    if is_native_only and contender.kind is ContenderKind.MODULE:
+        return "has no loop for many peers or a given rate, which layer native alone has"
     return None
 
 
@@ -168,6 +181,8 @@ def estimate(scenario: Scenario, arms_per_cell: int | None = None) -> Estimate:
 def _timed_s(scenario: Scenario, cell: Cell) -> float:
     if cell.messages is None:
         return scenario.min_time_s * CALIBRATION_EXCESS
+    if cell.offered_msgs_per_s > 0:
+        return cell.messages / cell.offered_msgs_per_s
     if cell.metric == "round-trip":
         return cell.messages * _GUESSED_ROUND_TRIP_S
     bytes_s = cell.size_bytes / _GUESSED_BANDWIDTH_BYTES_PER_S

@@ -120,7 +120,7 @@ def _cell_options(function: Any) -> Any:
 
 
 def _peer_options(function: Any) -> Any:
-    """How many take part."""
+    """How many take part, and at which rate."""
     for option in reversed(
         (
             click.option(
@@ -135,6 +135,12 @@ def _peer_options(function: Any) -> Any:
                 "--idle-peers",
                 type=click.IntRange(0, 4096),
                 help="Further, silent peers of the receiver. [0]",
+            ),
+            click.option(
+                "--rate",
+                "offered_msgs_per_s",
+                type=COUNT,
+                help="Messages per second, for --metric paced.",
             ),
         )
     ):

@@ -26,7 +26,7 @@ _USUAL_CONTENDERS = {
     "native": ("libzmq", "serverlink", "floor"),
     "python": ("pyzmq", "serverlink"),
 }
-_CONDITIONS = ("io_threads", "senders", "receivers", "idle_peers")
+_CONDITIONS = ("io_threads", "senders", "receivers", "idle_peers", "offered_msgs_per_s")
 _SETTINGS = ("hwm", *_CONDITIONS, "count", "contenders", "libs")
 
 

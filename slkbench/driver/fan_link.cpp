@@ -24,8 +24,6 @@ std::string fan_link::own_id(std::size_t end) const {
 }
 
 failure fan_link::open(std::string& endpoint) {
-  if (table_.poll == nullptr)
-    return unsupported("the library has no poll");
   const bool is_router = spec_.pattern == pattern_kind::router_router;
   const int type = is_router     ? socket_type::router
                    : is_sender() ? socket_type::push

@@ -44,10 +44,6 @@ class fan_link : public library_link {
   [[nodiscard]] bool has_message(std::size_t end) const noexcept {
     return (items_[end].revents & poll_event::in) != 0;
   }
-  // After a negative receive_now: nothing was there, or something is wrong.
-  [[nodiscard]] bool is_empty() const noexcept {
-    return remark_.empty() && table_.last_error() == EAGAIN;
-  }
   // Goes on after a wait in vain.
   void forget_stall() noexcept { remark_.clear(); }
 
@@ -77,7 +73,7 @@ class fan_router_link final : public fan_link {
   send_outcome send_now(std::size_t end, const std::byte* data, std::size_t size) noexcept {
     if (!send_to(ends_[end], receiver_id.data(), receiver_id.size(),
                  message_flag::sndmore | message_flag::dontwait))
-      return table_.last_error() == EAGAIN ? send_outcome::no_room : send_outcome::failed;
+      return outcome_of_refusal();
     return send_to(ends_[end], data, size, 0) ? send_outcome::sent : send_outcome::failed;
   }
   // Several receivers: to the one whose turn it is.
@@ -139,9 +135,8 @@ class fan_push_pull_link final : public fan_link {
   [[nodiscard]] failure handshake() override;
 
   send_outcome send_now(std::size_t end, const std::byte* data, std::size_t size) noexcept {
-    if (send_to(ends_[end], data, size, message_flag::dontwait))
-      return send_outcome::sent;
-    return table_.last_error() == EAGAIN ? send_outcome::no_room : send_outcome::failed;
+    return send_to(ends_[end], data, size, message_flag::dontwait) ? send_outcome::sent
+                                                                   : outcome_of_refusal();
   }
   bool send(const std::byte* data, std::size_t size) noexcept {
     return send_to(ends_[0], data, size, 0);

@@ -210,6 +210,20 @@ failure library_link::connect_idle_peers(std::size_t count) {
   return {};
 }
 
+bool library_link::wait_with_timer(void* in, void* out, int timer_fd) {
+  poll_item items[] = {
+      {in, 0, poll_event::in, 0}, {nullptr, timer_fd, poll_event::in, 0}, {out, 0, 0, 0}};
+  std::size_t count = 2;
+  if (in == out)
+    items[0].events |= poll_event::out;
+  else if (out != nullptr)
+    items[count++].events = poll_event::out;
+  const int ready = poll({items, count}, spec_.stall_ms);
+  if (ready == 0)
+    remark_ = "no progress for " + std::to_string(spec_.stall_ms) + " ms";
+  return ready > 0;
+}
+
 option_map library_link::options() const {
   // One socket of each type: the others were made alike.
   std::map<std::optional<int>, void*> kinds;
@@ -263,7 +277,7 @@ failure router_link::handshake() {
 }
 
 failure push_pull_link::open(std::string& endpoint) {
-  const bool is_both_ways = spec_.metric == metric_kind::round_trip;
+  const bool is_both_ways = spec_.metric != metric_kind::throughput;
   if (is_sender()) {
     const auto [there, back] = divided(endpoint);
     if (failure problem = make_socket(socket_type::push, {}, out_))

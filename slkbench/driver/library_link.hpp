@@ -28,6 +28,10 @@ class library_link : public link {
   ~library_link() override;
 
   [[nodiscard]] failure add_idle_peers(std::size_t count) override;
+  // After a negative receive_now: nothing was there, or something is wrong.
+  [[nodiscard]] bool is_empty() const noexcept {
+    return remark_.empty() && table_.last_error() == EAGAIN;
+  }
   [[nodiscard]] option_map options() const override;
   [[nodiscard]] std::string version() const override { return table_.version(); }
   [[nodiscard]] std::string error_text() const override;
@@ -41,6 +45,9 @@ class library_link : public link {
   [[nodiscard]] failure bind(void* socket, std::string& endpoint);
   [[nodiscard]] failure connect(void* socket, const std::string& endpoint);
   [[nodiscard]] failure call_failed(const std::string& call) const;
+  // Waits for a message at `in`, the timer, or, where `out` is not null, room there; false: see
+  // error_text().
+  bool wait_with_timer(void* in, void* out, int timer_fd);
   // Sends READY over a socket: a ROUTER's to `peer` as soon as that is known.
   [[nodiscard]] failure send_ready_to(void* socket, std::string_view peer);
   // Receives READY, after a ROUTER's routing id if `peer` is not null, which then gets it.
@@ -59,6 +66,10 @@ class library_link : public link {
     while (sent < 0 && table_.last_error() == EINTR) [[unlikely]]
       sent = send_(socket, data, size, flags);
     return sent >= 0;
+  }
+  // Why a send without waiting has failed.
+  [[nodiscard]] send_outcome outcome_of_refusal() const noexcept {
+    return table_.last_error() == EAGAIN ? send_outcome::no_room : send_outcome::failed;
   }
   // The number of items with events; 0 after `timeout_ms`, negative: error.
   int poll(std::span<poll_item> items, long timeout_ms) noexcept {
@@ -106,6 +117,15 @@ class router_link final : public library_link {
     return send_to(socket_, peer_.data(), peer_.size(), message_flag::sndmore) &&
            send_to(socket_, data, size, 0);
   }
+  send_outcome send_now(const std::byte* data, std::size_t size) noexcept {
+    if (!send_to(socket_, peer_.data(), peer_.size(),
+                 message_flag::sndmore | message_flag::dontwait))
+      return outcome_of_refusal();
+    return send_to(socket_, data, size, 0) ? send_outcome::sent : send_outcome::failed;
+  }
+  bool wait_for_reply(int timer_fd, bool or_room) {
+    return wait_with_timer(socket_, or_room ? socket_ : nullptr, timer_fd);
+  }
   std::ptrdiff_t receive(std::byte* data, std::size_t capacity) {
     return receive_message(data, capacity, 0);
   }
@@ -142,6 +162,13 @@ class push_pull_link final : public library_link {
 
   bool send(const std::byte* data, std::size_t size) noexcept {
     return send_to(out_, data, size, 0);
+  }
+  send_outcome send_now(const std::byte* data, std::size_t size) noexcept {
+    return send_to(out_, data, size, message_flag::dontwait) ? send_outcome::sent
+                                                             : outcome_of_refusal();
+  }
+  bool wait_for_reply(int timer_fd, bool or_room) {
+    return wait_with_timer(in_, or_room ? out_ : nullptr, timer_fd);
   }
   std::ptrdiff_t receive(std::byte* data, std::size_t capacity) noexcept {
     return receive_from(in_, data, capacity, 0);

@@ -74,9 +74,10 @@ workload_spec spec_of(const nb::dict& values) {
                                           {{"tcp", transport_kind::tcp},
                                            {"ipc", transport_kind::ipc},
                                            {"inproc", transport_kind::inproc}});
-  spec.metric = choice<metric_kind>(
-      values, "metric",
-      {{"throughput", metric_kind::throughput}, {"round-trip", metric_kind::round_trip}});
+  spec.metric = choice<metric_kind>(values, "metric",
+                                    {{"throughput", metric_kind::throughput},
+                                     {"round-trip", metric_kind::round_trip},
+                                     {"paced", metric_kind::paced}});
   spec.path = nb::cast<std::string>(values["path"]);
   spec.abi = abi_of(nb::cast<std::string>(values["abi"]));
   spec.size_bytes = nb::cast<std::size_t>(values["size_bytes"]);
@@ -85,6 +86,7 @@ workload_spec spec_of(const nb::dict& values) {
   spec.senders = nb::cast<std::size_t>(values["senders"]);
   spec.receivers = nb::cast<std::size_t>(values["receivers"]);
   spec.idle_peers = nb::cast<std::size_t>(values["idle_peers"]);
+  spec.offered_msgs_per_s = nb::cast<std::int64_t>(values["offered_msgs_per_s"]);
   spec.io_threads = nb::cast<int>(values["io_threads"]);
   spec.sndhwm = nb::cast<int>(values["sndhwm"]);
   spec.rcvhwm = nb::cast<int>(values["rcvhwm"]);

@@ -13,6 +13,7 @@
 #include "floor_ring.hpp"
 #include "floor_stream.hpp"
 #include "library_link.hpp"
+#include "paced_workload.hpp"
 
 namespace slkbench {
 
@@ -120,6 +121,10 @@ class role_over final : public role {
   }
 
   [[nodiscard]] failure run_pair_loop(control_line& control, role_report& report) {
+    if (spec_.metric == metric_kind::paced && is_sender()) {
+      if constexpr (std::is_base_of_v<library_link, Link>)
+        return run_paced(link_, spec_, control, report);
+    }
     if (spec_.metric == metric_kind::throughput)
       return is_sender() ? run_source(link_, spec_, control, report)
                          : run_sink(link_, spec_, control, report);
@@ -152,6 +157,10 @@ failure make_library_role(const workload_spec& spec, role_kind kind, common_grou
       ground.context = context;
   }
   const bool is_router = spec.pattern == pattern_kind::router_router;
+  if (spec.metric == metric_kind::paced && spec.offered_msgs_per_s < 1)
+    return failed("a paced workload needs a rate");
+  if ((has_fan(spec) || spec.metric == metric_kind::paced) && ground.table->poll == nullptr)
+    return unsupported("the library has no poll");
   if (has_fan(spec)) {
     if (failure problem = check_fan(spec))
       return problem;
@@ -178,6 +187,8 @@ failure make_role(const workload_spec& spec, role_kind kind, std::shared_ptr<com
     return make_library_role(spec, kind, *ground, out);
   if (has_fan(spec) || spec.idle_peers > 0)
     return unsupported("the floor has one sender and one receiver");
+  if (spec.metric == metric_kind::paced)
+    return unsupported("the floor spins where it waits, which says nothing of a low load");
   if (spec.transport != transport_kind::inproc) {
     out = std::make_unique<role_over<stream_link>>(spec, kind);
     return {};

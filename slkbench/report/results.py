@@ -56,6 +56,12 @@ _ROUND_TRIP_NOTE = (
     "One message there and back, one at a time. A percentile is shown where every sample has "
     "at least 100 round trips beyond it (p99: 10,000 round trips), else n/a."
 )
+_PACED_NOTE = (
+    "Messages there and back at a given rate, whatever is under way. A round trip counts from when "
+    "its message was due, so waiting to be sent counts too. The rate fixes the time per message; "
+    "round trips are compared, and CPU time per message says what a low load costs: of the sender, "
+    "its timer, the one who echoes, and all threads of the library."
+)
 
 
 def settings_of(
@@ -266,10 +272,11 @@ def cpu_section(evidence: Evidence) -> list[str]:
     ]
 
 
-def round_trip_section(evidence: Evidence) -> list[str]:
-    """Percentiles of round trips for each pattern, then the gaps of the medians."""
+def round_trip_section(evidence: Evidence, metric: Metric = Metric.ROUND_TRIP) -> list[str]:
+    """Percentiles of round trips for each pattern; where they are paced, with CPU time."""
+    is_paced = metric is Metric.PACED
     parts: list[str] = []
-    for pattern, members in by_pattern(evidence.of(Metric.ROUND_TRIP)):
+    for pattern, members in by_pattern(evidence.of(metric)):
         rows = [
             (
                 contender_title(one.contender),
@@ -281,6 +288,7 @@ def round_trip_section(evidence: Evidence) -> list[str]:
                 NOT_AVAILABLE if one.is_failed else bounds_text(one.p99_ns, micros),
                 NOT_AVAILABLE if one.is_failed else count(one.messages.point),
                 samples_text(one, one.p50_ns),
+                *((_cpu_cell(one),) if is_paced else ()),
             )
             for one in members
         ]
@@ -295,17 +303,24 @@ def round_trip_section(evidence: Evidence) -> list[str]:
         parts += [
             heading(3, evidence.titled(pattern_title(pattern), members[0].cell)),
             table(
-                (*header, "95% interval", "Round Trips", "Samples"),
+                (
+                    *header,
+                    "95% interval",
+                    "Round Trips",
+                    "Samples",
+                    *(("CPU per message",) if is_paced else ()),
+                ),
                 _by_name(evidence, rows),
                 left=2,
             ),
         ]
     if not parts:
         return ["This run measured no round trips."]
-    return [
-        _ROUND_TRIP_NOTE,
-        *parts,
-    ]
+    return [_PACED_NOTE if is_paced else _ROUND_TRIP_NOTE, *parts]
+
+
+def _cpu_cell(one: ArmSummary) -> str:
+    return NOT_AVAILABLE if one.is_failed else or_na(one.cpu_ns_per_message.point, format_time_ns)
 
 
 def bounds_text(interval: Interval, form: Callable[[float], str]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from slkbench.model import Cell, Metric, Placement, Sample, Slot, Status, Topology
+from slkbench.model import Cell, Placement, Sample, Slot, Status, Topology
 from slkbench.runner.launch_load import Load
 
 __all__ = ["blank_sample", "failed_sample", "measured_sample"]
@@ -66,7 +66,7 @@ def measured_sample(
 ) -> Sample:
     """A sample with its numbers. ``results`` are the ``result`` events by process."""
     merged = {key: value for result in results.values() for key, value in result.items()}
-    is_round_trip = cell.metric is Metric.ROUND_TRIP
+    is_round_trip = cell.metric.times_round_trips
     timer = merged["sender" if is_round_trip else "receiver"]
     in_threads = cell.topology is Topology.THREADS
     scope = "thread" if in_threads else "process"

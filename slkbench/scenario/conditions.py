@@ -13,6 +13,7 @@ _SMALLEST_WITH_PEERS_BYTES = 8
 
 def check_conditions(cell: Cell) -> None:
     """UsageError for conditions that exclude each other; it says what to change."""
+    _check_rate(cell)
     if cell.senders == 1 and cell.receivers == 1:
         return
     if cell.senders > 1 and cell.receivers > 1:
@@ -37,4 +38,18 @@ def check_conditions(cell: Cell) -> None:
     if cell.messages is not None and cell.messages < peers:
         raise UsageError(
             f"{cell.title!r} has {cell.messages} messages for {peers} peers. Use more messages."
+        )
+
+
+def _check_rate(cell: Cell) -> None:
+    is_paced = cell.metric is Metric.PACED
+    if is_paced and cell.offered_msgs_per_s == 0:
+        raise UsageError(
+            f"{cell.title!r} has no rate. Say how many messages per second are sent: "
+            'rate = "10k", or --rate 10k.'
+        )
+    if not is_paced and cell.offered_msgs_per_s > 0:
+        raise UsageError(
+            f"{cell.title!r} has a rate, which is for the metric paced. Leave it away, or put "
+            "the other metrics in cells of their own."
         )

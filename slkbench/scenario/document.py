@@ -16,6 +16,7 @@
                                     # io_threads, and hwm or sndhwm and rcvhwm
     senders = 8                     # sockets of one thread; also receivers, and idle_peers: further
                                     # connected peers of the receiver that say nothing
+    rate = "10k"                    # messages per second, for metric = "paced"
 
 inproc joins threads of one process, so a product leaves out inproc between processes; a table of
 which nothing is left is an error.
@@ -69,6 +70,7 @@ def ad_hoc_scenario(
     senders: int = 1,
     receivers: int = 1,
     idle_peers: int = 0,
+    offered_msgs_per_s: int | None = None,
     contenders: Sequence[str] = DEFAULT_CONTENDERS,
     **settings: Any,
 ) -> Scenario:
@@ -99,6 +101,7 @@ def ad_hoc_scenario(
         "senders": senders,
         "receivers": receivers,
         "idle_peers": idle_peers,
+        "rate": offered_msgs_per_s,
     }
     document = {"scenario": _given(options), "cells": [_given(cells)]}
     return _build(document, "ad-hoc", "the command line")
@@ -177,6 +180,7 @@ def _product(table: Mapping[str, Any], where: str, path: str) -> list[Cell]:
         "senders": values.get("senders", [1]),
         "receivers": values.get("receivers", [1]),
         "idle_peers": values.get("idle_peers", [0]),
+        "offered_msgs_per_s": values.get("rate", [0]),
     }
     cells = [
         Cell(**dict(zip(axes, chosen, strict=True)), **size, **mark)

@@ -136,4 +136,5 @@ CELL_KEYS: dict[str, Parser] = {
     "senders": _whole(1, MAX_PEERS),
     "receivers": _whole(1, MAX_PEERS),
     "idle_peers": _whole(0, MAX_IDLE_PEERS),
+    "rate": _scalar(parse_count),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -102,9 +103,34 @@ def test_idle_peers_stand_beside_round_trips_and_several_senders(tmp_path: Path)
     assert crowd["receiver"]["elapsed_ns"] > 0
 
 
+@pytest.mark.parametrize(("pattern", "transport"), EVERYWHERE)
+def test_a_given_rate_is_kept(tmp_path: Path, pattern: str, transport: str) -> None:
+    conditions: dict[str, Any] = {"pattern": pattern, "transport": transport, "metric": "paced"}
+    conditions |= {"messages": 1000, "offered_msgs_per_s": 4000, "stall_ms": 1000}
+    result = None
+    for _ in range(3):  # a machine that stops for 100 ms is no fault of the library
+        with suppress(_driver.DriverError):
+            result = result_of(tmp_path, **conditions)
+            break
+    assert result is not None
+    sender = result["sender"]
+    assert sender["elapsed_ns"] > 999 * 250_000
+    assert 0 < sender["p50_ns"] <= sender["p90_ns"]
+    assert "elapsed_ns" not in result["receiver"]
+
+
+def test_a_rate_that_cannot_be_kept_is_a_failure(tmp_path: Path) -> None:
+    values = spec(tmp_path, metric="paced", messages=400_000, stall_ms=300)
+    session = _driver.Session(values | {"offered_msgs_per_s": 100_000_000})
+    session.open()
+    with pytest.raises(_driver.DriverError, match="sender: saturated: "):
+        session.run()
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
+        ({"metric": "paced", "kind": "floor"}, "spins where it waits"),
         ({"senders": 2, "receivers": 2}, "not both"),
         ({"senders": 2, "metric": "round-trip"}, "throughput only"),
         ({"senders": 2, "size_bytes": 7}, "8 bytes"),

@@ -13,6 +13,7 @@ from slkbench.model import (
     Contender,
     ContenderKind,
     Layer,
+    Metric,
     Pattern,
     Scenario,
     Transport,
@@ -68,6 +69,8 @@ def test_many_peers_are_driven_natively_and_have_no_floor() -> None:
     crowd = dataclasses.replace(CELL, senders=8)
     assert unsupported(crowd, ALL) == (FLOOR,)
     assert lack(crowd, FLOOR) == "has no more than one sender and one receiver"
+    paced = dataclasses.replace(CELL, metric=Metric.PACED, offered_msgs_per_s=9)
+    assert unsupported(paced, ALL) == (FLOOR,)
     python = dataclasses.replace(CELL, layer=Layer.PYTHON, idle_peers=9)
     assert unsupported(python, ALL) == (PYZMQ,)
 

@@ -124,6 +124,15 @@ def test_peers_that_do_not_go_together_are_refused(keys: str, said: str) -> None
     assert said in refusal(HEAD + CELL + keys)
 
 
+def test_a_rate_is_for_the_paced_metric() -> None:
+    paced = HEAD + CELL + 'metric = "paced"\n'
+    (cell,) = parse(paced + 'rate = "10k"\n').cells
+    assert (cell.metric, cell.offered_msgs_per_s) == (Metric.PACED, 10_000)
+    assert cell.title == "push-pull tcp 64 B paced at 10.0 k msg/s"
+    assert "has no rate" in refusal(paced)
+    assert "for the metric paced" in refusal(HEAD + CELL + "rate = 5\n")
+
+
 def test_conditions_that_came_later_do_not_change_the_hash_of_older_scenarios() -> None:
     usual, crowd = parse(HEAD + CELL), parse(HEAD + CELL + "senders = 2\n")
     older = scenario_to_json(usual)
