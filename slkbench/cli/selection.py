@@ -90,7 +90,8 @@ def _narrowed(options: Mapping[str, Any]) -> Scenario:
     in_order = (scenario.baseline, "libzmq", "pyzmq", contenders[0])
     return replace(
         scenario,
-        cells=tuple(_with_conditions(cell, options) for cell in cells),
+        # Cells that differed only in what an option now sets have become the same.
+        cells=tuple(dict.fromkeys(_with_conditions(cell, options) for cell in cells)),
         contenders=contenders,
         baseline=next(name for name in in_order if name in contenders),
     )

@@ -240,6 +240,10 @@ option_map library_link::options() const {
   }
   if (const auto threads = table_.get_context_option(context_->get(), context_option::io_threads))
     found["IO_THREADS"] = std::to_string(*threads);
+  const bool is_crowd = spec_.senders + spec_.receivers + spec_.idle_peers > 2;
+  const auto most = table_.get_context_option(context_->get(), context_option::max_sockets);
+  if (is_crowd && most)
+    found["MAX_SOCKETS"] = std::to_string(*most);
   return found;
 }
 

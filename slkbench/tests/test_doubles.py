@@ -244,6 +244,13 @@ def test_the_public_serverlink_lacks_push_pull(double: Compile) -> None:
     assert double("serverlink").patterns == tuple(Pattern)
 
 
+def test_a_library_without_poll_gets_not_applicable_where_a_thread_waits_for_many(
+    double: Compile,
+) -> None:
+    sample = measure(double("public_serverlink"), pattern=Pattern.ROUTER_ROUTER, senders=2)
+    assert (sample.status, sample.reason) == (Status.SKIPPED, "n/a: the library has no poll")
+
+
 def test_an_abi_that_the_symbols_contradict_is_refused(double: Compile) -> None:
     from slkbench.errors import ContenderError
 
