@@ -67,6 +67,8 @@ def _make_session(spec: EndpointSpec) -> Session:
     if spec.layer == "native":
         native: Session = _driver.Session(spec.to_driver())
         return native
+    if spec.metric == "paced" or spec.senders + spec.receivers + spec.idle_peers > 2:
+        raise UnsupportedWorkloadError("many peers and a given rate are on layer native only")
     from slkbench.endpoint.python_workload import PythonSession
 
     return PythonSession(spec)
