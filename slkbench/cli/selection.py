@@ -33,12 +33,13 @@ _SETTINGS = ("hwm", *_CONDITIONS, "count", "contenders", "libs")
 def scenario_of(options: Mapping[str, Any]) -> Scenario | None:
     """The scenario of the options; None for a bare ``--resume``, which brings its own.
 
+    A verb without an option for one of the conditions leaves it as it is.
     Raises UsageError, and ScenarioError for a scenario that is not one.
     """
     named = options["scenario"]
     if options["resume"] is not None:
         _check_resumable(options)
-    asked = [key for key in (*_DIMENSIONS, *_SETTINGS) if options[key] not in (None, ())]
+    asked = [key for key in (*_DIMENSIONS, *_SETTINGS) if options.get(key) not in (None, ())]
     if options["resume"] is not None and not named and not asked:
         return None
     scenario = _narrowed(options) if named else _ad_hoc(options)
@@ -60,7 +61,9 @@ def _ad_hoc(options: Mapping[str, Any]) -> Scenario:
     from slkbench.scenario import ad_hoc_scenario
 
     given = {key: options[key] for key in _DIMENSIONS if options[key]}
-    given |= {key: options[key] for key in ("hwm", *_CONDITIONS) if options[key] is not None}
+    given |= {
+        key: value for key in ("hwm", *_CONDITIONS) if (value := options.get(key)) is not None
+    }
     usual = tuple(
         name
         for layer, names in _USUAL_CONTENDERS.items()
@@ -116,7 +119,7 @@ def _with_conditions(cell: Cell, options: Mapping[str, Any]) -> Cell:
     changes: dict[str, Any] = {}
     if options["hwm"] is not None:
         changes |= {"sndhwm": options["hwm"], "rcvhwm": options["hwm"]}
-    changes |= {key: options[key] for key in _CONDITIONS if options[key] is not None}
+    changes |= {key: value for key in _CONDITIONS if (value := options.get(key)) is not None}
     if options["count"] is not None:
         changes["messages"] = options["count"]
     changed = replace(cell, **changes)
