@@ -135,6 +135,12 @@ class pipe : public std::enable_shared_from_this<pipe> {
   // The consumer is about to sleep: tell the producer of all that was read so far.
   virtual void give_credit() noexcept {}
 
+  // The reader will not look here until it is told of something by its inbox. After a heavy fence
+  // it must look once more: what was published before is not told.
+  virtual void look_away() noexcept {}
+  // The reader looks by itself again.
+  virtual void look_again() noexcept {}
+
   // -- both
   // -----------------------------------------------------------------------------------------
 
@@ -148,6 +154,7 @@ class pipe : public std::enable_shared_from_this<pipe> {
   bool routed = false;             // in the peer table, the load balancer, or the one of a PAIR
   bool readable = false;           // in the fair queue
   std::size_t queue_position = 0;  // where in the fair queue
+  unsigned silent_looks = 0;       // of the fair queue, in vain, one after the other
 
  protected:
   pipe(chunk_ring* out, bool stream) noexcept : out_(out), stream_(stream) {}
