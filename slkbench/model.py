@@ -352,12 +352,16 @@ class ProfileRow:
         "(slkbench's own part), all",
         default="",
     )
-    what: str = column("function or system call that is counted; all: any", default="all")
+    what: str = column(
+        "function or system call that is counted; memory copies, allocations, frees, mutex locks: "
+        "all functions that do so; all: any",
+        default="all",
+    )
     quantity: str = column(
         "instructions; calls; futile-calls (ended with EAGAIN); untraced-calls (counted by perf in "
         "the kernel, not by strace); bytes-calls (calls that moved from_bytes or more, but less "
         "than twice that); allocations; frees; allocated-bytes; peak-rss-bytes; "
-        "voluntary-switches; involuntary-switches; rate; traced-rate",
+        "voluntary-switches; involuntary-switches; rate",
         default="",
     )
     from_bytes: int | None = column("lower bound of a class of bytes-calls", unit="B")

@@ -104,7 +104,10 @@ def _count(valgrind: str, request: Request, messages: int) -> tuple[Counts, str]
         raise ProfileFailure("callgrind wrote nothing")
     is_floor = request.workload.contender.kind is ContenderKind.FLOOR
     parts = list(report.parts.values())
-    return count_roles(threads, parts, is_floor=is_floor), report.library_version
+    counts = count_roles(threads, parts, is_floor=is_floor)
+    if not counts[Key("sender", "instructions")] or not counts[Key("receiver", "instructions")]:
+        raise ProfileFailure("callgrind does not know the library's send and recv by their names")
+    return counts, report.library_version
 
 
 def count_roles(
