@@ -124,8 +124,9 @@ def count_roles(
             role = "application"
             counts.update(_count_application(thread))
         else:
-            known = thread.number <= len(parts)
-            role = parts[thread.number - 1] if known else "I/O"
+            # One more is the executable's own, which shakes hands before the messages.
+            is_known = thread.number <= len(parts)
+            role = parts[thread.number - 1] if is_known else "harness"
             counts[Key(role, "instructions")] += thread.own.total()
         for key, count in _count_functions(thread, role, is_floor=is_floor):
             counts[key] += count
