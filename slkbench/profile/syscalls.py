@@ -49,7 +49,7 @@ _LEAST_PER_MESSAGE = {
 }
 _PERF_NAMES_MAX = 14
 # Without strace there is time for so many times the messages, which chance needs as well.
-_UNTRACED_FACTOR = 10
+_UNTRACED_FACTOR = 4
 _PERF_TIMEOUT_S = 10.0
 
 

@@ -209,48 +209,33 @@ def _syscall_tables(title: str, side: _Side) -> list[Table]:
     )
 
 
-def _often(side: _Side, role: str, quantity: str, name: str) -> Callable[[str], str | None]:
-    """As ``number``; only what happens now and then at least."""
-    show = side.number(role, quantity, name, per=1000)
+def _often(
+    side: _Side, role: str, quantity: str, name: str, from_bytes: int | None = None
+) -> Callable[[str], str | None]:
+    """What ``line`` shows: the count for 1000 messages, of what happens now and then at least."""
 
-    def show_if_often(contender: str) -> str | None:
-        row = side.find(contender, role, quantity, name)
+    def show(contender: str) -> str | None:
+        row = side.find(contender, role, quantity, name, from_bytes)
         if row is None or abs(row.per_message or 0.0) * 1000 < _CALLS_SHOWN_PER_1000:
             return None
-        return show(contender)
+        return _number(row.per_message, 1000)
 
-    return show_if_often
+    return show
 
 
 def _moved(title: str, side: _Side) -> list[Table]:
-    """How many bytes a call moves: the share of the role's calls of that name in each class."""
+    """How many bytes a call moves: calls in classes of two to the power of something."""
     keys = sorted(
         {(row.role, row.what, row.from_bytes or 0) for row in side.matching("bytes-calls")},
         key=lambda key: (ROLES.index(key[0]), key[1], key[2]),
     )
-
-    def share(key: tuple[str, str, int]) -> Callable[[str], str | None]:
-        role, name, low_bytes = key
-
-        def show(contender: str) -> str | None:
-            classes = [
-                row.count or 0.0
-                for row in side.matching("bytes-calls")
-                if (row.contender, row.role, row.what) == (contender, role, name)
-            ]
-            row = side.find(contender, role, "bytes-calls", name, low_bytes)
-            total = sum(count for count in classes if count > 0)
-            if row is None or not row.count or row.count <= 0 or total <= 0:
-                return None
-            return format_percent(row.count / total)
-
-        return show
-
     lines = [
         side.line(
-            (role, name, f"{format_size(low)} to {format_size(2 * low)}"), share((role, name, low))
+            (role, name, f"{format_size(low)} to {format_size(2 * low)}"),
+            _often(side, role, "bytes-calls", name, low),
         )
         for role, name, low in keys
         if role != "harness"
     ]
-    return _table(f"{title}: bytes of a call", ["role", "call", "bytes"], side, lines)
+    head = ["role", "call", "bytes moved"]
+    return _table(f"{title}: what calls move, calls per 1000 messages", head, side, lines)

@@ -49,7 +49,7 @@ TOOLS = {
             3,
             instructions.profile_instructions,
         ),
-        ProfileTool(syscalls.TOOL, ("strace",), (THREADS,), 50_000, 3, syscalls.profile_syscalls),
+        ProfileTool(syscalls.TOOL, ("strace",), (THREADS,), 150_000, 3, syscalls.profile_syscalls),
         ProfileTool(
             allocations.TOOL,
             (),

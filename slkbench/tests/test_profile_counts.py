@@ -266,6 +266,6 @@ def test_tables_of_calls_are_per_thousand_and_in_classes() -> None:
     often, classes = profile_tables(rows)
     assert often.rows == (("sender I/O", "sendto", "calls", "8.00"),)
     assert classes.rows == (
-        ("sender I/O", "sendto", "4 KiB to 8 KiB", "25.0%"),
-        ("sender I/O", "sendto", "8 KiB to 16 KiB", "75.0%"),
+        ("sender I/O", "sendto", "4 KiB to 8 KiB", "2.00"),
+        ("sender I/O", "sendto", "8 KiB to 16 KiB", "6.00"),
     )
