@@ -267,7 +267,10 @@ class _Process:
 
     def _hang(self, what: str) -> ProfileFailure:
         spent_s = time.monotonic() - self._started_s
-        return ProfileFailure(f"hang: {what} within {spent_s:.0f} s ({self.role})")
+        return ProfileFailure(
+            f"hang: {what} within {spent_s:.0f} s ({self.role}); if it is only slow under its "
+            "tool, raise --timeout or lower --count"
+        )
 
     def _describe_end(self) -> str:
         try:
