@@ -27,6 +27,7 @@ __all__ = [
     "Metric",
     "Pattern",
     "Placement",
+    "ProfileRow",
     "Sample",
     "Scenario",
     "Slot",
@@ -385,6 +386,60 @@ class Sample:
     def cell_key(self) -> CellKey:
         """Equal to ``Cell.key`` of the cell in which this was measured."""
         return _key_of(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileRow:
+    """One row of a ``profile-TOOL.csv``: a count per message. None is an empty cell.
+
+    Profiles are taken under tools that slow a process, so they are never mixed with samples.
+    """
+
+    tool: str = column("instructions, syscalls or allocations", default="")
+    contender: str = column("name of the contender profiled", default="")
+    library_version: str | None = column("version that the library itself reports")
+    pattern: str = column("router-router or push-pull", default="")
+    transport: str = column("tcp, ipc or inproc", default="")
+    topology: str = column("threads (one process) or processes (two)", default="threads")
+    size_bytes: int = column("payload of one message", unit="B", default=0)
+    io_threads: int = column("I/O threads of each context", default=1)
+    sndhwm: int = column("send high water mark; 0 is unlimited", unit="messages", default=1000)
+    rcvhwm: int = column("receive high water mark; 0 is unlimited", unit="messages", default=1000)
+    workload: str = column(
+        "threads: as in a sample; lockstep: one thread sends some messages, waits until the I/O "
+        "threads are idle, and receives them",
+        default="threads",
+    )
+    role: str = column(
+        "sender, receiver (in lockstep: the calls of the library's send and recv), sender I/O, "
+        "receiver I/O, I/O (both share it), application (in lockstep: all of its thread), harness "
+        "(slkbench's own part), all",
+        default="",
+    )
+    what: str = column(
+        "function or system call that is counted; memory copies, allocations, frees, mutex locks: "
+        "all functions that do so; all: any",
+        default="all",
+    )
+    quantity: str = column(
+        "instructions; calls; futile-calls (ended with EAGAIN); untraced-calls (counted by perf in "
+        "the kernel, not by strace); bytes-calls (calls that moved from_bytes or more, but less "
+        "than twice that); allocations; frees; allocated-bytes; peak-rss-bytes; "
+        "voluntary-switches; involuntary-switches; rate",
+        default="",
+    )
+    from_bytes: int | None = column("lower bound of a class of bytes-calls", unit="B")
+    count: float | None = column(
+        "what the longer of two runs counted more than the shorter; the median of repetitions. "
+        "As seen where there is no per_message, and a rate in messages/s"
+    )
+    messages: int | None = column("messages that the longer run sent more")
+    per_message: float | None = column("count / messages")
+    spread: float | None = column(
+        "(largest - smallest) / median of the repetitions, of which there are then several"
+    )
+    status: str = column("OK, FAILED or SKIPPED", default="OK")
+    reason: str | None = column("why the status is not OK")
 
 
 @dataclass(frozen=True, slots=True)

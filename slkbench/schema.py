@@ -1,6 +1,7 @@
 """The columns of ``samples.csv``, all derived from the fields of ``model.Sample``.
 
-The order of the fields is the order of the columns.  ``python -m slkbench.schema`` prints the data
+Those of ``profile-TOOL.csv`` are derived from ``model.ProfileRow`` in the same way.  The order of
+the fields is the order of the columns.  ``python -m slkbench.schema`` prints the data
 dictionary that is kept as ``results/README.md``.
 
 History of ``SCHEMA_VERSION``; readers refuse a version that they do not know, and read the rows of
@@ -22,7 +23,7 @@ from functools import cache
 from typing import Any, Literal
 
 from slkbench.errors import StoreError
-from slkbench.model import Sample
+from slkbench.model import ProfileRow, Sample
 
 __all__ = [
     "READABLE_VERSIONS",
@@ -32,6 +33,8 @@ __all__ = [
     "data_dictionary",
     "header",
     "pandas_dtypes",
+    "profile_columns",
+    "profile_row_of",
     "row_of",
     "sample_of",
 ]
@@ -46,6 +49,10 @@ A run is a folder `<utc>-<scenario>-<commit>[-dirty]/`:
   version and build flags, tool versions, `schema_version`.
 - `samples.csv`: one row per sample, appended and synced to disk as it is measured. RFC 4180,
   UTF-8, one line per row, a line feed at the end of each.
+
+What `slkbench profile` counted is a folder of its own, `<utc>-profile-<tool>-<commit>[-dirty]/`:
+`run.json` as above, `profile-<tool>.csv` in the same form and `profile-<tool>.md`, its tables. It
+holds no samples: what runs under such a tool is not timed.
 
 A *sample* is one fresh process set that measures one arm in one cell; it is the unit of
 observation. An empty cell is a missing value: unknown or not applicable, never 0. A row is never
@@ -65,12 +72,22 @@ class Column:
 
 @cache
 def columns(version: int = SCHEMA_VERSION) -> tuple[Column, ...]:
-    """All columns of a schema version, in the order of the file."""
-    hints = typing.get_type_hints(Sample)
+    """All columns of ``samples.csv`` in a schema version, in the order of the file."""
+    return _columns_of(Sample, version)
+
+
+@cache
+def profile_columns() -> tuple[Column, ...]:
+    """All columns of a ``profile-TOOL.csv``, in the order of the file."""
+    return _columns_of(ProfileRow, SCHEMA_VERSION)
+
+
+def _columns_of(record: type[Sample | ProfileRow], version: int) -> tuple[Column, ...]:
+    hints = typing.get_type_hints(record)
     return tuple(
         _column(item.name, hints[item.name], item.metadata["unit"], item.metadata["meaning"])
-        for item in fields(Sample)
-        if item.metadata["since"] <= version
+        for item in fields(record)
+        if item.metadata.get("since", 1) <= version
     )
 
 
@@ -100,6 +117,11 @@ def row_of(sample: Sample) -> list[str]:
     is always a torn row.  A float that is not finite is a missing value.
     """
     return [_to_cell(getattr(sample, name)) for name in header()]
+
+
+def profile_row_of(row: ProfileRow) -> list[str]:
+    """The cells of a profile's row, in the form of ``row_of``."""
+    return [_to_cell(getattr(row, item.name)) for item in profile_columns()]
 
 
 def _to_cell(value: float | str | None) -> str:
@@ -152,14 +174,24 @@ def data_dictionary() -> str:
         "",
         f"## Columns of `samples.csv` (schema version {SCHEMA_VERSION})",
         "",
-        "| Column | Type | May be empty | Unit | Meaning |",
-        "|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| `{c.name}` | {c.kind} | {'yes' if c.optional else 'no'} | {c.unit} | {c.meaning} |"
-        for c in columns()
+        *_table_of(columns()),
+        "",
+        "## Columns of `profile-<tool>.csv`",
+        "",
+        *_table_of(profile_columns()),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _table_of(described: Sequence[Column]) -> list[str]:
+    return [
+        "| Column | Type | May be empty | Unit | Meaning |",
+        "|---|---|---|---|---|",
+        *(
+            f"| `{c.name}` | {c.kind} | {'yes' if c.optional else 'no'} | {c.unit} | {c.meaning} |"
+            for c in described
+        ),
+    ]
 
 
 if __name__ == "__main__":

@@ -30,10 +30,12 @@ __all__ = [
     "DEFAULT_ROOT",
     "RunStore",
     "StoredRun",
+    "create_folder",
     "find_run",
     "list_runs",
     "read_metadata",
     "read_run",
+    "write_whole",
 ]
 
 DEFAULT_ROOT = Path("results")
@@ -95,10 +97,8 @@ class RunStore:
         ``scenario`` should be ``scenario_to_json(...)``.  Raises ``StoreError`` where the folder
         cannot be written.
         """
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        name = f"{stamp}-{_slug(scenario)}-{_slug(commit)}{'-dirty' if dirty else ''}"
+        path = create_folder(root, scenario, commit=commit, dirty=dirty)
         with _disk_errors("create a run in", root):
-            path = _make_folder(root, name)
             _append(path / SAMPLES_NAME, _line(header()))
         store = cls(StoredRun(path, {}, ()))
         store.update({**metadata, "run_id": path.name, "schema_version": SCHEMA_VERSION})
@@ -166,8 +166,7 @@ class RunStore:
         """Set keys of ``run.json``; a crash leaves the old file or the new one, whole."""
         self._metadata.update(changes)
         text = json.dumps(self._metadata, indent=2, ensure_ascii=False) + "\n"
-        with _disk_errors("write", self._path / METADATA_NAME):
-            _replace(self._path / METADATA_NAME, text.encode())
+        write_whole(self._path / METADATA_NAME, text)
 
     def close(self) -> None:
         """Close the file. Nothing is pending: every row is synced when it is appended."""
@@ -185,6 +184,23 @@ class RunStore:
     ) -> None:
         """Close."""
         self.close()
+
+
+def create_folder(root: Path, name: str, *, commit: str, dirty: bool) -> Path:
+    """A new folder ``<utc>-<name>-<commit>[-dirty]`` under ``root``.
+
+    Raises ``StoreError`` where it cannot be made.
+    """
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    folder = f"{stamp}-{_slug(name)}-{_slug(commit)}{'-dirty' if dirty else ''}"
+    with _disk_errors("create a run in", root):
+        return _make_folder(root, folder)
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write a file; a crash leaves the old one or the new one, whole. Raises ``StoreError``."""
+    with _disk_errors("write", file):
+        _replace(file, text.encode())
 
 
 def read_run(path: Path) -> StoredRun:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from slkbench.runner.result import RunResult
     from slkbench.runner.session import Backend, Request
 
-__all__ = ["command"]
+__all__ = ["cell_options", "command"]
 
 _LATEST = "latest"
 
@@ -47,7 +47,7 @@ def _fail_on(
     return chosen - {"none"}
 
 
-def _cell_options(function: Any) -> Any:
+def cell_options(function: Any) -> Any:
     """What is compared with what, under which conditions."""
     for option in reversed(
         (
@@ -180,7 +180,7 @@ def _effort_options(function: Any) -> Any:
 
 
 @click.command(epilog=_EPILOG)
-@_cell_options
+@cell_options
 @_peer_options
 @_effort_options
 @click.option(

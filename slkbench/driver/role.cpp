@@ -1,6 +1,7 @@
 #include "role.hpp"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -90,6 +91,7 @@ class role_over final : public role {
   [[nodiscard]] link& wire() noexcept override { return link_; }
 
   [[nodiscard]] failure run(control_line& control, role_report& report) override {
+    report.thread_id = gettid();
     failure problem = pin_thread(is_sender() ? spec_.sender_cpus : spec_.receiver_cpus);
     if (!problem)
       problem = link_.handshake();
@@ -100,6 +102,22 @@ class role_over final : public role {
     if (problem)
       control.tell(signal::given_up);
     return problem;
+  }
+
+  [[nodiscard]] failure send_part(stamped_payload& payload, std::uint64_t begin,
+                                  std::uint64_t end) override {
+    return send_range(link_, payload, begin, end);
+  }
+
+  [[nodiscard]] failure receive_part(ledger& account, stamped_payload& buffer,
+                                     std::uint64_t end) override {
+    while (account.next() < end) {
+      const std::ptrdiff_t size = link_.receive(buffer.data(), buffer.size());
+      if (size < 0) [[unlikely]]
+        return account_failed(account, end, link_.error_text());
+      account.take(buffer.data(), size);
+    }
+    return {};
   }
 
  private:

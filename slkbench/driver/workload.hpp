@@ -19,6 +19,7 @@
 namespace slkbench {
 
 struct role_report {
+  int thread_id = -1;            // as the kernel numbers threads
   std::int64_t elapsed_ns = -1;  // only of the role that holds the clock
   usage of_thread;               // while the timed messages passed
   usage of_process;

@@ -38,7 +38,7 @@ from slkbench.runner.result import RunResult, judge_run
 from slkbench.scenario import scenario_hash, scenario_to_json
 from slkbench.store import RunStore, StoredRun, find_run, read_run
 
-__all__ = ["Backend", "Request", "preview", "process_backend", "run_request"]
+__all__ = ["Backend", "Request", "preview", "process_backend", "run_request", "terminable"]
 
 _COMMIT_LETTERS = 12
 _SEED_BITS = 31
@@ -96,7 +96,7 @@ def run_request(
     outside = backend or process_backend()
     with (
         machine_lock(outside.lock_file, wait_s=request.wait_s),
-        _terminable(),
+        terminable(),
         tempfile.TemporaryDirectory(prefix="slkbench-") as scratch,
     ):
         opened = _open(request, outside, Path(scratch))
@@ -304,7 +304,7 @@ def _skipped(scenario: Scenario, contenders: Sequence[Contender], run_id: str) -
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
+def terminable() -> Iterator[None]:
     """SIGTERM ends a run as Ctrl-C does: children are stopped and samples kept."""
     if threading.current_thread() is not threading.main_thread():
         yield
