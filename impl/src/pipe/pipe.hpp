@@ -9,6 +9,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
@@ -75,13 +76,19 @@ class pipe : public std::enable_shared_from_this<pipe> {
     looked_at_chunks_ = out_->linked_chunks();
     return out_->unread_chunks() >= run_ahead_chunks_max_;
   }
-  // The reader has moved since the last wait in vain.
-  [[nodiscard]] bool worth_waiting() const noexcept {
-    return !waited_in_vain_ || out_->dropped_chunks() != dropped_chunks_then_;
+  // Not right after waits in vain: the reader may share this thread's processor, or do other
+  // things.
+  [[nodiscard]] bool worth_waiting() noexcept {
+    if (waits_to_skip_ > 0) {
+      --waits_to_skip_;
+      return false;
+    }
+    return true;
   }
   void waited() noexcept {
-    waited_in_vain_ = still_ahead();
-    dropped_chunks_then_ = out_->dropped_chunks();
+    constexpr unsigned skip_max = 255;
+    vain_waits_ = still_ahead() ? std::min(2 * vain_waits_ + 1, skip_max) : 0;
+    waits_to_skip_ = vain_waits_;
   }
   // Still so: for somebody who waits.
   [[nodiscard]] bool still_ahead() const noexcept {
@@ -239,8 +246,8 @@ class pipe : public std::enable_shared_from_this<pipe> {
   std::atomic<std::uint64_t>* published_count_ = nullptr;  // follows written_messages_, if any
   std::uint64_t room_limit_ = 0;                           // write while written_messages_ is below
   std::size_t looked_at_chunks_ = 0;                       // of out_, by runs_ahead()
-  std::size_t dropped_chunks_then_ = 0;                    // when the last wait ended
-  bool waited_in_vain_ = false;
+  unsigned vain_waits_ = 0;
+  unsigned waits_to_skip_ = 0;
   std::size_t run_ahead_chunks_max_ = 8;
   std::size_t direct_bytes_min_ = std::numeric_limits<std::size_t>::max();
 

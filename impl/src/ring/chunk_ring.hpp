@@ -74,10 +74,7 @@ class chunk_ring {
   // Chunks that are not read to their end yet. Somebody who writes on while many are evicts them
   // all from the caches before they are read.
   [[nodiscard]] std::size_t unread_chunks() const noexcept {
-    return linked_chunks_ - dropped_chunks();
-  }
-  [[nodiscard]] std::size_t dropped_chunks() const noexcept {
-    return dropped_chunks_.load(std::memory_order_relaxed);  // invariant 6
+    return linked_chunks_ - dropped_chunks_.load(std::memory_order_relaxed);  // invariant 6
   }
   // Chunks linked so far; moves once in many messages.
   [[nodiscard]] std::size_t linked_chunks() const noexcept { return linked_chunks_; }

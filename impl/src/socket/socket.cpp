@@ -124,8 +124,7 @@ long socket::send(message& from, int flags) {
 
 // A sender that runs far ahead writes to memory that has left the caches, and so does its reader:
 // half of the throughput of large messages. So a call that may wait does, for at most the time in
-// which a reader that is awake would have read what is there; and after a wait in vain not again
-// until the reader has moved.
+// which a reader that is awake would have read what is there; after waits in vain ever more rarely.
 void socket::pause_for(pipe& ahead, int flags) noexcept {
   running_ahead_ = nullptr;
   if ((flags & SLK_DONTWAIT) != 0 || options_.sndtimeo_ms == 0 || !timed_waits() ||
@@ -147,8 +146,6 @@ void socket::pause_for(pipe& ahead, int flags) noexcept {
         cpu_pause();
       }
     }
-  } else {
-    ::sched_yield();
   }
   ahead.waited();
 }
@@ -232,8 +229,11 @@ int socket::wait(direction what, int flags, int timeout_ms, deadline& until,
   queue_.give_credit();
   signaler& signal = inbox_->signal();
   wait_fds_.clear();
-  if (what == direction::input) {
+  if (what == direction::input && pipes_.size() > inproc_pipes_) {
     wait_fds_.push_back({ready_.fd(), POLLIN, 0});
+  } else if (what == direction::input) {
+    // What is not there yet comes with an event. One descriptor less to be woken through.
+    wait_fds_.push_back({signal.fd(), POLLIN, 0});
   } else {
     wait_fds_.push_back({signal.fd(), POLLIN, 0});
     each_blocked_pipe();
