@@ -164,8 +164,21 @@ SLK_EXPORT int slk_ctx_get(void* context, int option);
 #define SLK_PROBE_ROUTER 51 /* ROUTER, DEALER, 0 or 1: an empty message to each new peer; later */
 #define SLK_ROUTER_HANDOVER 56    /* ROUTER, 0 or 1: a newcomer takes over a name in use */
 #define SLK_CONNECT_ROUTING_ID 61 /* ROUTER, write only, 1-255 bytes: names next connect's peer */
-#define SLK_HANDSHAKE_IVL 66 /* >= 0, default 30000: ms a handshake may take, 0 = any time; later \
-                              */
+#define SLK_HANDSHAKE_IVL                                                 \
+  66 /* >= 0, default 30000: ms a handshake may take, 0 = any time; later \
+      */
+/* Heartbeats tell a dead peer from a silent one. A peer of which nothing was heard is given up as
+ * if its connection had broken: the connecting side tries again. PINGs of a peer are answered, and
+ * the time to live in them is respected, whatever is set here. Over a stream that is full because
+ * its reader does not read, neither PING nor PONG gets through: where readers may stall for long,
+ * set HEARTBEAT_IVL on both sides, since a peer's own PINGs are signs of life, too. */
+#define SLK_HEARTBEAT_IVL 75 /* >= 0, default 0: ms between PINGs to each peer, 0 = none; later */
+#define SLK_HEARTBEAT_TTL                                             \
+  76 /* 0-6553599 ms, default 0, in tenths of a second: after so long \
+      * without traffic the peer shall give us up, 0 = never; later */
+#define SLK_HEARTBEAT_TIMEOUT                                       \
+  77 /* >= -1, default -1 (as IVL): ms without traffic after a PING \
+      * until the peer is given up, 0 = never; later */
 
 /* Properties of a message. */
 #define SLK_MORE 1

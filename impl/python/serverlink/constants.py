@@ -43,6 +43,9 @@ __all__ = [
     "EVENTS",
     "FD",
     "HANDSHAKE_IVL",
+    "HEARTBEAT_IVL",
+    "HEARTBEAT_TIMEOUT",
+    "HEARTBEAT_TTL",
     "IDENTITY",
     "IMMEDIATE",
     "IO_THREADS",
@@ -135,6 +138,9 @@ PROBE_ROUTER: Final = 51
 ROUTER_HANDOVER: Final = 56
 CONNECT_ROUTING_ID: Final = 61
 HANDSHAKE_IVL: Final = 66
+HEARTBEAT_IVL: Final = 75
+HEARTBEAT_TTL: Final = 76
+HEARTBEAT_TIMEOUT: Final = 77
 
 # Flags of send and receive.
 DONTWAIT: Final = 1

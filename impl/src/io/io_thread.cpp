@@ -122,34 +122,18 @@ void io_thread::unwatch(int fd) noexcept {
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
 }
 
-io_thread::timer_id io_thread::add_timer(std::uint64_t delay_ms, task due) {
-  const std::uint64_t due_ns = monotonic_ns() + delay_ms * 1'000'000u;
-  const timer_id id = ++last_timer_;
-  timers_.emplace(timer_key{due_ns, id}, std::move(due));
-  timer_due_ns_.emplace(id, due_ns);
-  return id;
-}
-
-void io_thread::cancel_timer(timer_id id) noexcept {
-  if (const auto found = timer_due_ns_.find(id); found != timer_due_ns_.end()) {
-    timers_.erase({found->second, id});
-    timer_due_ns_.erase(found);
-  }
-}
-
 void io_thread::run() noexcept {
   pthread_setname_np(pthread_self(), "slk-io");
   ::prctl(PR_SET_TIMERSLACK, timer_slack_ns, 0, 0, 0);
   while (!stop_seen_) {
     run_commands();
     patrol();
-    run_timers();
+    timers_.run_due();
     retired_.clear();  // before the wait: somebody may be waiting for them to be gone
     wait_and_dispatch();
   }
   // The context stops us only when every session has gone; what is left dies with its descriptors.
   armed_.clear();
-  timers_.clear();
   live_.clear();
   retired_.clear();
   for (patrolled* at = armed_stack_.exchange(nullptr); at != nullptr;) {
@@ -168,20 +152,6 @@ void io_thread::run_commands() {
   }
   for (task& command : batch) {
     command();
-  }
-}
-
-void io_thread::run_timers() {
-  if (timers_.empty()) {
-    return;
-  }
-  const std::uint64_t now_ns = monotonic_ns();
-  while (!timers_.empty() && timers_.begin()->first.first <= now_ns) {
-    const auto first = timers_.begin();
-    const task due = std::move(first->second);
-    timer_due_ns_.erase(first->first.second);
-    timers_.erase(first);
-    due();
   }
 }
 
@@ -220,7 +190,7 @@ std::int64_t io_thread::next_wait_ns() const noexcept {
     wait_ns = wait_ns < 0 ? left_ns : std::min(wait_ns, left_ns);
   };
   if (!timers_.empty()) {
-    consider(timers_.begin()->first.first);
+    consider(timers_.first_due_ns());
   }
   if (!armed_.empty()) {
     consider(next_patrol_ns_);

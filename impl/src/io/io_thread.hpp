@@ -22,6 +22,7 @@
 #include "base/cache_line.hpp"
 #include "base/unique_fd.hpp"
 #include "io/event_signal.hpp"
+#include "io/timer_queue.hpp"
 
 namespace slk {
 
@@ -51,7 +52,6 @@ class patrolled {
 class io_thread {
  public:
   using task = std::function<void()>;
-  using timer_id = std::uint64_t;  // 0 is no timer
 
   // Throws std::system_error.
   io_thread();
@@ -77,15 +77,11 @@ class io_thread {
   void rewatch(int fd, std::uint32_t epoll_events, event_handler& handler) noexcept;
   void unwatch(int fd) noexcept;
 
-  timer_id add_timer(std::uint64_t delay_ms, task due);
-  void cancel_timer(timer_id id) noexcept;
+  [[nodiscard]] timer_queue& timers() noexcept { return timers_; }
 
  private:
-  using timer_key = std::pair<std::uint64_t, timer_id>;  // due time in monotonic ns, id
-
   void run() noexcept;
   void run_commands();
-  void run_timers();
   void patrol() noexcept;
   void wait_and_dispatch() noexcept;
   [[nodiscard]] std::int64_t next_wait_ns() const noexcept;  // -1: for ever
@@ -106,11 +102,9 @@ class io_thread {
   std::atomic<int> load_{0};
 
   // This thread only.
+  timer_queue timers_;  // outlives the handlers, which own timers
   std::unordered_map<event_handler*, std::shared_ptr<event_handler>> live_;
   std::vector<std::shared_ptr<event_handler>> retired_;
-  std::map<timer_key, task> timers_;
-  std::unordered_map<timer_id, std::uint64_t> timer_due_ns_;
-  timer_id last_timer_ = 0;
   std::vector<std::shared_ptr<patrolled>> armed_;
   std::uint64_t next_patrol_ns_ = 0;
   bool stop_wanted_ = false;

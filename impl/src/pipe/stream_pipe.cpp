@@ -292,6 +292,10 @@ void stream_pipe::answer_if_ping(std::span<const std::uint8_t> command) {
   if (parse_command(command, parsed) && parsed.name == "PING" && parse_ping(parsed.data, ping)) {
     std::array<std::uint8_t, pong_frame_bytes_max> pong;
     writer_.queue_control({pong.data(), encode_pong(pong.data(), ping.context)});
+    peer_pings_.store(true, std::memory_order_relaxed);
+    if (peer_ttl_tenths_.exchange(ping.ttl_tenths, std::memory_order_relaxed) != ping.ttl_tenths) {
+      tell_session(&stream_owner::peer_ttl_changed);
+    }
   }
 }
 
@@ -331,6 +335,8 @@ void stream_pipe::forget_input() noexcept {
 void stream_pipe::open(stream_owner& session, int fd, std::size_t segment_bytes,
                        std::span<const std::uint8_t> early) {
   session_ = &session;
+  peer_ttl_tenths_.store(0, std::memory_order_relaxed);
+  peer_pings_.store(false, std::memory_order_relaxed);
   reader_.open(fd, early);
   writer_.open(fd, segment_bytes);
   waiting_writable_ = false;
@@ -430,12 +436,22 @@ void stream_pipe::attend_silence() {
   if (received) {
     inbox_->post({socket_event::kind::received, shared_from_this(), {}, {}});
   }
+  send_control();
+  if (!legal && session_ != nullptr) {
+    session_->peer_broke_protocol();
+  }
+}
+
+void stream_pipe::ping(std::uint16_t ttl_tenths) {
+  std::array<std::uint8_t, ping_frame_bytes_max> frame;
+  writer_.queue_control({frame.data(), encode_ping(frame.data(), ttl_tenths, {})});
+  send_control();
+}
+
+void stream_pipe::send_control() {
   if (writer_.has_control() && writer_.flush_from_io() == flush_result::blocked &&
       session_ != nullptr) {
     wait_until_writable();
-  }
-  if (!legal && session_ != nullptr) {
-    session_->peer_broke_protocol();
   }
 }
 

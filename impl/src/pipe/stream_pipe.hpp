@@ -30,6 +30,8 @@ class stream_owner {
   virtual void peer_broke_protocol() noexcept = 0;
   // Another connection has taken this one's place.
   virtual void replaced() noexcept = 0;
+  // The peer sent a PING with another time to live than before: stream_pipe::peer_ttl_tenths().
+  virtual void peer_ttl_changed() noexcept {}
 
  protected:
   ~stream_owner() = default;
@@ -92,6 +94,16 @@ class stream_pipe final : public pipe, public patrolled {
   void wait_until_writable() noexcept;
   // The application has not read for a while, and something has come: answers PINGs on its behalf.
   void attend_silence();
+  // Sends a PING, which may wait behind messages.
+  void ping(std::uint16_t ttl_tenths);
+  // Of this connection's last PING: how long the peer may be unheard of; 0 is for ever.
+  [[nodiscard]] std::uint16_t peer_ttl_tenths() const noexcept {
+    return peer_ttl_tenths_.load(std::memory_order_relaxed);
+  }
+  // It has sent any PING.
+  [[nodiscard]] bool peer_pings() const noexcept {
+    return peer_pings_.load(std::memory_order_relaxed);
+  }
   // Reads what has come, for a socket that only sends. REQUIRES: !settings::application_reads.
   void discard_input() noexcept;
 
@@ -121,6 +133,7 @@ class stream_pipe final : public pipe, public patrolled {
   bool finish_body() noexcept;
   void end_waiting() noexcept;
   void room_changed() noexcept;
+  void send_control();
   void answer_if_ping(std::span<const std::uint8_t> command);
   void tell_session(void (stream_owner::*what)() noexcept) noexcept;
 
@@ -140,6 +153,10 @@ class stream_pipe final : public pipe, public patrolled {
   bool staging_ = false;
 
   alignas(cache_line_bytes) std::atomic<bool> armed_{false};
+
+  // Hints for the I/O thread from whoever reads; nothing is ordered by them.
+  std::atomic<std::uint16_t> peer_ttl_tenths_{0};
+  std::atomic<bool> peer_pings_{false};
 
   // I/O thread.
   stream_owner* session_ = nullptr;

@@ -28,7 +28,13 @@ listener::~listener() {
 
 void listener::start() {
   place_.io.adopt(shared_from_this());
-  static_cast<void>(place_.io.watch(bound_.fd.get(), EPOLLIN, *this));
+  look();
+}
+
+void listener::look() noexcept {
+  if (place_.io.watch(bound_.fd.get(), EPOLLIN, *this) != 0) {
+    pause();  // the poller is out of memory or at its limit
+  }
 }
 
 void listener::on_events(std::uint32_t) noexcept {
@@ -58,10 +64,7 @@ void listener::accept_one(unique_fd accepted) {
 
 void listener::pause() noexcept {
   place_.io.unwatch(bound_.fd.get());
-  pause_timer_ = place_.io.add_timer(exhausted_pause_ms, [this] {
-    pause_timer_ = 0;
-    static_cast<void>(place_.io.watch(bound_.fd.get(), EPOLLIN, *this));
-  });
+  pause_timer_.start(exhausted_pause_ms);
 }
 
 void listener::close(int linger_ms, bool notify) {
@@ -77,7 +80,7 @@ void listener::close(int linger_ms, bool notify) {
 
 void listener::stop_listening() noexcept {
   if (bound_.fd) {
-    place_.io.cancel_timer(pause_timer_);
+    pause_timer_.cancel();
     place_.io.unwatch(bound_.fd.get());
     bound_.fd.reset();
     remove_socket_file(bound_.unlink_path, bound_.unlink_dir);

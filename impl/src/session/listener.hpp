@@ -27,6 +27,7 @@ class listener final : public event_handler, public std::enable_shared_from_this
 
  private:
   void accept_one(unique_fd accepted);
+  void look() noexcept;
   void pause() noexcept;
   void stop_listening() noexcept;
 
@@ -36,7 +37,7 @@ class listener final : public event_handler, public std::enable_shared_from_this
   const slk::scheme scheme_;
   listening bound_;
   std::vector<std::weak_ptr<session>> sessions_;
-  io_thread::timer_id pause_timer_ = 0;
+  timer pause_timer_{place_.io.timers(), [this] { look(); }};
 };
 
 }  // namespace slk

@@ -13,25 +13,14 @@ namespace slk {
 
 namespace {
 
-// Single sends over loopback, whose segments are about 64 KiB, must not exceed a segment by a
-// little: a congestion control that paces (BBR) then holds the short rest back, at a quarter of
-// the throughput. Real networks' segments are small, and offloaded.
-constexpr int loopback_segment_bytes_min = 16 * 1024;
-constexpr std::size_t piece_bytes_max = 48 * 1024;
-
 // An application that has not read for this long is silent; from then on the I/O thread sees input
 // come, and takes it over if the application leaves it for the grace period. Idle connections cost
 // nothing, busy ones a timer.
-constexpr std::uint64_t silence_ms = 500;
-constexpr std::uint64_t grace_ms = 20;
+constexpr std::uint64_t silence_ms = 100;
+constexpr std::uint64_t silence_of_pinged_ms = 20;  // of a peer that waits for PONGs
 
 constexpr std::uint64_t drain_limit_ms = 1000;
 constexpr std::uint64_t drain_look_ms = 2;
-
-std::size_t piece_limit(int fd, scheme kind) noexcept {
-  return kind == scheme::ipc || max_segment_bytes(fd) > loopback_segment_bytes_min ? piece_bytes_max
-                                                                                   : 0;
-}
 
 }  // namespace
 
@@ -74,175 +63,6 @@ void session::start() {
   }
 }
 
-// -- connecting
-// -------------------------------------------------------------------------------------
-
-void session::connect() noexcept {
-  retry_timer_ = 0;
-  result<connecting> attempt = connect_to(*target_, settings_.transport);
-  if (!attempt) {
-    connection_failed();
-    return;
-  }
-  const bool in_progress = attempt.value().in_progress;
-  fd_ = std::move(attempt.value().fd);
-  if (io_.watch(fd_.get(), EPOLLOUT, *this) != 0) {
-    connection_failed();
-    return;
-  }
-  state_ = state::connecting;
-  if (!in_progress) {
-    begin_handshake();
-  }
-}
-
-// Refused, lost or timed out: try again later, if there is reason to.
-void session::connection_failed() noexcept {
-  drop_descriptor();
-  cancel_timers();
-  handshake_.reset();
-  if (!connects()) {
-    end();
-    return;
-  }
-  if (closing_ && (pipe_ == nullptr || !pipe_->writer().has_unsent())) {
-    end();
-    return;
-  }
-  if (!backoff_.enabled()) {
-    give_up();
-    return;
-  }
-  state_ = state::waiting;
-  retry_timer_ = io_.add_timer(backoff_.next_ms(), [this] { connect(); });
-}
-
-// -- handshake
-// --------------------------------------------------------------------------------------
-
-void session::begin_handshake() noexcept {
-  state_ = state::shaking;
-  early_.clear();
-  handshake_.emplace(settings_.socket_type, settings_.routing_id, settings_.frame_bytes_max);
-  if (settings_.handshake_interval_ms > 0) {
-    handshake_timer_ =
-        io_.add_timer(static_cast<std::uint64_t>(settings_.handshake_interval_ms), [this] {
-          handshake_timer_ = 0;
-          connection_failed();
-        });
-  }
-  continue_handshake();
-}
-
-void session::continue_handshake() noexcept {
-  try {
-    const bool more_to_send = send_handshake();
-    if (state_ != state::shaking) {
-      return;
-    }
-    if (!receive_handshake()) {
-      return;
-    }
-    // READY may have become due through what was received.
-    const bool blocked = send_handshake() || more_to_send;
-    if (state_ != state::shaking) {
-      return;
-    }
-    if (handshake_->current() == handshake::state::done) {
-      activate();
-    } else {
-      io_.rewatch(fd_.get(), EPOLLIN | (blocked ? EPOLLOUT : 0u), *this);
-    }
-  } catch (...) {
-    // Out of memory: as if the peer had gone. The pipe may be using the connection already.
-    if (state_ == state::active) {
-      connection_lost();
-    } else {
-      connection_failed();
-    }
-  }
-}
-
-// True: the kernel did not take all.
-bool session::send_handshake() noexcept {
-  for (auto output = handshake_->output(); !output.empty(); output = handshake_->output()) {
-    const io_outcome sent = send_some(fd_.get(), output.data(), output.size());
-    if (sent.what == io_outcome::kind::ended) {
-      connection_failed();
-      return true;
-    }
-    if (sent.what == io_outcome::kind::blocked) {
-      return true;
-    }
-    handshake_->sent(sent.bytes);
-  }
-  return false;
-}
-
-// False: the connection is no more.
-bool session::receive_handshake() {
-  std::array<std::uint8_t, 4096> buffer;
-  while (early_.empty()) {
-    const io_outcome got = receive_some(fd_.get(), buffer.data(), buffer.size());
-    if (got.what == io_outcome::kind::blocked) {
-      return true;
-    }
-    if (got.what == io_outcome::kind::ended) {
-      connection_failed();
-      return false;
-    }
-    std::size_t used = 0;
-    while (used < got.bytes) {
-      const std::size_t step = handshake_->receive(buffer.data() + used, got.bytes - used);
-      if (handshake_->current() == handshake::state::failed) {
-        peer_broke_protocol();
-        return false;
-      }
-      if (step == 0) {
-        break;  // behind READY
-      }
-      used += step;
-      static_cast<void>(send_handshake());
-      if (state_ != state::shaking) {
-        return false;
-      }
-    }
-    if (used < got.bytes) {
-      early_.assign(buffer.data() + used, buffer.data() + got.bytes);
-    }
-    if (handshake_->current() == handshake::state::done) {
-      return true;
-    }
-  }
-  return true;
-}
-
-void session::activate() {
-  io_.cancel_timer(handshake_timer_);
-  handshake_timer_ = 0;
-  backoff_.reset();
-  state_ = state::active;
-  const bool fresh = pipe_ == nullptr;
-  if (fresh) {
-    pipe_ = std::make_shared<stream_pipe>(
-        io_, socket_,
-        stream_pipe::settings{settings_.send_mark, settings_.frame_bytes_max,
-                              settings_.application_reads});
-  }
-  io_.rewatch(fd_.get(), base_events(), *this);
-  pipe_->open(*this, fd_.get(), piece_limit(fd_.get(), scheme_), early_);
-  tell(fresh ? socket_event::kind::attached : socket_event::kind::connected);
-  handshake_.reset();
-  early_ = {};
-  if (settings_.application_reads) {
-    reads_seen_ = pipe_->reader().reads() - 1;  // a first period of its own
-    watch_silence();
-  }
-  if (closing_ && !pipe_->writer().has_unsent()) {
-    drain();
-  }
-}
-
 // -- in use
 // -----------------------------------------------------------------------------------------
 
@@ -257,18 +77,16 @@ std::uint32_t session::base_events() const noexcept {
 void session::watch_silence() {
   const std::uint32_t reads = pipe_->reader().reads();
   if (reads == reads_seen_) {
-    silence_timer_ = 0;
     watching_input_ = true;
     io_.rewatch(fd_.get(), base_events(), *this);
     return;
   }
   reads_seen_ = reads;
-  silence_timer_ = io_.add_timer(silence_ms, [this] { watch_silence(); });
+  silence_timer_.start(pipe_->peer_pings() ? silence_of_pinged_ms : silence_ms);
 }
 
 // Input came to a silent application, and it has had time to read it.
 void session::end_of_grace() {
-  silence_timer_ = 0;
   if (pipe_->reader().reads() == reads_seen_) {
     pipe_->attend_silence();
   }
@@ -319,7 +137,7 @@ void session::active_events(std::uint32_t epoll_events) noexcept {
   if (watching_input_ && (epoll_events & EPOLLIN) != 0) {
     watching_input_ = false;
     io_.rewatch(fd_.get(), base_events(), *this);
-    silence_timer_ = io_.add_timer(grace_ms, [this] { end_of_grace(); });
+    grace_timer_.start(grace_ms);
   }
   if ((epoll_events & EPOLLOUT) != 0 && pipe_->writable()) {
     io_.rewatch(fd_.get(), base_events(), *this);
@@ -408,10 +226,7 @@ void session::close(int linger_ms, bool notify) {
     return;
   }
   if (linger_ms > 0) {
-    linger_timer_ = io_.add_timer(static_cast<std::uint64_t>(linger_ms), [this] {
-      linger_timer_ = 0;
-      end();
-    });
+    linger_timer_.start(static_cast<std::uint64_t>(linger_ms));
   }
   if (state_ == state::active) {
     pipe_->wait_until_writable();
@@ -425,11 +240,7 @@ void session::drain() noexcept {
   cancel_timers();
   end_sending(fd_.get());
   state_ = state::draining;
-  io_.cancel_timer(linger_timer_);
-  linger_timer_ = io_.add_timer(drain_limit_ms, [this] {
-    linger_timer_ = 0;
-    end();
-  });
+  linger_timer_.start(drain_limit_ms);
   io_.rewatch(fd_.get(), EPOLLIN | EPOLLRDHUP, *this);
   discard_while_draining();
 }
@@ -448,11 +259,8 @@ void session::discard_while_draining() noexcept {
   }
   if (unacknowledged_bytes(fd_.get()) == 0) {
     end();
-  } else if (retry_timer_ == 0) {
-    retry_timer_ = io_.add_timer(drain_look_ms, [this] {
-      retry_timer_ = 0;
-      discard_while_draining();
-    });
+  } else if (!drain_timer_.running()) {
+    drain_timer_.start(drain_look_ms);
   }
 }
 
@@ -469,7 +277,7 @@ void session::end() noexcept {
   }
   state_ = state::ended;
   cancel_timers();
-  io_.cancel_timer(linger_timer_);
+  linger_timer_.cancel();
   drop_descriptor();
   pipe_.reset();
   io_.retire(*this);
@@ -483,10 +291,12 @@ void session::drop_descriptor() noexcept {
 }
 
 void session::cancel_timers() noexcept {
-  io_.cancel_timer(retry_timer_);
-  io_.cancel_timer(handshake_timer_);
-  io_.cancel_timer(silence_timer_);
-  retry_timer_ = handshake_timer_ = silence_timer_ = 0;
+  retry_timer_.cancel();
+  handshake_timer_.cancel();
+  drain_timer_.cancel();
+  silence_timer_.cancel();
+  grace_timer_.cancel();
+  heartbeat_.stop();
   watching_input_ = false;
 }
 

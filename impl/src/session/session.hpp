@@ -18,6 +18,7 @@
 #include "io/io_thread.hpp"
 #include "pipe/stream_pipe.hpp"
 #include "session/activity.hpp"
+#include "session/heartbeat.hpp"
 #include "session/reconnect_backoff.hpp"
 #include "session/session_settings.hpp"
 #include "transport/address.hpp"
@@ -55,8 +56,12 @@ class session final : public event_handler,
   void want_writable() noexcept override;
   void peer_broke_protocol() noexcept override;
   void replaced() noexcept override { give_up(); }
+  void peer_ttl_changed() noexcept override { heartbeat_.watch_ttl(); }
 
  private:
+  // For which input is left to a silent application.
+  static constexpr std::uint64_t grace_ms = 20;
+
   enum class state : std::uint8_t {
     idle,
     waiting,
@@ -103,10 +108,13 @@ class session final : public event_handler,
   std::optional<handshake> handshake_;
   std::vector<std::uint8_t> early_;  // bytes behind the peer's READY
   reconnect_backoff backoff_;
-  io_thread::timer_id retry_timer_ = 0;
-  io_thread::timer_id handshake_timer_ = 0;
-  io_thread::timer_id linger_timer_ = 0;
-  io_thread::timer_id silence_timer_ = 0;
+  timer retry_timer_{io_.timers(), [this] { connect(); }};
+  timer handshake_timer_{io_.timers(), [this] { connection_failed(); }};
+  timer linger_timer_{io_.timers(), [this] { end(); }};
+  timer drain_timer_{io_.timers(), [this] { discard_while_draining(); }};
+  timer silence_timer_{io_.timers(), [this] { watch_silence(); }};
+  timer grace_timer_{io_.timers(), [this] { end_of_grace(); }};
+  heartbeat heartbeat_{io_.timers(), settings_.heartbeat, [this] { connection_lost(); }};
   std::uint32_t reads_seen_ = 0;  // of the application, when it was last looked at
   bool watching_input_ = false;   // the application is silent: EPOLLIN is ours to see, once
   bool closing_ = false;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include "session/heartbeat.hpp"
 #include "transport/socket_options.hpp"
 #include "wire/socket_type.hpp"
 
@@ -18,8 +19,9 @@ struct session_settings {
   int handshake_interval_ms = 30000;  // 0: none
   int reconnect_interval_ms = 100;    // -1: never
   int reconnect_interval_max_ms = 0;  // 0: no exponential back-off
-  bool immediate = false;             // no pipe without a connection
-  bool application_reads = true;      // false for a socket type that only sends
+  slk::heartbeat::settings heartbeat;
+  bool immediate = false;         // no pipe without a connection
+  bool application_reads = true;  // false for a socket type that only sends
 };
 
 }  // namespace slk

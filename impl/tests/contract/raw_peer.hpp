@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -136,6 +137,14 @@ class raw_listener {
 };
 
 inline raw_peer raw_connect(const std::string& endpoint) {
+  if (endpoint.starts_with("ipc://")) {
+    sockaddr_un local{};
+    local.sun_family = AF_UNIX;
+    endpoint.copy(local.sun_path, sizeof local.sun_path - 1, 6);
+    descriptor stream(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(::connect(stream.get(), reinterpret_cast<sockaddr*>(&local), sizeof local) == 0);
+    return raw_peer(std::move(stream));
+  }
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
