@@ -229,6 +229,43 @@ SLK_EXPORT int slk_getsockopt(void* socket, int option, void* value, size_t* len
  * (no such peer), ENOTSUP (not a ROUTER), EFAULT (null name). */
 SLK_EXPORT int slk_is_connected(void* socket, const void* id, size_t id_length);
 
+/* -------------------------------------------------------------------------------------- monitor */
+
+/* What a monitor tells (tcp and ipc; inproc has no such events), with its value. Each CONNECTED and
+ * ACCEPTED is followed by one DISCONNECTED in the end. */
+#define SLK_EVENT_CONNECTED 0x0001       /* descriptor */
+#define SLK_EVENT_CONNECT_DELAYED 0x0002 /* EINPROGRESS: the attempt is under way */
+#define SLK_EVENT_CONNECT_RETRIED 0x0004 /* ms until the next attempt */
+#define SLK_EVENT_LISTENING 0x0008       /* descriptor */
+#define SLK_EVENT_BIND_FAILED 0x0010     /* errno */
+#define SLK_EVENT_ACCEPTED 0x0020        /* descriptor */
+#define SLK_EVENT_ACCEPT_FAILED 0x0040   /* errno; EMFILE, ...: it is tried again */
+#define SLK_EVENT_CLOSED 0x0080          /* former descriptor: of a listener, a failed attempt */
+#define SLK_EVENT_CLOSE_FAILED 0x0100    /* never sent */
+#define SLK_EVENT_DISCONNECTED 0x0200    /* former descriptor */
+#define SLK_EVENT_MONITOR_STOPPED 0x0400 /* 0; the last one */
+#define SLK_EVENT_HANDSHAKE_FAILED_NO_DETAIL 0x0800 /* errno */
+#define SLK_EVENT_HANDSHAKE_SUCCEEDED 0x1000        /* 0 */
+#define SLK_EVENT_HANDSHAKE_FAILED_PROTOCOL 0x2000  /* SLK_PROTOCOL_ERROR_... */
+#define SLK_EVENT_HANDSHAKE_FAILED_AUTH 0x4000      /* 300, 400 or 500, as the peer said */
+#define SLK_EVENT_ALL 0xFFFF
+
+#define SLK_PROTOCOL_ERROR_ZMTP_UNSPECIFIED 0x10000000
+#define SLK_PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND 0x10000001
+#define SLK_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_UNSPECIFIED 0x10000011
+#define SLK_PROTOCOL_ERROR_ZMTP_INVALID_METADATA 0x10000018 /* also an unfit socket type */
+#define SLK_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH 0x11000002
+
+/* Tells the chosen events (SLK_EVENT_..., or-ed) of a socket at an inproc endpoint, to which one
+ * PAIR socket of the same context may connect; NULL as endpoint stops it. Each event is a message
+ * of two parts: the event (uint16_t) and its value (uint32_t) in the machine's order, 6 bytes; and
+ * the endpoint, as bound or connected. Events are dropped while no PAIR is connected and while
+ * 1000 + its RCVHWM of them are unread; the socket never waits for the reader. A monitor that there
+ * was is stopped first. It goes on after slk_close() until the last connection is gone. It counts
+ * as a socket of the context. Errors: EINVAL (malformed endpoint), EPROTONOSUPPORT (not inproc),
+ * EADDRINUSE, EMFILE, ENOMEM. */
+SLK_EXPORT int slk_socket_monitor(void* socket, const char* endpoint, int events);
+
 /* ---------------------------------------------------------------------------- send and receive */
 
 /* Sends one part of `length` bytes; returns length. With SLK_SNDMORE more parts follow. On a ROUTER

@@ -101,6 +101,12 @@ int slk_getsockopt(void* socket, int option, void* value, size_t* length) {
                            : guard([&] { return target->get_option(option, value, length); });
 }
 
+int slk_socket_monitor(void* socket, const char* endpoint, int events) {
+  slk::socket* target = find_socket(socket);
+  return target == nullptr ? fail(ENOTSOCK)
+                           : guard([&] { return target->monitor(endpoint, events); });
+}
+
 int slk_is_connected(void* socket, const void* id, size_t id_length) {
   slk::socket* target = find_socket(socket);
   int error = target == nullptr ? ENOTSOCK : id == nullptr ? EFAULT : 0;

@@ -1,5 +1,6 @@
 #include "session/listener.hpp"
 
+#include <serverlink/serverlink.h>
 #include <sys/epoll.h>
 
 #include <cerrno>
@@ -12,13 +13,18 @@ constexpr int accepts_per_event = 64;
 // Descriptors or memory are out: listening sockets stay readable, so look away for a while.
 constexpr std::uint64_t exhausted_pause_ms = 100;
 
+session_settings with_endpoint(session_settings settings, const std::string& endpoint) {
+  settings.endpoint = endpoint;
+  return settings;
+}
+
 }  // namespace
 
 listener::listener(const session::place& at, session_settings settings, scheme kind,
                    listening bound)
     : place_(at),
       counted_(at.counted),
-      settings_(std::move(settings)),
+      settings_(with_endpoint(std::move(settings), bound.endpoint)),
       scheme_(kind),
       bound_(std::move(bound)) {}
 
@@ -42,6 +48,7 @@ void listener::on_events(std::uint32_t) noexcept {
     result<unique_fd> accepted = accept_from(bound_.fd.get(), scheme_, settings_.transport);
     if (!accepted) {
       if (accepted.error() != EAGAIN) {
+        report(SLK_EVENT_ACCEPT_FAILED, accepted.error());
         pause();
       }
       return;
@@ -57,8 +64,10 @@ void listener::on_events(std::uint32_t) noexcept {
 
 void listener::accept_one(unique_fd accepted) {
   std::erase_if(sessions_, [](const std::weak_ptr<session>& weak) { return weak.expired(); });
+  const int fd = accepted.get();
   auto fresh = std::make_shared<session>(place_, settings_, scheme_, std::move(accepted));
   sessions_.push_back(fresh);
+  report(SLK_EVENT_ACCEPTED, fd);
   fresh->start();
 }
 
@@ -82,7 +91,9 @@ void listener::stop_listening() noexcept {
   if (bound_.fd) {
     pause_timer_.cancel();
     place_.io.unwatch(bound_.fd.get());
+    const int fd = bound_.fd.get();
     bound_.fd.reset();
+    report(SLK_EVENT_CLOSED, fd);
     remove_socket_file(bound_.unlink_path, bound_.unlink_dir);
   }
 }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "io/io_thread.hpp"
+#include "session/monitor.hpp"
 #include "session/session.hpp"
 #include "session/session_settings.hpp"
 #include "transport/listen.hpp"
@@ -27,6 +28,9 @@ class listener final : public event_handler, public std::enable_shared_from_this
 
  private:
   void accept_one(unique_fd accepted);
+  void report(int event, int value) noexcept {
+    place_.monitor->emit(event, value, settings_.endpoint);
+  }
   void look() noexcept;
   void pause() noexcept;
   void stop_listening() noexcept;

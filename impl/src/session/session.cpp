@@ -1,5 +1,6 @@
 #include "session/session.hpp"
 
+#include <serverlink/serverlink.h>
 #include <sys/epoll.h>
 
 #include <algorithm>
@@ -29,6 +30,7 @@ session::session(const place& at, session_settings settings, address target,
     : io_(at.io),
       counted_(at.counted),
       socket_(at.socket),
+      monitor_(at.monitor),
       settings_(std::move(settings)),
       target_(std::move(target)),
       scheme_(target_->scheme),
@@ -41,6 +43,7 @@ session::session(const place& at, session_settings settings, scheme kind, unique
     : io_(at.io),
       counted_(at.counted),
       socket_(at.socket),
+      monitor_(at.monitor),
       settings_(std::move(settings)),
       scheme_(kind),
       fd_(std::move(accepted)),
@@ -105,8 +108,9 @@ void session::on_events(std::uint32_t epoll_events) noexcept {
   switch (state_) {
     case state::connecting:
       if (!connect_finished(fd_.get())) {
-        connection_failed();
+        connection_failed(ECONNREFUSED);
       } else {
+        report(SLK_EVENT_CONNECTED, fd_.get());
         begin_handshake();
       }
       break;
@@ -159,12 +163,14 @@ void session::connection_lost() noexcept {
   } catch (...) {
     // Out of memory while keeping what was received: it is lost, the connection's end is not.
   }
-  connection_failed();
+  connection_failed(ECONNRESET);
 }
 
 void session::peer_broke_protocol() noexcept {
   if (state_ == state::active) {
     pipe_->close(false);
+  } else {
+    report_failed_handshake();
   }
   give_up();
 }
@@ -275,18 +281,22 @@ void session::end() noexcept {
       // Out of memory: what was received last is lost.
     }
   }
-  state_ = state::ended;
   cancel_timers();
   linger_timer_.cancel();
   drop_descriptor();
+  state_ = state::ended;
   pipe_.reset();
   io_.retire(*this);
 }
 
 void session::drop_descriptor() noexcept {
   if (fd_) {
-    io_.unwatch(fd_.get());
+    const int fd = fd_.get();
+    io_.unwatch(fd);
     fd_.reset();
+    const bool was_connected =
+        state_ == state::shaking || state_ == state::active || state_ == state::draining;
+    report(was_connected ? SLK_EVENT_DISCONNECTED : SLK_EVENT_CLOSED, fd);
   }
 }
 

@@ -9,6 +9,7 @@
 
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -19,6 +20,7 @@
 #include "pipe/stream_pipe.hpp"
 #include "session/activity.hpp"
 #include "session/heartbeat.hpp"
+#include "session/monitor.hpp"
 #include "session/reconnect_backoff.hpp"
 #include "session/session_settings.hpp"
 #include "transport/address.hpp"
@@ -35,6 +37,7 @@ class session final : public event_handler,
     io_thread& io;
     slk::activity& counted;
     std::shared_ptr<inbox> socket;
+    std::shared_ptr<slk::monitor> monitor;
   };
 
   // Connects, and reconnects. pipe is the one that exists since connect(); null with `immediate`.
@@ -73,7 +76,7 @@ class session final : public event_handler,
   };
 
   void connect() noexcept;
-  void connection_failed() noexcept;
+  void connection_failed(int why) noexcept;  // an errno
   void begin_handshake() noexcept;
   void continue_handshake() noexcept;
   bool send_handshake() noexcept;
@@ -94,10 +97,13 @@ class session final : public event_handler,
   [[nodiscard]] std::uint32_t base_events() const noexcept;
   [[nodiscard]] properties_ref peer_properties() const;
   void tell(socket_event::kind what);
+  void report(int event, int value) noexcept { monitor_->emit(event, value, settings_.endpoint); }
+  void report_failed_handshake() noexcept;
 
   io_thread& io_;
   activity::token counted_;
   std::shared_ptr<inbox> socket_;
+  std::shared_ptr<slk::monitor> monitor_;
   const session_settings settings_;
   std::optional<address> target_;  // what to connect to; none on the accepting side
   const slk::scheme scheme_;
@@ -109,7 +115,7 @@ class session final : public event_handler,
   std::vector<std::uint8_t> early_;  // bytes behind the peer's READY
   reconnect_backoff backoff_;
   timer retry_timer_{io_.timers(), [this] { connect(); }};
-  timer handshake_timer_{io_.timers(), [this] { connection_failed(); }};
+  timer handshake_timer_{io_.timers(), [this] { connection_failed(ETIMEDOUT); }};
   timer linger_timer_{io_.timers(), [this] { end(); }};
   timer drain_timer_{io_.timers(), [this] { discard_while_draining(); }};
   timer silence_timer_{io_.timers(), [this] { watch_silence(); }};

@@ -1,8 +1,11 @@
 // How a session comes to a connection: connecting, and the handshake.
 
+#include <serverlink/serverlink.h>
 #include <sys/epoll.h>
 
 #include <array>
+#include <cerrno>
+#include <string_view>
 
 #include "message/properties.hpp"
 #include "session/session.hpp"
@@ -24,6 +27,11 @@ std::size_t piece_limit(int fd, scheme kind) noexcept {
                                                                                    : 0;
 }
 
+// What an ERROR says when access was denied: "300", "400" or "500"; 0: something else.
+int status_code(std::string_view reason) noexcept {
+  return reason == "300" ? 300 : reason == "400" ? 400 : reason == "500" ? 500 : 0;
+}
+
 }  // namespace
 
 // -- connecting
@@ -32,23 +40,29 @@ std::size_t piece_limit(int fd, scheme kind) noexcept {
 void session::connect() noexcept {
   result<connecting> attempt = connect_to(*target_, settings_.transport);
   if (!attempt) {
-    connection_failed();
+    connection_failed(attempt.error());
     return;
   }
   const bool in_progress = attempt.value().in_progress;
   fd_ = std::move(attempt.value().fd);
-  if (io_.watch(fd_.get(), EPOLLOUT, *this) != 0) {
-    connection_failed();
+  if (const int error = io_.watch(fd_.get(), EPOLLOUT, *this); error != 0) {
+    connection_failed(error);
     return;
   }
   state_ = state::connecting;
-  if (!in_progress) {
+  if (in_progress) {
+    report(SLK_EVENT_CONNECT_DELAYED, EINPROGRESS);
+  } else {
+    report(SLK_EVENT_CONNECTED, fd_.get());
     begin_handshake();
   }
 }
 
 // Refused, lost or timed out: try again later, if there is reason to.
-void session::connection_failed() noexcept {
+void session::connection_failed(int why) noexcept {
+  if (state_ == state::shaking) {
+    report(SLK_EVENT_HANDSHAKE_FAILED_NO_DETAIL, why);
+  }
   drop_descriptor();
   cancel_timers();
   handshake_.reset();
@@ -65,7 +79,9 @@ void session::connection_failed() noexcept {
     return;
   }
   state_ = state::waiting;
-  retry_timer_.start(backoff_.next_ms());
+  const std::uint64_t wait_ms = backoff_.next_ms();
+  report(SLK_EVENT_CONNECT_RETRIED, static_cast<int>(wait_ms));
+  retry_timer_.start(wait_ms);
 }
 
 // -- handshake
@@ -105,7 +121,7 @@ void session::continue_handshake() noexcept {
     if (state_ == state::active) {
       connection_lost();
     } else {
-      connection_failed();
+      connection_failed(ENOMEM);
     }
   }
 }
@@ -115,7 +131,7 @@ bool session::send_handshake() noexcept {
   for (auto output = handshake_->output(); !output.empty(); output = handshake_->output()) {
     const io_outcome sent = send_some(fd_.get(), output.data(), output.size());
     if (sent.what == io_outcome::kind::ended) {
-      connection_failed();
+      connection_failed(ECONNRESET);
       return true;
     }
     if (sent.what == io_outcome::kind::blocked) {
@@ -135,7 +151,7 @@ bool session::receive_handshake() {
       return true;
     }
     if (got.what == io_outcome::kind::ended) {
-      connection_failed();
+      connection_failed(ECONNRESET);
       return false;
     }
     std::size_t used = 0;
@@ -164,6 +180,37 @@ bool session::receive_handshake() {
   return true;
 }
 
+// The numbers by which libzmq's monitors know the reasons.
+void session::report_failed_handshake() noexcept {
+  int reason = SLK_PROTOCOL_ERROR_ZMTP_UNSPECIFIED;
+  switch (handshake_->reason()) {
+    case failure_reason::mechanism:
+      reason = SLK_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH;
+      break;
+    case failure_reason::unexpected_command:
+      reason = SLK_PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND;
+      break;
+    case failure_reason::malformed_metadata:
+    case failure_reason::incompatible_socket_type:
+      reason = SLK_PROTOCOL_ERROR_ZMTP_INVALID_METADATA;
+      break;
+    case failure_reason::oversize:
+      reason = SLK_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_UNSPECIFIED;
+      break;
+    case failure_reason::peer_error:
+      if (const int status = status_code(handshake_->peer().error_reason); status != 0) {
+        report(SLK_EVENT_HANDSHAKE_FAILED_AUTH, status);
+        return;
+      }
+      break;
+    case failure_reason::none:
+    case failure_reason::signature:
+    case failure_reason::version:
+      break;
+  }
+  report(SLK_EVENT_HANDSHAKE_FAILED_PROTOCOL, reason);
+}
+
 void session::activate() {
   handshake_timer_.cancel();
   backoff_.reset();
@@ -177,6 +224,7 @@ void session::activate() {
   }
   io_.rewatch(fd_.get(), base_events(), *this);
   pipe_->open(*this, fd_.get(), piece_limit(fd_.get(), scheme_), early_);
+  report(SLK_EVENT_HANDSHAKE_SUCCEEDED, 0);
   tell(fresh ? socket_event::kind::attached : socket_event::kind::connected);
   handshake_.reset();
   if (settings_.application_reads) {

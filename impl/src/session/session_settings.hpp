@@ -13,6 +13,7 @@ namespace slk {
 struct session_settings {
   slk::socket_type socket_type = slk::socket_type::pair;
   std::string routing_id;
+  std::string endpoint;  // for the monitor: what was bound or connected to
   transport_options transport;
   std::uint64_t send_mark = 1000;
   std::int64_t frame_bytes_max = -1;

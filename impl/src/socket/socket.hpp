@@ -23,6 +23,7 @@
 #include "pipe/inbox.hpp"
 #include "pipe/pipe.hpp"
 #include "session/listener.hpp"
+#include "session/monitor.hpp"
 #include "session/session.hpp"
 #include "socket/context.hpp"
 #include "socket/fair_queue.hpp"
@@ -59,6 +60,12 @@ class socket {
   [[nodiscard]] int set_option(int option, const void* value, std::size_t size_bytes);
   [[nodiscard]] int get_option(int option, void* value, std::size_t* size_bytes);
 
+  // Tells the chosen events to a PAIR at an inproc endpoint from now on; nullptr: no more.
+  [[nodiscard]] int monitor(const char* name, int events);
+
+  // Takes back the frames of the message that is being sent.
+  virtual void cancel_message() noexcept {}
+
   // A ROUTER knows a peer of this name; -ENOTSUP for other types.
   [[nodiscard]] virtual int is_connected(std::string_view routing_id);
 
@@ -92,8 +99,6 @@ class socket {
   [[nodiscard]] virtual bool can_resume_send() noexcept { return can_send(); }
   // Whether a message that names its peer may begin: 0, EFSM or ENOTSUP.
   [[nodiscard]] virtual int may_name_peer() const noexcept { return ENOTSUP; }
-  // Takes back the frames of the message that is being sent.
-  virtual void cancel_message() noexcept {}
   // A pipe has come. known: the peer is there, and its routing id is pipe.routing_id; else
   // peer_known() follows, once or at every reconnect.
   virtual void pipe_added(pipe& fresh, bool known) = 0;
@@ -138,6 +143,7 @@ class socket {
   socket_options options_;
   const slk::socket_type type_;
   const std::shared_ptr<inbox> inbox_ = std::make_shared<inbox>();
+  const std::shared_ptr<slk::monitor> monitor_ = std::make_shared<slk::monitor>();
   ready_set ready_{inbox_->signal().fd()};
   fair_queue queue_{ready_};
 
@@ -182,6 +188,9 @@ class socket {
   [[nodiscard]] int connect_stream(address where);
   [[nodiscard]] int connect_inproc(const address& where);
   [[nodiscard]] inproc_registry::party as_party() const;
+  [[nodiscard]] session::place place_on(io_thread& io) const {
+    return {io, context_.counted(), inbox_, monitor_};
+  }
   void let_go(endpoint& one, bool notify);
   [[nodiscard]] int get_special_option(int option, void* value, std::size_t* size_bytes);
 

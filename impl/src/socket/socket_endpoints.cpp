@@ -39,15 +39,18 @@ int socket::bind_stream(const address& where) {
   session_settings settings = options_.for_session(type_);
   result<listening> bound = listen_on(where, settings.transport);
   if (!bound) {
+    monitor_->emit(SLK_EVENT_BIND_FAILED, bound.error(), where.text);
     return -bound.error();
   }
   endpoint fresh;
   fresh.what = endpoint::kind::bound;
   fresh.name = last_endpoint_ = bound.value().endpoint;
   fresh.io = io;
-  fresh.listener = std::make_shared<listener>(session::place{*io, context_.counted(), inbox_},
-                                              std::move(settings), where.scheme, bound.take());
+  const int fd = bound.value().fd.get();
+  fresh.listener =
+      std::make_shared<listener>(place_on(*io), std::move(settings), where.scheme, bound.take());
   endpoints_.push_back(fresh);
+  monitor_->emit(SLK_EVENT_LISTENING, fd, fresh.name);
   io->post([starting = fresh.listener] { starting->start(); });
   return 0;
 }
@@ -102,6 +105,7 @@ int socket::connect_stream(address where) {
     return -error;
   }
   session_settings settings = options_.for_session(type_);
+  settings.endpoint = where.text;
   endpoint fresh;
   fresh.what = endpoint::kind::connected;
   fresh.name = last_endpoint_ = where.text;
@@ -115,8 +119,8 @@ int socket::connect_stream(address where) {
     pipe->routing_id = std::move(routing_id);
     fresh.pipe = pipe;
   }
-  fresh.session = std::make_shared<session>(session::place{*io, context_.counted(), inbox_},
-                                            std::move(settings), std::move(where), pipe);
+  fresh.session =
+      std::make_shared<session>(place_on(*io), std::move(settings), std::move(where), pipe);
   endpoints_.push_back(fresh);
   if (pipe != nullptr) {
     add_pipe(std::move(pipe), false);
@@ -233,6 +237,7 @@ void socket::close() {
     }
   }
   context_.remove_socket(inbox_);
+  monitor_->seal();
 }
 
 // -- options
