@@ -31,8 +31,10 @@
  *     is lost and the call can be repeated.
  * 10. Threads. A context may be used from any number of threads at the same time. A socket, and a
  *     message, may be used by one thread at a time; to hand one to another thread, synchronise (a
- *     mutex, a join). Closing a socket while another thread is inside a call on it is a programming
- *     error; the call under way then ends with ENOTSOCK or ETERM. Handles do not survive fork() in
+ *     mutex, a join). A debug build of the library aborts when two threads use a socket at once.
+ * The exception is slk_close(): it may come while another thread is inside a call on the socket,
+ *     which then finishes or, if it has to wait, ends with ENOTSOCK; the end of that call is the
+ *     end of the socket. Handles do not survive fork() in
  *     the child: there, only close(2) on descriptors and _exit(2) or exec(2) are meaningful, and
  *     calls on inherited sockets give ENOTSOCK.
  * 11. No C++ exception leaves the library, and nothing that a peer sends can abort the process.

@@ -24,8 +24,20 @@ std::vector<socket_event> inbox::take() {
   std::vector<socket_event> batch;
   const std::lock_guard lock(mutex_);
   batch.swap(events_);
+  taken_stop_error_ = stop_error_;
   pending_.store(false, std::memory_order_relaxed);  // under the mutex, as the store of true
   return batch;
+}
+
+void inbox::stop(int error) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stop_error_ == 0) {
+      stop_error_ = error;
+    }
+    pending_.store(true, std::memory_order_release);  // pairs with: has_events()
+  }
+  signal_.wake_if_sleeping();
 }
 
 std::vector<socket_event> inbox::close() {

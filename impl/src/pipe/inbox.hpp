@@ -31,7 +31,6 @@ struct socket_event {
     disconnected,  // such a pipe has lost its peer; it waits for the next
     received,      // bytes were taken off a connection while the application was silent
     ended,         // the pipe takes no more messages, and delivers only what it holds
-    stop,          // the context is being terminated
   };
   kind what;
   std::shared_ptr<slk::pipe> subject;
@@ -47,6 +46,11 @@ class inbox {
   slk::signaler& signal() noexcept { return signal_; }
 
   void post(socket_event event);
+
+  // Calls on the socket are to fail with this error from now on; the first one counts.
+  void stop(int error) noexcept;
+  // 0: they are not. As of the last take().
+  [[nodiscard]] int stop_error() const noexcept { return taken_stop_error_; }
 
   // One load, for every call of the application. pairs with: post()
   [[nodiscard]] bool has_events() const noexcept {
@@ -65,6 +69,8 @@ class inbox {
   std::mutex mutex_;
   std::vector<socket_event> events_;  // guarded by mutex_
   bool closed_ = false;               // guarded by mutex_
+  int stop_error_ = 0;                // guarded by mutex_
+  int taken_stop_error_ = 0;          // of the socket's thread
 };
 
 }  // namespace slk

@@ -298,22 +298,17 @@ int socket::process_events() {
     for (socket_event& event : inbox_->take()) {
       handle(event);
     }
+    stopped_ = inbox_->stop_error();
   }
-  return stopped_ ? ETERM : 0;
+  return stopped_;
 }
 
 void socket::handle(socket_event& event) {
-  switch (event.what) {
-    case socket_event::kind::stop:
-      stopped_ = true;
-      return;
-    case socket_event::kind::attached:
-      event.subject->routing_id = std::move(event.routing_id);
-      event.subject->properties = std::move(event.properties);
-      add_pipe(std::move(event.subject), true);
-      return;
-    default:
-      break;
+  if (event.what == socket_event::kind::attached) {
+    event.subject->routing_id = std::move(event.routing_id);
+    event.subject->properties = std::move(event.properties);
+    add_pipe(std::move(event.subject), true);
+    return;
   }
   pipe& subject = *event.subject;
   if (!pipes_.contains(&subject)) {
@@ -362,6 +357,9 @@ void socket::reap_ended() noexcept {
 }
 
 void socket::remove_pipe(pipe& gone) noexcept {
+  if (gone.reading()) {
+    message_cut();
+  }
   pipe_removed(gone);
   queue_.remove(gone);
   gone.rollback();

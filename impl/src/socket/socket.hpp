@@ -71,6 +71,8 @@ class socket {
 
   // Lets go of everything; what is unsent lingers in the background.
   void close();
+  // By any thread: the call under way on another one ends, with ENOTSOCK if it has to wait.
+  void interrupt() noexcept { inbox_->stop(ENOTSOCK); }
 
   // -- for a poll over several sockets
   // --------------------------------------------------------------
@@ -137,6 +139,8 @@ class socket {
   [[nodiscard]] int route_balanced(load_balancer& peers, const std::uint8_t* data,
                                    std::size_t size_bytes, bool more) noexcept;
   void add_wait_fd(pipe& blocked) noexcept;
+  // The rest of the message that is being received is gone.
+  void message_cut() noexcept { receive_more_ = false; }
   // Ends the connection of a pipe that another has taken the place of.
   void drop_connection(pipe& replaced);
 
@@ -158,13 +162,13 @@ class socket {
     std::weak_ptr<slk::pipe> pipe;
   };
 
-  // What a call begins with: 0 or ETERM.
+  // What a call begins with: 0, ETERM, or ENOTSOCK after interrupt().
   [[nodiscard]] int enter() {
     if (signal_armed_) [[unlikely]] {
       signal_armed_ = false;
       inbox_->signal().finish_sleep();
     }
-    return inbox_->has_events() || stopped_ ? process_events() : 0;
+    return inbox_->has_events() || stopped_ != 0 ? process_events() : 0;
   }
   int process_events();
   void handle(socket_event& event);
@@ -205,7 +209,7 @@ class socket {
   std::string last_endpoint_;
   std::vector<pollfd> wait_fds_;
   bool receive_more_ = false;
-  bool stopped_ = false;
+  int stopped_ = 0;  // not 0: the error of every call
   bool closed_ = false;
   bool fd_given_out_ = false;
   bool signal_armed_ = false;
