@@ -41,10 +41,19 @@ bool inproc_link::join(side which, std::weak_ptr<pipe> end, std::shared_ptr<inbo
 void inproc_link::leave(side which) {
   std::shared_ptr<pipe> other;
   std::shared_ptr<inbox> other_owner;
+  std::shared_ptr<inbox> released;
   {
     const std::lock_guard lock(mutex_);
     ends_[index_of(which)].left = true;
     end_state& peer = ends_[1 - index_of(which)];
+    if (!peer.joined) {
+      // It may be long until somebody comes for the messages, and nobody is woken any more.
+      inproc_channel& out = which == side::connecting ? forward : backward;
+      inproc_channel& in = which == side::connecting ? backward : forward;
+      out.producer.store(nullptr, std::memory_order_relaxed);  // the other end comes by mutex_
+      in.consumer.store(nullptr, std::memory_order_relaxed);
+      released = std::move(ends_[index_of(which)].owner);
+    }
     if (!peer.left) {
       other = peer.pipe.lock();
       other_owner = peer.owner;

@@ -1,6 +1,7 @@
 #include "socket/inproc_registry.hpp"
 
 #include <cerrno>
+#include <iterator>
 #include <utility>
 
 namespace slk {
@@ -71,6 +72,22 @@ inproc_registry::joined inproc_registry::connect(const std::string& name, const 
 void inproc_registry::forget(const inbox* who) {
   const std::lock_guard lock(mutex_);
   std::erase_if(bound_, [who](const auto& entry) { return entry.second.inbox.get() == who; });
+}
+
+void inproc_registry::forget_waiting(const inbox* who, bool drop_messages) {
+  const std::lock_guard lock(mutex_);
+  for (auto entry = waiting_.begin(); entry != waiting_.end();) {
+    std::vector<waiting_link>& links = entry->second;
+    std::erase_if(links, [&](waiting_link& one) {
+      if (one.who.inbox.get() != who || !one.pipe.expired()) {
+        return false;
+      }
+      one.who.inbox.reset();
+      // Nobody else consumes before bind(), which needs the lock.
+      return drop_messages || one.link->forward.ring.front().empty();
+    });
+    entry = links.empty() ? waiting_.erase(entry) : std::next(entry);
+  }
 }
 
 }  // namespace slk

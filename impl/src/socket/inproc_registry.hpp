@@ -37,6 +37,9 @@ class inproc_registry {
   [[nodiscard]] joined connect(const std::string& name, const party& who);
   // The socket is closing: frees its names.
   void forget(const inbox* who);
+  // The socket has let go of pipes that nobody was bound for: what they hold waits on, or with
+  // drop_messages goes.
+  void forget_waiting(const inbox* who, bool drop_messages);
 
  private:
   struct waiting_link {

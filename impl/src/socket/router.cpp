@@ -158,6 +158,7 @@ class router_socket final : public socket {
     unroute(gone);
     if (body_follows_ == &gone) {
       body_follows_ = nullptr;
+      message_cut();
     }
   }
 

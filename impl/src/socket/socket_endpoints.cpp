@@ -212,6 +212,7 @@ void socket::let_go(endpoint& one, bool notify) {
       if (const auto pipe = one.pipe.lock(); pipe != nullptr && pipes_.contains(pipe.get())) {
         remove_pipe(*pipe);
       }
+      context_.inproc().forget_waiting(inbox_.get(), linger_ms == 0);
       break;
   }
 }
