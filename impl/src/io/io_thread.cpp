@@ -17,6 +17,7 @@ namespace slk {
 namespace {
 
 constexpr std::uint64_t patrol_interval_ns = 100'000;
+constexpr std::uint64_t deferred_after_ns = 5'000'000;
 constexpr unsigned long timer_slack_ns = 1'000;
 constexpr int events_per_wait = 64;
 
@@ -72,11 +73,25 @@ void io_thread::stop() noexcept {
 }
 
 void io_thread::post(task command) {
+  class task_command final : public io_command {
+   public:
+    explicit task_command(task what) : what_(std::move(what)) {}
+    void run() override { what_(); }
+
+   private:
+    task what_;
+  };
+  post(std::make_unique<task_command>(std::move(command)));
+}
+
+void io_thread::post(std::unique_ptr<io_command> command) noexcept {
   bool first = false;
   {
     const std::lock_guard lock(commands_mutex_);
-    first = commands_.empty();
-    commands_.push_back(std::move(command));
+    first = commands_ == nullptr;
+    io_command* last = command.get();
+    (first ? commands_ : last_command_->next_) = std::move(command);
+    last_command_ = last;
   }
   if (first) {
     wakeup_.raise();
@@ -101,10 +116,9 @@ void io_thread::adopt(std::shared_ptr<event_handler> handler) {
 }
 
 void io_thread::retire(event_handler& handler) noexcept {
-  if (const auto found = live_.find(&handler); found != live_.end()) {
+  if (auto place = live_.extract(&handler); !place.empty()) {
     // Buried after the batch of events, some of which may still name it.
-    retired_.push_back(std::move(found->second));
-    live_.erase(found);
+    retired_.insert(std::move(place));
   }
 }
 
@@ -142,23 +156,47 @@ void io_thread::run() noexcept {
   }
 }
 
-void io_thread::run_commands() {
-  std::vector<task> batch;
+void io_thread::run_commands() noexcept {
+  std::unique_ptr<io_command> batch = std::move(deferred_);
   {
+    std::unique_ptr<io_command>* end = &batch;
+    while (*end != nullptr) {
+      end = &(*end)->next_;
+    }
     const std::lock_guard lock(commands_mutex_);
-    batch.swap(commands_);
+    *end = std::move(commands_);
     stop_wanted_ = stopping_;
-    stop_seen_ = stopping_ && batch.empty();
+    stop_seen_ = stopping_ && batch == nullptr;
   }
-  for (task& command : batch) {
-    command();
+  std::unique_ptr<io_command>* deferred_end = &deferred_;
+  while (batch != nullptr) {
+    std::unique_ptr<io_command> command = std::move(batch);
+    batch = std::move(command->next_);
+    try {
+      command->run();
+    } catch (...) {
+      *deferred_end = std::move(command);
+      deferred_end = &(*deferred_end)->next_;
+    }
+  }
+}
+
+void io_thread::list_as_armed(patrolled& armed) noexcept {
+  try {
+    armed_.push_back(std::move(armed.keep_alive_));
+  } catch (...) {
+    // Out of memory: back to where it came from, for another attempt.
+    patrolled* top = armed_stack_.load(std::memory_order_relaxed);
+    do {
+      armed.next_armed_ = top;
+    } while (!armed_stack_.compare_exchange_weak(top, &armed));
   }
 }
 
 void io_thread::patrol() noexcept {
   for (patrolled* at = armed_stack_.exchange(nullptr); at != nullptr;) {
     patrolled* next = at->next_armed_;
-    armed_.push_back(std::move(at->keep_alive_));
+    list_as_armed(*at);
     at = next;
   }
   if (armed_.empty()) {
@@ -189,6 +227,9 @@ std::int64_t io_thread::next_wait_ns() const noexcept {
     const std::int64_t left_ns = due_ns > now_ns ? static_cast<std::int64_t>(due_ns - now_ns) : 0;
     wait_ns = wait_ns < 0 ? left_ns : std::min(wait_ns, left_ns);
   };
+  if (deferred_ != nullptr) {
+    consider(now_ns + deferred_after_ns);
+  }
   if (!timers_.empty()) {
     consider(timers_.first_due_ns());
   }

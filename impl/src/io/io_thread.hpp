@@ -16,7 +16,6 @@
 #include <memory>
 #include <mutex>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include "base/cache_line.hpp"
@@ -49,6 +48,21 @@ class patrolled {
   patrolled* next_armed_ = nullptr;
 };
 
+// Something to run on an I/O thread, made where memory can be had.
+class io_command {
+ public:
+  io_command() = default;
+  io_command(const io_command&) = delete;
+  io_command& operator=(const io_command&) = delete;
+  virtual ~io_command() = default;
+  // What throws has changed nothing, and is run again a little later.
+  virtual void run() = 0;
+
+ private:
+  friend class io_thread;
+  std::unique_ptr<io_command> next_;
+};
+
 class io_thread {
  public:
   using task = std::function<void()>;
@@ -63,6 +77,7 @@ class io_thread {
   // -- any thread ---------------------------------------------------------------------------------
 
   void post(task command);
+  void post(std::unique_ptr<io_command> command) noexcept;
   void arm(std::shared_ptr<patrolled> armed) noexcept;
   [[nodiscard]] int load() const noexcept { return load_.load(std::memory_order_relaxed); }
   void adjust_load(int change) noexcept { load_.fetch_add(change, std::memory_order_relaxed); }
@@ -81,7 +96,8 @@ class io_thread {
 
  private:
   void run() noexcept;
-  void run_commands();
+  void run_commands() noexcept;
+  void list_as_armed(patrolled& armed) noexcept;
   void patrol() noexcept;
   void wait_and_dispatch() noexcept;
   [[nodiscard]] std::int64_t next_wait_ns() const noexcept;  // -1: for ever
@@ -92,7 +108,8 @@ class io_thread {
 
   // Any thread; guarded by commands_mutex_.
   std::mutex commands_mutex_;
-  std::vector<task> commands_;
+  std::unique_ptr<io_command> commands_;  // a list, so that posting needs no memory
+  io_command* last_command_ = nullptr;
   bool stopping_ = false;
 
   // Any thread. arm(): push, then look at sleeping_   pairs with   wait_and_dispatch(): set
@@ -103,8 +120,11 @@ class io_thread {
 
   // This thread only.
   timer_queue timers_;  // outlives the handlers, which own timers
-  std::unordered_map<event_handler*, std::shared_ptr<event_handler>> live_;
-  std::vector<std::shared_ptr<event_handler>> retired_;
+  // Places move from one to the other, so that retiring cannot fail.
+  using handlers = std::map<event_handler*, std::shared_ptr<event_handler>>;
+  handlers live_;
+  handlers retired_;
+  std::unique_ptr<io_command> deferred_;  // commands that failed, for lack of memory
   std::vector<std::shared_ptr<patrolled>> armed_;
   std::uint64_t next_patrol_ns_ = 0;
   bool stop_wanted_ = false;

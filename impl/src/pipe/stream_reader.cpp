@@ -176,26 +176,32 @@ void stream_reader::abandon() noexcept {
 }
 
 void stream_reader::open(int fd, std::span<const std::uint8_t> early) {
+  std::list<left_over> end_mark;
+  end_mark.push_back({{}, 0, true, false});
   const try_lock_guard guard(lock_);
   if (!early.empty()) {
     left_.push_back({{early.begin(), early.end()}, 0, false, false});
   }
+  end_mark_ = std::move(end_mark);
   fd_ = fd;
   drained_ = false;
 }
 
-void stream_reader::close(bool keep_received) {
+void stream_reader::close(bool keep_received) noexcept {
   const try_lock_guard guard(lock_);
   if (fd_ < 0) {
     return;
   }
-  left_over rest;
-  rest.ends_stream = true;
+  left_over& rest = end_mark_.front();
   if (keep_received && !abandoned_ && !drained_) {
     constexpr std::size_t step_bytes = 64 * 1024;
     for (;;) {
       const std::size_t have = rest.bytes.size();
-      rest.bytes.resize(have + step_bytes);
+      try {
+        rest.bytes.resize(have + step_bytes);
+      } catch (...) {
+        break;  // out of memory: what is still in the kernel is lost with the connection
+      }
       const io_outcome got = receive_some(fd_, rest.bytes.data() + have, step_bytes);
       rest.bytes.resize(have + got.bytes);
       if (got.what != io_outcome::kind::done) {
@@ -204,7 +210,7 @@ void stream_reader::close(bool keep_received) {
     }
   }
   if (!abandoned_) {
-    left_.push_back(std::move(rest));
+    left_.splice(left_.end(), end_mark_);
   }
   if (watched_by_ != nullptr) {
     watched_by_->remove(fd_);

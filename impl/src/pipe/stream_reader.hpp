@@ -17,7 +17,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
 #include <span>
 #include <vector>
@@ -77,7 +77,7 @@ class stream_reader {
   void open(int fd, std::span<const std::uint8_t> early);
   // The connection has died, or is to be dropped: keeps what the kernel still has, lets go of fd,
   // whose edges then name nobody: the socket may drop the pipe before the descriptor is closed.
-  void close(bool keep_received);
+  void close(bool keep_received) noexcept;
 
   // Changes with every read of the application; what the I/O thread tells its silence by.
   [[nodiscard]] std::uint32_t reads() const noexcept {
@@ -126,7 +126,8 @@ class stream_reader {
   bool drained_ = false;  // end of stream or an error was read; the I/O thread will close
   bool abandoned_ = false;
   bool slab_aligned_ = true;  // the slab begins with a frame
-  std::deque<left_over> left_;
+  std::list<left_over> left_;
+  std::list<left_over> end_mark_;  // made by open(), so that close() cannot fail to set it
   std::atomic<std::uint32_t> reads_{0};
   std::atomic<std::uint32_t> arrivals_{0};
 };

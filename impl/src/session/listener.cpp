@@ -33,6 +33,9 @@ listener::~listener() {
 }
 
 void listener::start() {
+  if (!bound_.fd) {
+    return;  // closed while the start was put off
+  }
   place_.io.adopt(shared_from_this());
   look();
 }
@@ -76,7 +79,7 @@ void listener::pause() noexcept {
   pause_timer_.start(exhausted_pause_ms);
 }
 
-void listener::close(int linger_ms, bool notify) {
+void listener::close(int linger_ms, bool notify) noexcept {
   stop_listening();
   for (const auto& weak : sessions_) {
     if (const auto accepted = weak.lock()) {

@@ -22,7 +22,7 @@ class listener final : public event_handler, public std::enable_shared_from_this
   void start();
 
   // Stops listening and ends the connections accepted here, as session::close() does.
-  void close(int linger_ms, bool notify);
+  void close(int linger_ms, bool notify) noexcept;
 
   void on_events(std::uint32_t epoll_events) noexcept override;
 

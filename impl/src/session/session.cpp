@@ -36,6 +36,7 @@ session::session(const place& at, session_settings settings, address target,
       scheme_(target_->scheme),
       pipe_(std::move(pipe)),
       backoff_(settings_.reconnect_interval_ms, settings_.reconnect_interval_max_ms) {
+  prepare_to_tell();
   io_.adjust_load(+1);
 }
 
@@ -56,6 +57,9 @@ session::~session() {
 }
 
 void session::start() {
+  if (closing_) {
+    return;  // while the start was put off
+  }
   io_.adopt(shared_from_this());
   if (connects()) {
     connect();
@@ -77,7 +81,7 @@ std::uint32_t session::base_events() const noexcept {
   return std::uint32_t{EPOLLRDHUP} | EPOLLET | (watching_input_ ? std::uint32_t{EPOLLIN} : 0u);
 }
 
-void session::watch_silence() {
+void session::watch_silence() noexcept {
   const std::uint32_t reads = pipe_->reader().reads();
   if (reads == reads_seen_) {
     watching_input_ = true;
@@ -89,7 +93,7 @@ void session::watch_silence() {
 }
 
 // Input came to a silent application, and it has had time to read it.
-void session::end_of_grace() {
+void session::end_of_grace() noexcept {
   if (pipe_->reader().reads() == reads_seen_) {
     pipe_->attend_silence();
   }
@@ -152,16 +156,14 @@ void session::active_events(std::uint32_t epoll_events) noexcept {
 }
 
 void session::connection_lost() noexcept {
-  try {
+  if (pipe_ != nullptr) {  // else memory ran out before there was one
     pipe_->close(!closing_ || notify_);
     if (keeps_pipe()) {
-      tell(socket_event::kind::disconnected);
+      tell_loss(socket_event::kind::disconnected);
     } else {
-      tell(socket_event::kind::ended);
+      tell_loss(socket_event::kind::ended);
       pipe_.reset();
     }
-  } catch (...) {
-    // Out of memory while keeping what was received: it is lost, the connection's end is not.
   }
   connection_failed(ECONNRESET);
 }
@@ -178,21 +180,35 @@ void session::peer_broke_protocol() noexcept {
 // The peer will not be a better one next time, or nobody wants to try again.
 void session::give_up() noexcept {
   if (pipe_ != nullptr) {
-    tell(socket_event::kind::ended);
+    tell_loss(socket_event::kind::ended);
   }
   end();
 }
 
-void session::tell(socket_event::kind what) {
+void session::tell_peer(socket_event::kind what) {
   if (closing_ && !notify_) {
     return;
   }
-  socket_event event{what, pipe_, {}, {}};
-  if (handshake_) {
-    event.routing_id = handshake_->peer().routing_id;
-    event.properties = peer_properties();
+  prepare_to_tell();
+  socket_->post(socket_event{what, pipe_, handshake_->peer().routing_id, peer_properties()});
+}
+
+// A loss, and the end after it.
+void session::prepare_to_tell() {
+  while (untold_losses_.size() < 2) {
+    untold_losses_.push_back({socket_event::kind::ended, nullptr, {}, {}});
   }
-  socket_->post(std::move(event));
+}
+
+void session::tell_loss(socket_event::kind what) noexcept {
+  if ((closing_ && !notify_) || untold_losses_.empty()) {
+    return;
+  }
+  socket_events one;
+  one.splice(one.end(), untold_losses_, untold_losses_.begin());
+  one.front().what = what;
+  one.front().subject = pipe_;
+  socket_->post(std::move(one));
 }
 
 properties_ref session::peer_properties() const {
@@ -207,12 +223,12 @@ properties_ref session::peer_properties() const {
 // -- the end
 // ----------------------------------------------------------------------------------------
 
-void session::close(int linger_ms, bool notify) {
+void session::close(int linger_ms, bool notify) noexcept {
   if (state_ == state::ended || closing_) {
     return;
   }
   if (pipe_ != nullptr && notify) {
-    tell(socket_event::kind::ended);
+    tell_loss(socket_event::kind::ended);
   }
   closing_ = true;
   notify_ = notify;
@@ -275,11 +291,7 @@ void session::end() noexcept {
     return;
   }
   if (pipe_ != nullptr && state_ == state::active) {
-    try {
-      pipe_->close(notify_);
-    } catch (...) {
-      // Out of memory: what was received last is lost.
-    }
+    pipe_->close(notify_);
   }
   cancel_timers();
   linger_timer_.cancel();

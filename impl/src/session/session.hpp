@@ -51,7 +51,7 @@ class session final : public event_handler,
 
   // The socket lets go of the connection: what is unsent may take linger_ms (-1: for ever), then
   // it ends. notify: the socket lives on, and is told that the pipe has ended.
-  void close(int linger_ms, bool notify);
+  void close(int linger_ms, bool notify) noexcept;
 
   [[nodiscard]] bool ended() const noexcept { return state_ == state::ended; }
 
@@ -84,8 +84,8 @@ class session final : public event_handler,
   void activate();
   void active_events(std::uint32_t epoll_events) noexcept;
   void connection_lost() noexcept;
-  void watch_silence();
-  void end_of_grace();
+  void watch_silence() noexcept;
+  void end_of_grace() noexcept;
   void give_up() noexcept;
   void drain() noexcept;
   void discard_while_draining() noexcept;
@@ -96,7 +96,9 @@ class session final : public event_handler,
   [[nodiscard]] bool keeps_pipe() const noexcept { return connects() && !settings_.immediate; }
   [[nodiscard]] std::uint32_t base_events() const noexcept;
   [[nodiscard]] properties_ref peer_properties() const;
-  void tell(socket_event::kind what);
+  void tell_peer(socket_event::kind what);
+  void tell_loss(socket_event::kind what) noexcept;
+  void prepare_to_tell();
   void report(int event, int value) noexcept { monitor_->emit(event, value, settings_.endpoint); }
   void report_failed_handshake() noexcept;
 
@@ -112,6 +114,7 @@ class session final : public event_handler,
   unique_fd fd_;
   std::shared_ptr<stream_pipe> pipe_;
   std::optional<handshake> handshake_;
+  socket_events untold_losses_;      // made beforehand: losses are told without fail
   std::vector<std::uint8_t> early_;  // bytes behind the peer's READY
   reconnect_backoff backoff_;
   timer retry_timer_{io_.timers(), [this] { connect(); }};

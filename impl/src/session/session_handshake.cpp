@@ -38,7 +38,12 @@ int status_code(std::string_view reason) noexcept {
 // -------------------------------------------------------------------------------------
 
 void session::connect() noexcept {
-  result<connecting> attempt = connect_to(*target_, settings_.transport);
+  result<connecting> attempt = failure{ENOMEM};
+  try {
+    attempt = connect_to(*target_, settings_.transport);
+  } catch (...) {
+    // The attempt failed, then.
+  }
   if (!attempt) {
     connection_failed(attempt.error());
     return;
@@ -90,7 +95,12 @@ void session::connection_failed(int why) noexcept {
 void session::begin_handshake() noexcept {
   state_ = state::shaking;
   early_.clear();
-  handshake_.emplace(settings_.socket_type, settings_.routing_id, settings_.frame_bytes_max);
+  try {
+    handshake_.emplace(settings_.socket_type, settings_.routing_id, settings_.frame_bytes_max);
+  } catch (...) {
+    connection_failed(ENOMEM);
+    return;
+  }
   if (settings_.handshake_interval_ms > 0) {
     handshake_timer_.start(static_cast<std::uint64_t>(settings_.handshake_interval_ms));
   }
@@ -225,7 +235,7 @@ void session::activate() {
   io_.rewatch(fd_.get(), base_events(), *this);
   pipe_->open(*this, fd_.get(), piece_limit(fd_.get(), scheme_), early_);
   report(SLK_EVENT_HANDSHAKE_SUCCEEDED, 0);
-  tell(fresh ? socket_event::kind::attached : socket_event::kind::connected);
+  tell_peer(fresh ? socket_event::kind::attached : socket_event::kind::connected);
   handshake_.reset();
   if (settings_.application_reads) {
     reads_seen_ = pipe_->reader().reads();  // silent until it reads

@@ -142,8 +142,10 @@ class router_socket final : public socket {
       unroute(*holder);
       drop_connection(*holder);
     }
+    if (!peer.readable) {  // else memory ran out behind it, the last time
+      queue_.add(peer);
+    }
     peers_.add(peer);
-    queue_.add(peer);
   }
 
   // Five bytes, 0 and a counter: no peer may choose a name that begins with 0.

@@ -70,7 +70,7 @@ class socket {
   [[nodiscard]] virtual int is_connected(std::string_view routing_id);
 
   // Lets go of everything; what is unsent lingers in the background.
-  void close();
+  void close() noexcept;
   // By any thread: the call under way on another one ends, with ENOTSOCK if it has to wait.
   void interrupt() noexcept { inbox_->stop(ENOTSOCK); }
 
@@ -152,13 +152,20 @@ class socket {
   fair_queue queue_{ready_};
 
  private:
+  // To close a listener or a session, without fail.
+  struct close_request : io_command {
+    int linger_ms = 0;
+    bool notify = false;
+  };
+  template <class Target>
+  static std::unique_ptr<close_request> request_to_close(std::shared_ptr<Target> target);
+
   struct endpoint {
     enum class kind : std::uint8_t { bound, connected, inproc_bound, inproc_connected };
     kind what;
     std::string name;
     io_thread* io = nullptr;
-    std::shared_ptr<slk::listener> listener;
-    std::shared_ptr<slk::session> session;
+    std::unique_ptr<close_request> closing;  // of its listener or session; made with it
     std::weak_ptr<slk::pipe> pipe;
   };
 
@@ -172,6 +179,8 @@ class socket {
   }
   int process_events();
   void handle(socket_event& event);
+  void attach(socket_event& event);
+  void detach(pipe& gone) noexcept;
   void reap_ended() noexcept;
   void remove_pipe(pipe& gone) noexcept;
   void add_pipe(std::shared_ptr<pipe> fresh, bool known);
@@ -195,7 +204,7 @@ class socket {
   [[nodiscard]] session::place place_on(io_thread& io) const {
     return {io, context_.counted(), inbox_, monitor_};
   }
-  void let_go(endpoint& one, bool notify);
+  void let_go(endpoint& one, bool notify) noexcept;
   [[nodiscard]] int get_special_option(int option, void* value, std::size_t* size_bytes);
 
   static constexpr std::size_t wait_fds_max = 8;

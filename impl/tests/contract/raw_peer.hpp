@@ -136,7 +136,9 @@ class raw_listener {
   std::string endpoint_;
 };
 
-inline raw_peer raw_connect(const std::string& endpoint) {
+inline raw_peer raw_connect(const std::string& endpoint,
+                            descriptor fd = descriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC,
+                                                                0))) {
   if (endpoint.starts_with("ipc://")) {
     sockaddr_un local{};
     local.sun_family = AF_UNIX;
@@ -150,7 +152,6 @@ inline raw_peer raw_connect(const std::string& endpoint) {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const int port = std::stoi(endpoint.substr(endpoint.rfind(':') + 1));
   address.sin_port = htons(static_cast<std::uint16_t>(port));
-  descriptor fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   REQUIRE(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
   return raw_peer(std::move(fd));
 }
