@@ -59,8 +59,7 @@ void listener::on_events(std::uint32_t) noexcept {
     try {
       accept_one(accepted.take());
     } catch (...) {
-      pause();  // out of memory: this connection is dropped
-      return;
+      report(SLK_EVENT_ACCEPT_FAILED, ENOMEM);  // dropped; its peer may try again
     }
   }
 }

@@ -155,7 +155,7 @@ TEST_CASE("out of memory: any single allocation may fail, and nothing breaks") {
   for (const pair& one : {pair{"tcp://127.0.0.1:*", SLK_PUSH, SLK_PULL},
                           {"ipc://*", SLK_DEALER, SLK_ROUTER},
                           {"inproc://memory", SLK_DEALER, SLK_ROUTER}}) {
-    CAPTURE(one.endpoint);
+    CAPTURE(std::string(one.endpoint));
     REQUIRE(scenario(one.endpoint, one.from, one.to) == nullptr);
     long k = 1;
     for (bool reached = true; reached; ++k) {
@@ -165,6 +165,6 @@ TEST_CASE("out of memory: any single allocation may fail, and nothing breaks") {
       reached = until_failure.exchange(0) <= 0;
       REQUIRE(std::string(wrong == nullptr ? "nothing" : wrong) == "nothing");
     }
-    MESSAGE(one.endpoint, ": ", k - 2, " allocations");
+    MESSAGE(std::string(one.endpoint), ": ", k - 2, " allocations");
   }
 }
