@@ -25,7 +25,7 @@ from slkbench.model import (
     Status,
     Verdict,
 )
-from slkbench.units import format_percent, format_size, format_time_ns
+from slkbench.units import format_percent, format_rate, format_size, format_time_ns
 
 __all__ = ["check_run"]
 
@@ -88,6 +88,10 @@ def _by_arm(samples: Iterable[Sample]) -> dict[ArmKey, list[Sample]]:
 def _where(sample: Sample, *, arm: bool = True) -> str:
     words = [sample.pattern, sample.transport, format_size(sample.size_bytes)]
     words += [w for w in (sample.layer, sample.topology, sample.metric) if w not in _USUAL]
+    words += [f"{sample.senders} senders"] * (sample.senders > 1)
+    words += [f"{sample.receivers} receivers"] * (sample.receivers > 1)
+    words += [f"{sample.idle_peers} idle"] * (sample.idle_peers > 0)
+    words += [f"at {format_rate(sample.offered_msgs_per_s)}"] * (sample.offered_msgs_per_s > 0)
     return f"{' '.join(words)}: {sample.arm}" if arm else " ".join(words)
 
 
@@ -341,7 +345,7 @@ def _few_round_trips(samples: Sequence[Sample]) -> Iterator[Finding]:
     few = [
         s
         for s in samples
-        if s.metric == Metric.ROUND_TRIP
+        if s.metric in (Metric.ROUND_TRIP, Metric.PACED)
         and s.status == Status.OK
         and s.messages is not None
         and s.messages < ROUND_TRIPS_FOR_P99

@@ -39,6 +39,7 @@ from slkbench.model import (
     Topology,
     Transport,
 )
+from slkbench.plan import lack
 
 __all__ = [
     "known_contenders",
@@ -115,6 +116,8 @@ def supports(contender: Contender, cell: Cell) -> str | None:
         return f"{contender.name} has no sockets for {cell.pattern}"
     if cell.transport not in contender.transports:
         return f"{contender.name} has no transport {cell.transport}"
+    if (lacking := lack(cell, contender)) is not None:
+        return f"{contender.name} {lacking}"
     if cell.transport is Transport.INPROC and cell.topology is Topology.PROCESSES:
         return "inproc does not pass between processes"
     return None

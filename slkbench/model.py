@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from slkbench.units import format_size
+from slkbench.units import format_rate, format_size
 
 __all__ = [
     "Abi",
@@ -27,6 +27,7 @@ __all__ = [
     "Metric",
     "Pattern",
     "Placement",
+    "ProfileRow",
     "Sample",
     "Scenario",
     "Slot",
@@ -73,6 +74,12 @@ class Metric(StrEnum):
 
     THROUGHPUT = "throughput"
     ROUND_TRIP = "round-trip"
+    PACED = "paced"
+
+    @property
+    def times_round_trips(self) -> bool:
+        """Whether what is timed is each message there and back, by the sender."""
+        return self is not Metric.THROUGHPUT
 
 
 class Status(StrEnum):
@@ -135,9 +142,37 @@ class Contender:
     transports: tuple[Transport, ...] = (Transport.TCP, Transport.IPC, Transport.INPROC)
 
 
-CellKey = tuple[str, str, int, str, str, str, int, int, int]
+CellKey = tuple[str | int, ...]
 """What tells one cell from another, in samples as in scenarios: every condition but ``messages``,
 which is calibrated where the scenario leaves it open."""
+
+
+def _key_of(conditions: Cell | Sample) -> CellKey:
+    """The conditions in order; the later ones only where they are not the usual.
+
+    A plan is drawn from the key and a run stores it, so the key of a cell never changes.
+    """
+    usual = (
+        str(conditions.pattern),
+        str(conditions.transport),
+        conditions.size_bytes,
+        str(conditions.layer),
+        str(conditions.topology),
+        str(conditions.metric),
+        conditions.io_threads,
+        conditions.sndhwm,
+        conditions.rcvhwm,
+    )
+    further = (
+        conditions.senders,
+        conditions.receivers,
+        conditions.idle_peers,
+        conditions.offered_msgs_per_s,
+    )
+    return usual if further == _USUAL_FURTHER else (*usual, *further)
+
+
+_USUAL_FURTHER = (1, 1, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +180,9 @@ class Cell:
     """One condition: contenders are compared inside a cell and never across cells.
 
     ``messages`` is None where the work per sample is calibrated to ``Scenario.min_time_s``.
+    ``senders`` and ``receivers`` are sockets, those of one side driven by one thread; at most one
+    of the two is above 1.  ``idle_peers`` are connected to the receiver and silent.
+    ``offered_msgs_per_s`` is the schedule of the metric paced, 0 for the others.
     """
 
     pattern: Pattern
@@ -157,21 +195,20 @@ class Cell:
     sndhwm: int = 1000
     rcvhwm: int = 1000
     messages: int | None = None
+    senders: int = 1
+    receivers: int = 1
+    idle_peers: int = 0
+    offered_msgs_per_s: int = 0
 
     @property
     def key(self) -> CellKey:
         """Equal to ``Sample.cell_key`` of the samples that were measured in this cell."""
-        return (
-            str(self.pattern),
-            str(self.transport),
-            self.size_bytes,
-            str(self.layer),
-            str(self.topology),
-            str(self.metric),
-            self.io_threads,
-            self.sndhwm,
-            self.rcvhwm,
-        )
+        return _key_of(self)
+
+    @property
+    def has_many_peers(self) -> bool:
+        """Whether a role has more than one socket, or the receiver more peers than take part."""
+        return self.senders > 1 or self.receivers > 1 or self.idle_peers > 0
 
     @property
     def title(self) -> str:
@@ -183,6 +220,14 @@ class Cell:
             parts.append(str(self.topology))
         if self.metric is not Metric.THROUGHPUT:
             parts.append(str(self.metric))
+        if self.senders > 1:
+            parts.append(f"{self.senders} senders")
+        if self.receivers > 1:
+            parts.append(f"{self.receivers} receivers")
+        if self.idle_peers > 0:
+            parts.append(f"{self.idle_peers} idle")
+        if self.offered_msgs_per_s > 0:
+            parts.append(f"at {format_rate(self.offered_msgs_per_s)}")
         return " ".join(parts)
 
 
@@ -238,9 +283,12 @@ class Placement:
     receiver_cpus: tuple[int, ...] = ()
 
 
-def column(meaning: str, *, unit: str = "", default: Any = None) -> Any:
-    """A ``Sample`` field with what the data dictionary says of it."""
-    return field(default=default, metadata={"unit": unit, "meaning": meaning})
+def column(meaning: str, *, unit: str = "", default: Any = None, since: int = 1) -> Any:
+    """A ``Sample`` field with what the data dictionary says of it.
+
+    ``since`` is the schema version that brought it; a row of before has the default.
+    """
+    return field(default=default, metadata={"unit": unit, "meaning": meaning, "since": since})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,7 +307,10 @@ class Sample:
     pattern: str = column("router-router or push-pull", default="")
     transport: str = column("tcp, ipc or inproc", default="")
     topology: str = column("threads (one process) or processes (two)", default="threads")
-    metric: str = column("throughput or round-trip", default="throughput")
+    metric: str = column(
+        "throughput, round-trip (one at a time) or paced (round trips at a given rate)",
+        default="throughput",
+    )
     size_bytes: int = column("payload of one message", unit="B", default=0)
     io_threads: int = column("I/O threads of each context", default=1)
     sndhwm: int = column("send high water mark; 0 is unlimited", unit="messages", default=1000)
@@ -275,7 +326,9 @@ class Sample:
     )
     rate_msgs_per_s: float | None = column("messages / elapsed", unit="messages/s")
     bandwidth_mib_per_s: float | None = column("payload rate", unit="MiB/s")
-    p50_ns: int | None = column("median round trip", unit="ns")
+    p50_ns: int | None = column(
+        "median round trip; where metric is paced, from when the message was due", unit="ns"
+    )
     p90_ns: int | None = column("90th percentile of round trips", unit="ns")
     p99_ns: int | None = column("99th percentile, only from 10,000 round trips up", unit="ns")
     p999_ns: int | None = column("99.9th percentile, only from 100,000 round trips up", unit="ns")
@@ -306,21 +359,87 @@ class Sample:
     options: str | None = column("socket options read back, as JSON")
     started_utc: str | None = column("start of the sample, ISO 8601, UTC")
     seed: int | None = column("seed of the run's plan")
+    senders: int = column("sockets of the sending thread, served in turn", default=1, since=2)
+    receivers: int = column("sockets of the receiving thread, served in turn", default=1, since=2)
+    idle_peers: int = column(
+        "further connected peers of the receiver, silent while the clock runs", default=0, since=2
+    )
+    offered_msgs_per_s: int = column(
+        "schedule of the metric paced; 0 for the others",
+        unit="messages/s",
+        default=0,
+        since=2,
+    )
+    slowest_sender_share: float | None = column(
+        "where there are several senders: messages received from the slowest of them / mean per "
+        "sender, at the moment when half of the timed messages had been received; 1 is fair",
+        since=2,
+    )
+    idle_peer_bytes: float | None = column(
+        "growth of the resident set while the idle peers connected / their number; of the one "
+        "process, so both ends of each connection, and of two processes both added up",
+        unit="B",
+        since=2,
+    )
 
     @property
     def cell_key(self) -> CellKey:
         """Equal to ``Cell.key`` of the cell in which this was measured."""
-        return (
-            self.pattern,
-            self.transport,
-            self.size_bytes,
-            self.layer,
-            self.topology,
-            self.metric,
-            self.io_threads,
-            self.sndhwm,
-            self.rcvhwm,
-        )
+        return _key_of(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileRow:
+    """One row of a ``profile-TOOL.csv``: a count per message. None is an empty cell.
+
+    Profiles are taken under tools that slow a process, so they are never mixed with samples.
+    """
+
+    tool: str = column("instructions, syscalls or allocations", default="")
+    contender: str = column("name of the contender profiled", default="")
+    library_version: str | None = column("version that the library itself reports")
+    pattern: str = column("router-router or push-pull", default="")
+    transport: str = column("tcp, ipc or inproc", default="")
+    topology: str = column("threads (one process) or processes (two)", default="threads")
+    size_bytes: int = column("payload of one message", unit="B", default=0)
+    io_threads: int = column("I/O threads of each context", default=1)
+    sndhwm: int = column("send high water mark; 0 is unlimited", unit="messages", default=1000)
+    rcvhwm: int = column("receive high water mark; 0 is unlimited", unit="messages", default=1000)
+    workload: str = column(
+        "threads: as in a sample; lockstep: one thread sends some messages, waits until the I/O "
+        "threads are idle, and receives them",
+        default="threads",
+    )
+    role: str = column(
+        "sender, receiver (in lockstep: the calls of the library's send and recv), sender I/O, "
+        "receiver I/O, I/O (both share it), application (in lockstep: all of its thread), harness "
+        "(slkbench's own part), all",
+        default="",
+    )
+    what: str = column(
+        "function or system call that is counted; memory copies, allocations, frees, mutex locks: "
+        "all functions that do so; all: any",
+        default="all",
+    )
+    quantity: str = column(
+        "instructions; calls; futile-calls (ended with EAGAIN); untraced-calls (counted by perf in "
+        "the kernel, not by strace); bytes-calls (calls that moved from_bytes or more, but less "
+        "than twice that); allocations; frees; allocated-bytes; peak-rss-bytes; "
+        "voluntary-switches; involuntary-switches; rate",
+        default="",
+    )
+    from_bytes: int | None = column("lower bound of a class of bytes-calls", unit="B")
+    count: float | None = column(
+        "what the longer of two runs counted more than the shorter; the median of repetitions. "
+        "As seen where there is no per_message, and a rate in messages/s"
+    )
+    messages: int | None = column("messages that the longer run sent more")
+    per_message: float | None = column("count / messages")
+    spread: float | None = column(
+        "(largest - smallest) / median of the repetitions, of which there are then several"
+    )
+    status: str = column("OK, FAILED or SKIPPED", default="OK")
+    reason: str | None = column("why the status is not OK")
 
 
 @dataclass(frozen=True, slots=True)

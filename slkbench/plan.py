@@ -14,7 +14,17 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from slkbench.model import Arm, ArmRole, Cell, Contender, ContenderKind, Layer, Scenario, Slot
+from slkbench.model import (
+    Arm,
+    ArmRole,
+    Cell,
+    Contender,
+    ContenderKind,
+    Layer,
+    Metric,
+    Scenario,
+    Slot,
+)
 
 __all__ = [
     "MAX_ENV_PAD_BYTES",
@@ -25,6 +35,7 @@ __all__ = [
     "block_slots",
     "cell_order",
     "estimate",
+    "lack",
     "most_blocks",
     "unsupported",
 ]
@@ -90,13 +101,28 @@ def _role(contender: Contender, reference: str) -> ArmRole:
 
 
 def unsupported(cell: Cell, contenders: Sequence[Contender]) -> tuple[Contender, ...]:
-    """The contenders of the cell's layer that lack its pattern or transport: "n/a", no error."""
+    """The contenders of the cell's layer that lack what it needs (``lack``): "n/a", no error."""
     return tuple(
         contender
         for contender in contenders
-        if contender.layer is cell.layer
-        and (cell.pattern not in contender.patterns or cell.transport not in contender.transports)
+        if contender.layer is cell.layer and lack(cell, contender) is not None
     )
+
+
+def lack(cell: Cell, contender: Contender) -> str | None:
+    """What ``contender`` lacks to run ``cell``, as "has no ..."; None if nothing."""
+    if cell.pattern not in contender.patterns:
+        return f"has no {cell.pattern}"
+    if cell.transport not in contender.transports:
+        return f"has no {cell.transport}"
+    if cell.has_many_peers and contender.kind is ContenderKind.FLOOR:
+        return "has no more than one sender and one receiver"
+    if cell.metric is Metric.PACED and contender.kind is ContenderKind.FLOOR:
+        return "has no way to wait but to spin, which says nothing of a low load"
+    is_native_only = cell.has_many_peers or cell.metric is Metric.PACED
+    if is_native_only and contender.kind is ContenderKind.MODULE:
+        return "has no loop for many peers or a given rate, which layer native alone has"
+    return None
 
 
 def block_slots(seed: int, cell: Cell, arms: Sequence[Arm], block: int) -> tuple[Slot, ...]:
@@ -155,6 +181,8 @@ def estimate(scenario: Scenario, arms_per_cell: int | None = None) -> Estimate:
 def _timed_s(scenario: Scenario, cell: Cell) -> float:
     if cell.messages is None:
         return scenario.min_time_s * CALIBRATION_EXCESS
+    if cell.offered_msgs_per_s > 0:
+        return cell.messages / cell.offered_msgs_per_s
     if cell.metric == "round-trip":
         return cell.messages * _GUESSED_ROUND_TRIP_S
     bytes_s = cell.size_bytes / _GUESSED_BANDWIDTH_BYTES_PER_S

@@ -1,11 +1,15 @@
 """The columns of ``samples.csv``, all derived from the fields of ``model.Sample``.
 
-The order of the fields is the order of the columns.  ``python -m slkbench.schema`` prints the data
+Those of ``profile-TOOL.csv`` are derived from ``model.ProfileRow`` in the same way.  The order of
+the fields is the order of the columns.  ``python -m slkbench.schema`` prints the data
 dictionary that is kept as ``results/README.md``.
 
-History of ``SCHEMA_VERSION``; readers refuse a version that they do not know:
+History of ``SCHEMA_VERSION``; readers refuse a version that they do not know, and read the rows of
+an older one with the defaults of the columns that came later:
 
-1. the first.
+1. the first;
+2. cells with many peers and at a paced rate: ``senders``, ``receivers``, ``idle_peers``,
+   ``offered_msgs_per_s``, ``slowest_sender_share``, ``idle_peer_bytes``.
 """
 
 from __future__ import annotations
@@ -19,20 +23,24 @@ from functools import cache
 from typing import Any, Literal
 
 from slkbench.errors import StoreError
-from slkbench.model import Sample
+from slkbench.model import ProfileRow, Sample
 
 __all__ = [
+    "READABLE_VERSIONS",
     "SCHEMA_VERSION",
     "Column",
     "columns",
     "data_dictionary",
     "header",
     "pandas_dtypes",
+    "profile_columns",
+    "profile_row_of",
     "row_of",
     "sample_of",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READABLE_VERSIONS = range(1, SCHEMA_VERSION + 1)
 
 _FORM = """\
 A run is a folder `<utc>-<scenario>-<commit>[-dirty]/`:
@@ -41,6 +49,10 @@ A run is a folder `<utc>-<scenario>-<commit>[-dirty]/`:
   version and build flags, tool versions, `schema_version`.
 - `samples.csv`: one row per sample, appended and synced to disk as it is measured. RFC 4180,
   UTF-8, one line per row, a line feed at the end of each.
+
+What `slkbench profile` counted is a folder of its own, `<utc>-profile-<tool>-<commit>[-dirty]/`:
+`run.json` as above, `profile-<tool>.csv` in the same form and `profile-<tool>.md`, its tables. It
+holds no samples: what runs under such a tool is not timed.
 
 A *sample* is one fresh process set that measures one arm in one cell; it is the unit of
 observation. An empty cell is a missing value: unknown or not applicable, never 0. A row is never
@@ -59,12 +71,23 @@ class Column:
 
 
 @cache
-def columns() -> tuple[Column, ...]:
-    """All columns, in the order of the file."""
-    hints = typing.get_type_hints(Sample)
+def columns(version: int = SCHEMA_VERSION) -> tuple[Column, ...]:
+    """All columns of ``samples.csv`` in a schema version, in the order of the file."""
+    return _columns_of(Sample, version)
+
+
+@cache
+def profile_columns() -> tuple[Column, ...]:
+    """All columns of a ``profile-TOOL.csv``, in the order of the file."""
+    return _columns_of(ProfileRow, SCHEMA_VERSION)
+
+
+def _columns_of(record: type[Sample | ProfileRow], version: int) -> tuple[Column, ...]:
+    hints = typing.get_type_hints(record)
     return tuple(
         _column(item.name, hints[item.name], item.metadata["unit"], item.metadata["meaning"])
-        for item in fields(Sample)
+        for item in fields(record)
+        if item.metadata.get("since", 1) <= version
     )
 
 
@@ -75,9 +98,9 @@ def _column(name: str, hint: Any, unit: str, meaning: str) -> Column:
 
 
 @cache
-def header() -> tuple[str, ...]:
-    """The first row of ``samples.csv``."""
-    return tuple(item.name for item in columns())
+def header(version: int = SCHEMA_VERSION) -> tuple[str, ...]:
+    """The first row of ``samples.csv`` in a schema version."""
+    return tuple(item.name for item in columns(version))
 
 
 def pandas_dtypes() -> dict[str, str]:
@@ -96,6 +119,11 @@ def row_of(sample: Sample) -> list[str]:
     return [_to_cell(getattr(sample, name)) for name in header()]
 
 
+def profile_row_of(row: ProfileRow) -> list[str]:
+    """The cells of a profile's row, in the form of ``row_of``."""
+    return [_to_cell(getattr(row, item.name)) for item in profile_columns()]
+
+
 def _to_cell(value: float | str | None) -> str:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
@@ -104,15 +132,16 @@ def _to_cell(value: float | str | None) -> str:
     return repr(value)
 
 
-def sample_of(cells: Sequence[str]) -> Sample:
-    """The sample whose ``row_of`` is ``cells``.
+def sample_of(cells: Sequence[str], version: int = SCHEMA_VERSION) -> Sample:
+    """The sample whose ``row_of`` is ``cells``, or was in an older schema version.
 
     Raises ``StoreError`` that names the column and the cell; the caller knows file and line.
     """
-    if len(cells) != len(columns()):
-        raise StoreError(f"the row has {len(cells)} cells instead of {len(columns())}")
+    known = columns(version)
+    if len(cells) != len(known):
+        raise StoreError(f"the row has {len(cells)} cells instead of {len(known)}")
     values: dict[str, Any] = {
-        item.name: _from_cell(item, cell) for item, cell in zip(columns(), cells, strict=True)
+        item.name: _from_cell(item, cell) for item, cell in zip(known, cells, strict=True)
     }
     return Sample(**values)
 
@@ -145,14 +174,24 @@ def data_dictionary() -> str:
         "",
         f"## Columns of `samples.csv` (schema version {SCHEMA_VERSION})",
         "",
-        "| Column | Type | May be empty | Unit | Meaning |",
-        "|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| `{c.name}` | {c.kind} | {'yes' if c.optional else 'no'} | {c.unit} | {c.meaning} |"
-        for c in columns()
+        *_table_of(columns()),
+        "",
+        "## Columns of `profile-<tool>.csv`",
+        "",
+        *_table_of(profile_columns()),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _table_of(described: Sequence[Column]) -> list[str]:
+    return [
+        "| Column | Type | May be empty | Unit | Meaning |",
+        "|---|---|---|---|---|",
+        *(
+            f"| `{c.name}` | {c.kind} | {'yes' if c.optional else 'no'} | {c.unit} | {c.meaning} |"
+            for c in described
+        ),
+    ]
 
 
 if __name__ == "__main__":

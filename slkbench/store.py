@@ -24,16 +24,18 @@ from typing import Any, Self
 from slkbench.errors import StoreError
 from slkbench.model import Finding, Sample, Scenario
 from slkbench.scenario import scenario_from_json
-from slkbench.schema import SCHEMA_VERSION, header, row_of, sample_of
+from slkbench.schema import READABLE_VERSIONS, SCHEMA_VERSION, header, row_of, sample_of
 
 __all__ = [
     "DEFAULT_ROOT",
     "RunStore",
     "StoredRun",
+    "create_folder",
     "find_run",
     "list_runs",
     "read_metadata",
     "read_run",
+    "write_whole",
 ]
 
 DEFAULT_ROOT = Path("results")
@@ -95,10 +97,8 @@ class RunStore:
         ``scenario`` should be ``scenario_to_json(...)``.  Raises ``StoreError`` where the folder
         cannot be written.
         """
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        name = f"{stamp}-{_slug(scenario)}-{_slug(commit)}{'-dirty' if dirty else ''}"
+        path = create_folder(root, scenario, commit=commit, dirty=dirty)
         with _disk_errors("create a run in", root):
-            path = _make_folder(root, name)
             _append(path / SAMPLES_NAME, _line(header()))
         store = cls(StoredRun(path, {}, ()))
         store.update({**metadata, "run_id": path.name, "schema_version": SCHEMA_VERSION})
@@ -108,9 +108,14 @@ class RunStore:
     def reopen(cls, path: Path) -> Self:
         """Go on with a stored run; a torn last row is cut off and named in ``findings``.
 
-        Raises ``StoreError`` as ``read_run`` does.
+        Raises ``StoreError`` as ``read_run`` does, and for a run of an older schema version.
         """
         run = read_run(path)
+        if (version := run.metadata["schema_version"]) != SCHEMA_VERSION:
+            raise StoreError(
+                f"{path} has schema version {version}, which this slkbench reads but does not "
+                f"write (it writes {SCHEMA_VERSION}). Start a new run instead."
+            )
         samples_path = path / SAMPLES_NAME
         with _disk_errors("repair", samples_path):
             whole_bytes = samples_path.read_bytes().rfind(b"\n") + 1
@@ -161,8 +166,7 @@ class RunStore:
         """Set keys of ``run.json``; a crash leaves the old file or the new one, whole."""
         self._metadata.update(changes)
         text = json.dumps(self._metadata, indent=2, ensure_ascii=False) + "\n"
-        with _disk_errors("write", self._path / METADATA_NAME):
-            _replace(self._path / METADATA_NAME, text.encode())
+        write_whole(self._path / METADATA_NAME, text)
 
     def close(self) -> None:
         """Close the file. Nothing is pending: every row is synced when it is appended."""
@@ -182,6 +186,23 @@ class RunStore:
         self.close()
 
 
+def create_folder(root: Path, name: str, *, commit: str, dirty: bool) -> Path:
+    """A new folder ``<utc>-<name>-<commit>[-dirty]`` under ``root``.
+
+    Raises ``StoreError`` where it cannot be made.
+    """
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    folder = f"{stamp}-{_slug(name)}-{_slug(commit)}{'-dirty' if dirty else ''}"
+    with _disk_errors("create a run in", root):
+        return _make_folder(root, folder)
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write a file; a crash leaves the old one or the new one, whole. Raises ``StoreError``."""
+    with _disk_errors("write", file):
+        _replace(file, text.encode())
+
+
 def read_run(path: Path) -> StoredRun:
     """Read a run's folder.
 
@@ -189,7 +210,7 @@ def read_run(path: Path) -> StoredRun:
     it names file, line and remedy.  A torn last row is left out and becomes a finding.
     """
     metadata = read_metadata(path)
-    samples, findings = _read_samples(path / SAMPLES_NAME)
+    samples, findings = _read_samples(path / SAMPLES_NAME, metadata["schema_version"])
     return StoredRun(path, metadata, samples, findings)
 
 
@@ -210,9 +231,10 @@ def read_metadata(path: Path) -> dict[str, Any]:
             f"{file} has no schema_version, so slkbench did not write it. "
             "Name a folder that `slkbench run` made."
         )
-    if version != SCHEMA_VERSION:
+    if version not in READABLE_VERSIONS:
         raise StoreError(
-            f"{file} has schema version {version}; this slkbench reads version {SCHEMA_VERSION}. "
+            f"{file} has schema version {version}; this slkbench reads versions "
+            f"{READABLE_VERSIONS[0]} to {SCHEMA_VERSION}. "
             f"Read it with the slkbench that wrote it{', or upgrade' * (version > SCHEMA_VERSION)}."
         )
     assert isinstance(metadata, dict)
@@ -253,13 +275,13 @@ def _some_names(runs: tuple[Path, ...] | list[Path], most: int = 5) -> str:
     return f"{names} and {len(runs) - most} older" if len(runs) > most else names
 
 
-def _read_samples(file: Path) -> tuple[tuple[Sample, ...], tuple[Finding, ...]]:
+def _read_samples(file: Path, version: int) -> tuple[tuple[Sample, ...], tuple[Finding, ...]]:
     whole, _, torn = _read(file).rpartition("\n")
     rows = csv.reader(io.StringIO(whole), strict=True)
     samples: list[Sample] = []
     try:
-        _check_header(file, next(rows, []))
-        samples.extend(sample_of(row) for row in rows)
+        _check_header(file, next(rows, []), version)
+        samples.extend(sample_of(row, version) for row in rows)
     except csv.Error as error:
         raise _damaged(file, rows.line_num, str(error)) from None
     except StoreError as error:
@@ -277,8 +299,8 @@ def _read_samples(file: Path) -> tuple[tuple[Sample, ...], tuple[Finding, ...]]:
     return tuple(samples), (finding,)
 
 
-def _check_header(file: Path, found: list[str]) -> None:
-    expected = header()
+def _check_header(file: Path, found: list[str], version: int) -> None:
+    expected = header(version)
     if tuple(found) == expected:
         return
     if len(set(found) & set(expected)) <= len(expected) // 2:
@@ -292,7 +314,7 @@ def _check_header(file: Path, found: list[str]) -> None:
         unknown
     )
     raise StoreError(
-        f"{file}, line 1: the header differs from schema version {SCHEMA_VERSION}: "
+        f"{file}, line 1: the header differs from schema version {version}: "
         f"{' and '.join(differences) or 'in another order'}. Restore the file from a copy, or read "
         "it with the slkbench that wrote it."
     )

@@ -20,6 +20,7 @@ _VERBS = {
     "report": ("slkbench.cli.report", "Write a report with charts from stored runs."),
     "list": ("slkbench.cli.list", "List scenarios, contenders and stored runs."),
     "show": ("slkbench.cli.show", "Show the verdicts of a run, or what a scenario measures."),
+    "profile": ("slkbench.cli.profile", "Count what a message costs: instructions, calls, memory."),
     "doctor": ("slkbench.cli.doctor", "Tell how fit this machine is to measure on."),
 }
 

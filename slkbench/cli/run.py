@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from slkbench.runner.result import RunResult
     from slkbench.runner.session import Backend, Request
 
-__all__ = ["command"]
+__all__ = ["cell_options", "command"]
 
 _LATEST = "latest"
 
@@ -47,7 +47,7 @@ def _fail_on(
     return chosen - {"none"}
 
 
-def _cell_options(function: Any) -> Any:
+def cell_options(function: Any) -> Any:
     """What is compared with what, under which conditions."""
     for option in reversed(
         (
@@ -119,6 +119,35 @@ def _cell_options(function: Any) -> Any:
     return function
 
 
+def _peer_options(function: Any) -> Any:
+    """How many take part, and at which rate."""
+    for option in reversed(
+        (
+            click.option(
+                "--senders", type=click.IntRange(1, 512), help="Sockets of one sending thread. [1]"
+            ),
+            click.option(
+                "--receivers",
+                type=click.IntRange(1, 512),
+                help="Sockets of one receiving thread. [1]",
+            ),
+            click.option(
+                "--idle-peers",
+                type=click.IntRange(0, 4096),
+                help="Further, silent peers of the receiver. [0]",
+            ),
+            click.option(
+                "--rate",
+                "offered_msgs_per_s",
+                type=COUNT,
+                help="Messages per second, for --metric paced.",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
 def _effort_options(function: Any) -> Any:
     """How long, how often and where."""
     for option in reversed(
@@ -151,7 +180,8 @@ def _effort_options(function: Any) -> Any:
 
 
 @click.command(epilog=_EPILOG)
-@_cell_options
+@cell_options
+@_peer_options
 @_effort_options
 @click.option(
     "--out",

@@ -26,18 +26,20 @@ _USUAL_CONTENDERS = {
     "native": ("libzmq", "serverlink", "floor"),
     "python": ("pyzmq", "serverlink"),
 }
-_SETTINGS = ("hwm", "io_threads", "count", "contenders", "libs")
+_CONDITIONS = ("io_threads", "senders", "receivers", "idle_peers", "offered_msgs_per_s")
+_SETTINGS = ("hwm", *_CONDITIONS, "count", "contenders", "libs")
 
 
 def scenario_of(options: Mapping[str, Any]) -> Scenario | None:
     """The scenario of the options; None for a bare ``--resume``, which brings its own.
 
+    A verb without an option for one of the conditions leaves it as it is.
     Raises UsageError, and ScenarioError for a scenario that is not one.
     """
     named = options["scenario"]
     if options["resume"] is not None:
         _check_resumable(options)
-    asked = [key for key in (*_DIMENSIONS, *_SETTINGS) if options[key] not in (None, ())]
+    asked = [key for key in (*_DIMENSIONS, *_SETTINGS) if options.get(key) not in (None, ())]
     if options["resume"] is not None and not named and not asked:
         return None
     scenario = _narrowed(options) if named else _ad_hoc(options)
@@ -59,7 +61,9 @@ def _ad_hoc(options: Mapping[str, Any]) -> Scenario:
     from slkbench.scenario import ad_hoc_scenario
 
     given = {key: options[key] for key in _DIMENSIONS if options[key]}
-    given |= {key: options[key] for key in ("hwm", "io_threads") if options[key] is not None}
+    given |= {
+        key: value for key in ("hwm", *_CONDITIONS) if (value := options.get(key)) is not None
+    }
     usual = tuple(
         name
         for layer, names in _USUAL_CONTENDERS.items()
@@ -89,7 +93,8 @@ def _narrowed(options: Mapping[str, Any]) -> Scenario:
     in_order = (scenario.baseline, "libzmq", "pyzmq", contenders[0])
     return replace(
         scenario,
-        cells=tuple(_with_conditions(cell, options) for cell in cells),
+        # Cells that differed only in what an option now sets have become the same.
+        cells=tuple(dict.fromkeys(_with_conditions(cell, options) for cell in cells)),
         contenders=contenders,
         baseline=next(name for name in in_order if name in contenders),
     )
@@ -109,14 +114,17 @@ def _fits(cell: Cell, options: Mapping[str, Any]) -> bool:
 
 
 def _with_conditions(cell: Cell, options: Mapping[str, Any]) -> Cell:
+    from slkbench.scenario import check_conditions
+
     changes: dict[str, Any] = {}
     if options["hwm"] is not None:
         changes |= {"sndhwm": options["hwm"], "rcvhwm": options["hwm"]}
-    if options["io_threads"] is not None:
-        changes["io_threads"] = options["io_threads"]
+    changes |= {key: value for key in _CONDITIONS if (value := options.get(key)) is not None}
     if options["count"] is not None:
         changes["messages"] = options["count"]
-    return replace(cell, **changes)
+    changed = replace(cell, **changes)
+    check_conditions(changed)
+    return changed
 
 
 def _with_settings(scenario: Scenario, options: Mapping[str, Any]) -> Scenario:

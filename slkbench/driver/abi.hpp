@@ -41,7 +41,8 @@ inline constexpr int immediate = 39;
 
 namespace context_option {
 inline constexpr int io_threads = 1;
-}
+inline constexpr int max_sockets = 2;
+}  // namespace context_option
 
 namespace socket_type {
 inline constexpr int router = 6;
@@ -53,5 +54,18 @@ namespace message_flag {
 inline constexpr int dontwait = 1;
 inline constexpr int sndmore = 2;
 }  // namespace message_flag
+
+// What poll takes, the same in all three: a socket, or (socket null) a descriptor.
+struct poll_item {
+  void* socket;
+  int fd;
+  short events;
+  short revents;
+};
+
+namespace poll_event {
+inline constexpr short in = 1;
+inline constexpr short out = 2;
+}  // namespace poll_event
 
 }  // namespace slkbench

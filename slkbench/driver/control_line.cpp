@@ -12,6 +12,9 @@ namespace {
 
 const char* words_of(signal what) noexcept {
   switch (what) {
+    case signal::idle_wanted:
+    case signal::idle_here:
+      return "take in the idle peers";
     case signal::in_place:
       return "be in place";
     case signal::warmed_up:

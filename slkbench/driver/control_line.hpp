@@ -10,10 +10,12 @@
 namespace slkbench {
 
 enum class signal : char {
-  in_place = 'P',   // the receiver is about to receive
-  warmed_up = 'W',  // all warm-up messages have arrived
-  all_here = 'D',   // all messages have arrived and are right; the sender may close
-  given_up = 'F',   // the other role has failed and reports why itself
+  idle_wanted = 'I',  // the receiver is about to take in some more idle peers
+  idle_here = 'H',    // all idle peers are connected
+  in_place = 'P',     // the receiver is about to receive
+  warmed_up = 'W',    // all warm-up messages have arrived
+  all_here = 'D',     // all messages have arrived and are right; the sender may close
+  given_up = 'F',     // the other role has failed and reports why itself
 };
 
 class control_line {

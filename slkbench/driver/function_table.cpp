@@ -49,10 +49,10 @@ failure function_table::load(const std::string& path, std::optional<abi_kind> wa
 
 failure function_table::resolve_all(const std::string& path) {
   std::string missing;
-  auto resolve = [&](auto& target, std::string_view name) {
+  auto resolve = [&](auto& target, std::string_view name, bool is_needed = true) {
     const std::string symbol = std::string(abi_->prefix) + std::string(name);
     void* address = dlsym(handle_, symbol.c_str());
-    if (address == nullptr)
+    if (address == nullptr && is_needed)
       missing += (missing.empty() ? "" : ", ") + symbol;
     target = reinterpret_cast<std::remove_reference_t<decltype(target)>>(address);
   };
@@ -65,6 +65,7 @@ failure function_table::resolve_all(const std::string& path) {
   resolve(getsockopt, "getsockopt");
   resolve(send, "send");
   resolve(recv, "recv");
+  resolve(poll, "poll", false);
   resolve(errno_, "errno");
   resolve(strerror_, "strerror");
   resolve(version_, "version");

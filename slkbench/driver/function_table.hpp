@@ -45,6 +45,8 @@ class function_table {
   int (*getsockopt)(void* socket, int option, void* value, std::size_t* size) = nullptr;
   int (*send)(void* socket, const void* data, std::size_t size, int flags) = nullptr;
   int (*recv)(void* socket, void* data, std::size_t size, int flags) = nullptr;
+  // Null where the library has none: only some workloads need it.
+  int (*poll)(poll_item* items, int count, long timeout_ms) = nullptr;
 
  private:
   function_table() = default;

@@ -30,30 +30,68 @@ std::string and_more(std::uint64_t count) {
 stamped_payload::stamped_payload(std::size_t size_bytes)
     : size_(size_bytes), bytes_(filled(size_bytes)) {}
 
-ledger::ledger(std::size_t size_bytes, std::uint64_t total)
+message_form::message_form(std::size_t size_bytes)
     : size_(size_bytes),
-      total_(total),
       filling_words_(size_bytes < stamp::tail_size_min ? 0
                                                        : (size_bytes - stamp::tail_size_min) / 8),
       filling_(filled(size_bytes)) {}
 
+bool message_form::is_consistent(const std::byte* data) const noexcept {
+  if (size_ < stamp::checked_size_min)
+    return true;
+  const std::uint64_t check = stamp::check_word(stamp::read_word(data), size_);
+  return stamp::read_word(data + stamp::number_bytes) == check &&
+         (size_ < stamp::tail_size_min ||
+          stamp::read_word(data + size_ - stamp::check_bytes) == check);
+}
+
+bool message_form::is_filling_whole(const std::byte* data) const noexcept {
+  return size_ < stamp::tail_size_min ||
+         std::memcmp(data + stamp::checked_size_min, filling_.data() + stamp::checked_size_min,
+                     size_ - stamp::tail_size_min) == 0;
+}
+
+bool mishaps::any() const noexcept {
+  return repeated.count + late.count + corrupt.count + wrong_size.count > 0;
+}
+
+void add_clause(std::string& words, const std::string& clause) {
+  words += (words.empty() ? "" : "; ") + clause;
+}
+
+void mishaps::describe(std::string& words, std::uint64_t first, std::size_t size_bytes) const {
+  auto message = [first](const mishap& what) {
+    return "message " + std::to_string(what.first_number - first);
+  };
+  if (repeated.count > 0)
+    add_clause(words, "duplicate: " + message(repeated) + " came again" + and_more(repeated.count));
+  if (late.count > 0)
+    add_clause(words, "reordered: " + message(late) + " came late" + and_more(late.count));
+  if (corrupt.count > 0)
+    add_clause(words, "corrupt: " + message(corrupt) + " does not carry what was sent" +
+                          and_more(corrupt.count));
+  if (wrong_size.count > 0)
+    add_clause(words, "wrong size: " + message(wrong_size) + " has " +
+                          std::to_string(first_wrong_size) + " bytes instead of " +
+                          std::to_string(size_bytes) + and_more(wrong_size.count));
+}
+
+ledger::ledger(std::size_t size_bytes, std::uint64_t total, std::uint64_t first)
+    : size_(size_bytes), first_(first), end_(first + total), next_(first), form_(size_bytes) {}
+
 void ledger::take_whole(const std::byte* data, std::ptrdiff_t size) {
-  const std::uint64_t before = corrupt_.count + wrong_size_.count;
+  const std::uint64_t before = wrong_.corrupt.count + wrong_.wrong_size.count;
   const std::uint64_t number = next_;
   take(data, size);
-  if (corrupt_.count + wrong_size_.count > before || size_ < stamp::tail_size_min)
-    return;
-  const std::size_t filling_bytes = size_ - stamp::tail_size_min;
-  if (std::memcmp(data + stamp::checked_size_min, filling_.data() + stamp::checked_size_min,
-                  filling_bytes) != 0)
-    corrupt_.note(number);
+  if (wrong_.corrupt.count + wrong_.wrong_size.count == before && !form_.is_filling_whole(data))
+    wrong_.corrupt.note(number);
 }
 
 void ledger::take_deviation(const std::byte* data, std::ptrdiff_t size) {
   if (size != static_cast<std::ptrdiff_t>(size_)) {
-    if (wrong_size_.count == 0)
-      first_wrong_size_ = size;
-    wrong_size_.note(next_++);
+    if (wrong_.wrong_size.count == 0)
+      wrong_.first_wrong_size = size;
+    wrong_.wrong_size.note(next_++);
     return;
   }
   if (size_ < stamp::number_bytes) {
@@ -67,14 +105,9 @@ void ledger::take_deviation(const std::byte* data, std::ptrdiff_t size) {
     return;
   }
   const std::uint64_t number = stamp::read_word(data);
-  const bool is_checked = size_ >= stamp::checked_size_min;
-  const bool is_consistent =
-      !is_checked ||
-      (stamp::read_word(data + stamp::number_bytes) == stamp::check_word(number, size_) &&
-       (size_ < stamp::tail_size_min ||
-        stamp::read_word(data + size_ - stamp::check_bytes) == stamp::check_word(number, size_)));
-  if (number == next_ || !is_consistent || number >= total_) {
-    corrupt_.note(next_++);
+  const bool is_known = first_ <= number && number < end_;
+  if (number == next_ || !form_.is_consistent(data) || !is_known) {
+    wrong_.corrupt.note(next_++);
     return;
   }
   take_other_number(number);
@@ -85,10 +118,10 @@ void ledger::take_other_number(std::uint64_t number) {
     note_missing(next_, number);
     next_ = number + 1;
   } else if (was_missing(number)) {
-    late_.note(number);
+    wrong_.late.note(number);
   } else {
     ++extra_;
-    repeated_.note(number);
+    wrong_.repeated.note(number);
   }
 }
 
@@ -117,30 +150,16 @@ bool ledger::was_missing(std::uint64_t number) {
 }
 
 bool ledger::is_clean() const noexcept {
-  return next_ == total_ && missing_ == 0 && repeated_.count == 0 && late_.count == 0 &&
-         corrupt_.count == 0 && wrong_size_.count == 0;
+  return next_ == end_ && missing_ == 0 && !wrong_.any();
 }
 
 std::string ledger::describe() const {
   std::string words;
-  auto add = [&words](const std::string& clause) { words += (words.empty() ? "" : "; ") + clause; };
-  const std::uint64_t lost = missing_;
-  if (lost > 0)
-    add("lost " + std::to_string(lost) + " of " + std::to_string(total_) +
-        " messages: first missing number " + std::to_string(gaps_.begin()->first));
-  if (repeated_.count > 0)
-    add("duplicate: message " + std::to_string(repeated_.first_number) + " came again" +
-        and_more(repeated_.count));
-  if (late_.count > 0)
-    add("reordered: message " + std::to_string(late_.first_number) + " came late" +
-        and_more(late_.count));
-  if (corrupt_.count > 0)
-    add("corrupt: message " + std::to_string(corrupt_.first_number) +
-        " does not carry what was sent" + and_more(corrupt_.count));
-  if (wrong_size_.count > 0)
-    add("wrong size: message " + std::to_string(wrong_size_.first_number) + " has " +
-        std::to_string(first_wrong_size_) + " bytes instead of " + std::to_string(size_) +
-        and_more(wrong_size_.count));
+  if (missing_ > 0)
+    add_clause(words, "lost " + std::to_string(missing_) + " of " + std::to_string(end_ - first_) +
+                          " messages: first missing number " +
+                          std::to_string(gaps_.begin()->first - first_));
+  wrong_.describe(words, first_, size_);
   return words;
 }
 

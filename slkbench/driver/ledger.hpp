@@ -4,6 +4,9 @@
 // and from 24 bytes up the same check word as its last 8 bytes; the rest is a fixed filling.
 // Per message the numbers, the check words and one word of the filling are compared, a place that
 // moves from message to message; warm-up messages are compared whole.
+//
+// Where there are several senders, each counts for itself and has its own ledger; the upper 16 bits
+// of its messages' numbers say who it is (see peer_accounts.hpp).
 #pragma once
 
 #include <cstddef>
@@ -62,13 +65,79 @@ class stamped_payload {
   std::vector<std::byte> bytes_;
 };
 
+// What a message of a given size, from 8 bytes up, looks like.
+class message_form {
+ public:
+  explicit message_form(std::size_t size_bytes);
+
+  [[nodiscard]] bool carries(const std::byte* data, std::uint64_t number) const noexcept {
+    if (stamp::read_word(data) != number)
+      return false;
+    if (size_ < stamp::checked_size_min)
+      return true;
+    const std::uint64_t check = stamp::check_word(number, size_);
+    if (stamp::read_word(data + stamp::number_bytes) != check)
+      return false;
+    if (size_ < stamp::tail_size_min)
+      return true;
+    if (stamp::read_word(data + size_ - stamp::check_bytes) != check)
+      return false;
+    return filling_words_ == 0 || is_word_whole(data, number);
+  }
+  // The check words alone, or the whole filling alone.
+  [[nodiscard]] bool is_consistent(const std::byte* data) const noexcept;
+  [[nodiscard]] bool is_filling_whole(const std::byte* data) const noexcept;
+
+ private:
+  bool is_word_whole(const std::byte* data, std::uint64_t number) const noexcept {
+    const auto spread = static_cast<std::uint32_t>(number * 0x9E37'79B9ULL);
+    const std::size_t word = (std::uint64_t{spread} * filling_words_) >> 32;
+    const std::size_t at = stamp::checked_size_min + word * 8;
+    return stamp::read_word(data + at) == stamp::read_word(filling_.data() + at);
+  }
+
+  std::size_t size_;
+  std::size_t filling_words_;
+  std::vector<std::byte> filling_;
+};
+
+// How often something went wrong, and with which message first.
+struct mishap {
+  std::uint64_t count = 0;
+  std::uint64_t first_number = 0;
+  void note(std::uint64_t number) noexcept {
+    if (count++ == 0)
+      first_number = number;
+  }
+};
+
+// The mishaps of one receiver or of the messages of one sender, in words.
+struct mishaps {
+  mishap repeated;
+  mishap late;
+  mishap corrupt;
+  mishap wrong_size;
+  std::ptrdiff_t first_wrong_size = 0;
+
+  [[nodiscard]] bool any() const noexcept;
+  // Appends clauses to `words`; numbers are told from `first` on.
+  void describe(std::string& words, std::uint64_t first, std::size_t size_bytes) const;
+};
+
+// A clause more, with a semicolon between two.
+void add_clause(std::string& words, const std::string& clause);
+
 class ledger {
  public:
-  // `total`: messages that are sent, each of `size_bytes`.
-  ledger(std::size_t size_bytes, std::uint64_t total);
+  // `total`: messages that are sent, each of `size_bytes`, with numbers from `first` on.
+  ledger(std::size_t size_bytes, std::uint64_t total, std::uint64_t first = 0);
 
   [[nodiscard]] std::uint64_t next() const noexcept { return next_; }
-  [[nodiscard]] std::uint64_t received() const noexcept { return next_ - missing_ + extra_; }
+  [[nodiscard]] std::uint64_t received() const noexcept {
+    return next_ - first_ - missing_ + extra_;
+  }
+  // How far the sender has got, by what has come: what is missing below counts as well.
+  [[nodiscard]] std::uint64_t progress() const noexcept { return next_ - first_; }
 
   // Takes a message of `size` bytes into account; the buffer has room for size_bytes + 8.
   void take(const std::byte* data, std::ptrdiff_t size) {
@@ -91,53 +160,23 @@ class ledger {
       return false;
     if (size_ < stamp::number_bytes)
       return std::memcmp(data, &next_, size_) == 0;
-    if (stamp::read_word(data) != next_)
-      return false;
-    if (size_ < stamp::checked_size_min)
-      return true;
-    const std::uint64_t check = stamp::check_word(next_, size_);
-    if (stamp::read_word(data + stamp::number_bytes) != check)
-      return false;
-    if (size_ < stamp::tail_size_min)
-      return true;
-    if (stamp::read_word(data + size_ - stamp::check_bytes) != check)
-      return false;
-    return filling_words_ == 0 || is_word_whole(data);
-  }
-  bool is_word_whole(const std::byte* data) const noexcept {
-    const auto spread = static_cast<std::uint32_t>(next_ * 0x9E37'79B9ULL);
-    const std::size_t word = (std::uint64_t{spread} * filling_words_) >> 32;
-    const std::size_t at = stamp::checked_size_min + word * 8;
-    return stamp::read_word(data + at) == stamp::read_word(filling_.data() + at);
+    return form_.carries(data, next_);
   }
   void take_deviation(const std::byte* data, std::ptrdiff_t size);
   void take_other_number(std::uint64_t number);
   void note_missing(std::uint64_t begin, std::uint64_t end);
   bool was_missing(std::uint64_t number);
 
-  struct mishap {
-    std::uint64_t count = 0;
-    std::uint64_t first_number = 0;
-    void note(std::uint64_t number) noexcept {
-      if (count++ == 0)
-        first_number = number;
-    }
-  };
-
   std::size_t size_;
-  std::uint64_t total_;
-  std::uint64_t next_ = 0;  // number that the next message should carry
-  std::size_t filling_words_;
-  std::vector<std::byte> filling_;
+  std::uint64_t first_;
+  std::uint64_t end_;   // after the last number
+  std::uint64_t next_;  // number that the next message should carry
+  message_form form_;
 
   std::map<std::uint64_t, std::uint64_t> gaps_;  // begin to end of numbers not seen below next_
   std::uint64_t missing_ = 0;
   std::uint64_t extra_ = 0;
-  mishap repeated_;
-  mishap late_;
-  mishap corrupt_;
-  mishap wrong_size_;
-  std::ptrdiff_t first_wrong_size_ = 0;
+  mishaps wrong_;
 };
 
 }  // namespace slkbench

@@ -10,8 +10,9 @@ namespace slkbench {
 
 class library_context {
  public:
+  // `sockets` is how many there will be; the library's limit is raised only if that may exceed it.
   static failure make(std::shared_ptr<const function_table> table, int io_threads,
-                      std::shared_ptr<library_context>& out);
+                      std::size_t sockets, std::shared_ptr<library_context>& out);
   library_context(const library_context&) = delete;
   library_context& operator=(const library_context&) = delete;
   ~library_context();  // waits until all sockets are closed, as the library does

@@ -2,6 +2,8 @@
 
 #include <sched.h>
 
+#include <algorithm>
+#include <map>
 #include <utility>
 
 #include "clock.hpp"
@@ -50,13 +52,8 @@ std::string endpoint_of_return(const std::string& endpoint, transport_kind trans
   return transport == transport_kind::tcp ? endpoint : endpoint + "-back";
 }
 
-bool is_ready_message(const std::byte* data, std::ptrdiff_t size) noexcept {
-  return size == static_cast<std::ptrdiff_t>(ready.size()) &&
-         std::memcmp(data, ready.data(), ready.size()) == 0;
-}
-
-const std::byte* bytes_of(std::string_view text) noexcept {
-  return reinterpret_cast<const std::byte*>(text.data());
+std::string idle_id(std::size_t number) {
+  return "idle" + std::to_string(number);
 }
 
 }  // namespace
@@ -137,21 +134,104 @@ failure library_link::bind(void* socket, std::string& endpoint) {
     endpoint = table_.get_text_option(socket, option::last_endpoint);
   if (endpoint.empty())
     return call_failed("getsockopt(LAST_ENDPOINT)");
+  if (bound_ == nullptr)
+    bound_ = socket;
   return {};
 }
 
 failure library_link::connect(void* socket, const std::string& endpoint) {
   if (table_.connect(socket, endpoint.c_str()) != 0)
     return call_failed("connect(" + endpoint + ")");
+  if (bound_there_.empty())
+    bound_there_ = endpoint;
   return {};
 }
 
+failure library_link::send_ready_to(void* socket, std::string_view peer) {
+  // The peer is known once the handshake of the connection is over, and not before.
+  const std::int64_t deadline_ns = now_ns() + std::int64_t{spec_.stall_ms} * 1'000'000;
+  while (!((peer.empty() || send_to(socket, peer.data(), peer.size(), message_flag::sndmore)) &&
+           send_to(socket, ready.data(), ready.size(), 0))) {
+    if (table_.last_error() != EHOSTUNREACH)
+      return failed("READY cannot be sent: " + error_text());
+    if (now_ns() > deadline_ns)
+      return failed("the peer's routing id is still unknown after " +
+                    std::to_string(spec_.stall_ms) + " ms");
+    sched_yield();
+  }
+  return {};
+}
+
+failure library_link::await_ready_at(void* socket, std::string* peer) {
+  std::array<std::byte, 256> data{};
+  if (peer != nullptr) {
+    const std::ptrdiff_t size = receive_from(socket, data.data(), data.size(), 0);
+    if (size < 0)
+      return failed("READY has not come: " + error_text());
+    const auto id_size = std::min(static_cast<std::size_t>(size), data.size());
+    peer->assign(reinterpret_cast<const char*>(data.data()), id_size);
+  }
+  const std::ptrdiff_t size = receive_from(socket, data.data(), data.size(), 0);
+  if (size < 0)
+    return failed("READY has not come: " + error_text());
+  if (size != static_cast<std::ptrdiff_t>(ready.size()) ||
+      std::memcmp(data.data(), ready.data(), ready.size()) != 0)
+    return failed("instead of READY something else has come");
+  return {};
+}
+
+failure library_link::add_idle_peers(std::size_t count) {
+  if (is_sender())
+    return connect_idle_peers(count);
+  for (std::size_t number = 0; number < count; ++number) {
+    std::string peer;
+    if (failure problem = await_ready_at(bound_, is_router() ? &peer : nullptr))
+      return problem;
+  }
+  return {};
+}
+
+failure library_link::connect_idle_peers(std::size_t count) {
+  const std::size_t first = sockets_.size();
+  const int type = is_router() ? socket_type::router : socket_type::push;
+  for (std::size_t number = 0; number < count; ++number) {
+    void* socket = nullptr;
+    if (failure problem = make_socket(type, idle_id(idle_peers_++), socket))
+      return problem;
+    if (failure problem = connect(socket, bound_there_))
+      return problem;
+  }
+  // Only now, so that the handshakes of all of them go on at the same time.
+  for (std::size_t number = first; number < sockets_.size(); ++number) {
+    if (failure problem =
+            send_ready_to(sockets_[number], is_router() ? receiver_id : std::string_view{}))
+      return problem;
+  }
+  return {};
+}
+
+bool library_link::wait_with_timer(void* in, void* out, int timer_fd) {
+  poll_item items[] = {
+      {in, 0, poll_event::in, 0}, {nullptr, timer_fd, poll_event::in, 0}, {out, 0, 0, 0}};
+  std::size_t count = 2;
+  if (in == out)
+    items[0].events |= poll_event::out;
+  else if (out != nullptr)
+    items[count++].events = poll_event::out;
+  const int ready = poll({items, count}, spec_.stall_ms);
+  if (ready == 0)
+    remark_ = "no progress for " + std::to_string(spec_.stall_ms) + " ms";
+  return ready > 0;
+}
+
 option_map library_link::options() const {
+  // One socket of each type: the others were made alike.
+  std::map<std::optional<int>, void*> kinds;
+  for (void* socket : sockets_)
+    kinds.emplace(table_.get_int_option(socket, option::type), socket);
   option_map found;
-  for (void* socket : sockets_) {
-    const std::optional<int> type = table_.get_int_option(socket, option::type);
-    const std::string prefix =
-        sockets_.size() > 1 && type ? std::string(type_name(*type)) + "." : "";
+  for (const auto& [type, socket] : kinds) {
+    const std::string prefix = kinds.size() > 1 && type ? std::string(type_name(*type)) + "." : "";
     for (const named_option& option : reported_options) {
       if (const std::optional<int> value = table_.get_int_option(socket, option.number))
         found[prefix + option.name] = std::to_string(*value);
@@ -160,6 +240,10 @@ option_map library_link::options() const {
   }
   if (const auto threads = table_.get_context_option(context_->get(), context_option::io_threads))
     found["IO_THREADS"] = std::to_string(*threads);
+  const bool is_crowd = spec_.senders + spec_.receivers + spec_.idle_peers > 2;
+  const auto most = table_.get_context_option(context_->get(), context_option::max_sockets);
+  if (is_crowd && most)
+    found["MAX_SOCKETS"] = std::to_string(*most);
   return found;
 }
 
@@ -178,43 +262,26 @@ failure router_link::open(std::string& endpoint) {
   return is_sender() ? connect(socket_, endpoint) : bind(socket_, endpoint);
 }
 
-failure router_link::send_ready() {
-  // The peer is known once the handshake of the connection is over, and not before.
-  const std::int64_t deadline_ns = now_ns() + std::int64_t{spec_.stall_ms} * 1'000'000;
-  while (!send(bytes_of(ready), ready.size())) {
-    if (table_.last_error() != EHOSTUNREACH)
-      return failed("READY cannot be sent: " + error_text());
-    if (now_ns() > deadline_ns)
-      return failed("the peer's routing id is still unknown after " +
-                    std::to_string(spec_.stall_ms) + " ms");
-    sched_yield();
-  }
-  return {};
-}
-
 failure router_link::await_ready() {
-  std::array<std::byte, 64> data{};
-  const std::ptrdiff_t size = receive(data.data(), data.size());
-  if (size < 0)
-    return failed("READY has not come: " + error_text());
-  if (!is_ready_message(data.data(), size))
-    return failed("instead of READY something else has come");
-  return {};
+  std::string peer;
+  if (failure problem = await_ready_at(socket_, &peer))
+    return problem;
+  return peer == peer_ ? failure{} : failed("READY has come from " + peer);
 }
 
 failure router_link::handshake() {
   if (is_sender()) {
-    if (failure problem = send_ready())
+    if (failure problem = send_ready_to(socket_, peer_))
       return problem;
     return await_ready();
   }
   if (failure problem = await_ready())
     return problem;
-  return send_ready();
+  return send_ready_to(socket_, peer_);
 }
 
 failure push_pull_link::open(std::string& endpoint) {
-  const bool is_both_ways = spec_.metric == metric_kind::round_trip;
+  const bool is_both_ways = spec_.metric != metric_kind::throughput;
   if (is_sender()) {
     const auto [there, back] = divided(endpoint);
     if (failure problem = make_socket(socket_type::push, {}, out_))
@@ -242,33 +309,17 @@ failure push_pull_link::open(std::string& endpoint) {
   return {};
 }
 
-failure push_pull_link::send_ready() {
-  if (!send(bytes_of(ready), ready.size()))
-    return failed("READY cannot be sent: " + error_text());
-  return {};
-}
-
-failure push_pull_link::await_ready() {
-  std::array<std::byte, 64> data{};
-  const std::ptrdiff_t size = receive(data.data(), data.size());
-  if (size < 0)
-    return failed("READY has not come: " + error_text());
-  if (!is_ready_message(data.data(), size))
-    return failed("instead of READY something else has come");
-  return {};
-}
-
 failure push_pull_link::handshake() {
   if (out_ != nullptr && is_sender()) {
-    if (failure problem = send_ready())
+    if (failure problem = send_ready_to(out_, {}))
       return problem;
   }
   if (in_ != nullptr) {
-    if (failure problem = await_ready())
+    if (failure problem = await_ready_at(in_, nullptr))
       return problem;
   }
   if (out_ != nullptr && !is_sender())
-    return send_ready();
+    return send_ready_to(out_, {});
   return {};
 }
 

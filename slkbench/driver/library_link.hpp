@@ -1,4 +1,5 @@
 // Links through a library under measurement: the copying send and recv of its C interface.
+// fan_link.hpp has those with several sockets.
 #pragma once
 
 #include <array>
@@ -6,6 +7,7 @@
 #include <cstddef>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,13 +18,20 @@
 
 namespace slkbench {
 
-// What both patterns share: sockets, options, life.
+enum class send_outcome { sent, no_room, failed };
+
+// What all patterns share: sockets, options, idle peers, life.
 class library_link : public link {
  public:
   library_link(const workload_spec& spec, role_kind role,
                std::shared_ptr<library_context> context) noexcept;
   ~library_link() override;
 
+  [[nodiscard]] failure add_idle_peers(std::size_t count) override;
+  // After a negative receive_now: nothing was there, or something is wrong.
+  [[nodiscard]] bool is_empty() const noexcept {
+    return remark_.empty() && table_.last_error() == EAGAIN;
+  }
   [[nodiscard]] option_map options() const override;
   [[nodiscard]] std::string version() const override { return table_.version(); }
   [[nodiscard]] std::string error_text() const override;
@@ -36,6 +45,13 @@ class library_link : public link {
   [[nodiscard]] failure bind(void* socket, std::string& endpoint);
   [[nodiscard]] failure connect(void* socket, const std::string& endpoint);
   [[nodiscard]] failure call_failed(const std::string& call) const;
+  // Waits for a message at `in`, the timer, or, where `out` is not null, room there; false: see
+  // error_text().
+  bool wait_with_timer(void* in, void* out, int timer_fd);
+  // Sends READY over a socket: a ROUTER's to `peer` as soon as that is known.
+  [[nodiscard]] failure send_ready_to(void* socket, std::string_view peer);
+  // Receives READY, after a ROUTER's routing id if `peer` is not null, which then gets it.
+  [[nodiscard]] failure await_ready_at(void* socket, std::string* peer);
 
   // Once more if a signal came in between; the count or -1, like recv.
   std::ptrdiff_t receive_from(void* socket, std::byte* data, std::size_t capacity,
@@ -51,6 +67,21 @@ class library_link : public link {
       sent = send_(socket, data, size, flags);
     return sent >= 0;
   }
+  // Why a send without waiting has failed.
+  [[nodiscard]] send_outcome outcome_of_refusal() const noexcept {
+    return table_.last_error() == EAGAIN ? send_outcome::no_room : send_outcome::failed;
+  }
+  // The number of items with events; 0 after `timeout_ms`, negative: error.
+  int poll(std::span<poll_item> items, long timeout_ms) noexcept {
+    const auto count = static_cast<int>(items.size());
+    int ready = table_.poll(items.data(), count, timeout_ms);
+    while (ready < 0 && table_.last_error() == EINTR) [[unlikely]]
+      ready = table_.poll(items.data(), count, timeout_ms);
+    return ready;
+  }
+
+  static constexpr std::string_view sender_id = "sender";
+  static constexpr std::string_view receiver_id = "receiver";
 
   const workload_spec& spec_;
   const role_kind role_;
@@ -62,8 +93,15 @@ class library_link : public link {
 
  private:
   [[nodiscard]] failure set_options(void* socket, int type, std::string_view routing_id);
+  [[nodiscard]] failure connect_idle_peers(std::size_t count);
+  [[nodiscard]] bool is_router() const noexcept {
+    return spec_.pattern == pattern_kind::router_router;
+  }
 
   std::vector<void*> sockets_;
+  void* bound_ = nullptr;    // the receiver's first socket
+  std::string bound_there_;  // the endpoint that it has for the sender
+  std::size_t idle_peers_ = 0;
 };
 
 // ROUTER-ROUTER: each message is the peer's routing id and the payload, and READY goes both ways
@@ -79,6 +117,15 @@ class router_link final : public library_link {
     return send_to(socket_, peer_.data(), peer_.size(), message_flag::sndmore) &&
            send_to(socket_, data, size, 0);
   }
+  send_outcome send_now(const std::byte* data, std::size_t size) noexcept {
+    if (!send_to(socket_, peer_.data(), peer_.size(),
+                 message_flag::sndmore | message_flag::dontwait))
+      return outcome_of_refusal();
+    return send_to(socket_, data, size, 0) ? send_outcome::sent : send_outcome::failed;
+  }
+  bool wait_for_reply(int timer_fd, bool or_room) {
+    return wait_with_timer(socket_, or_room ? socket_ : nullptr, timer_fd);
+  }
   std::ptrdiff_t receive(std::byte* data, std::size_t capacity) {
     return receive_message(data, capacity, 0);
   }
@@ -87,9 +134,6 @@ class router_link final : public library_link {
   }
 
  private:
-  static constexpr std::string_view sender_id = "sender";
-  static constexpr std::string_view receiver_id = "receiver";
-
   std::ptrdiff_t receive_message(std::byte* data, std::size_t capacity, int flags) {
     const std::ptrdiff_t id_size = receive_from(socket_, id_.data(), id_.size(), flags);
     if (id_size != static_cast<std::ptrdiff_t>(peer_.size()) ||
@@ -101,7 +145,6 @@ class router_link final : public library_link {
     }
     return receive_from(socket_, data, capacity, flags);
   }
-  [[nodiscard]] failure send_ready();
   [[nodiscard]] failure await_ready();
 
   void* socket_ = nullptr;
@@ -120,6 +163,13 @@ class push_pull_link final : public library_link {
   bool send(const std::byte* data, std::size_t size) noexcept {
     return send_to(out_, data, size, 0);
   }
+  send_outcome send_now(const std::byte* data, std::size_t size) noexcept {
+    return send_to(out_, data, size, message_flag::dontwait) ? send_outcome::sent
+                                                             : outcome_of_refusal();
+  }
+  bool wait_for_reply(int timer_fd, bool or_room) {
+    return wait_with_timer(in_, or_room ? out_ : nullptr, timer_fd);
+  }
   std::ptrdiff_t receive(std::byte* data, std::size_t capacity) noexcept {
     return receive_from(in_, data, capacity, 0);
   }
@@ -128,9 +178,6 @@ class push_pull_link final : public library_link {
   }
 
  private:
-  [[nodiscard]] failure send_ready();
-  [[nodiscard]] failure await_ready();
-
   void* out_ = nullptr;
   void* in_ = nullptr;
 };

@@ -31,6 +31,11 @@ class link {
   [[nodiscard]] virtual failure open(std::string& endpoint) = 0;
   // Returns when messages pass in all directions that the workload uses.
   [[nodiscard]] virtual failure handshake() = 0;
+  // Sender: connects so many idle peers more, each of which says READY once and then nothing.
+  // Receiver: returns when so many more have said it.
+  [[nodiscard]] virtual failure add_idle_peers(std::size_t) {
+    return unsupported("the floor has no idle peers");
+  }
   [[nodiscard]] virtual option_map options() const = 0;
   [[nodiscard]] virtual std::string version() const = 0;
   [[nodiscard]] virtual std::string error_text() const = 0;

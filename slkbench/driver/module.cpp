@@ -74,14 +74,19 @@ workload_spec spec_of(const nb::dict& values) {
                                           {{"tcp", transport_kind::tcp},
                                            {"ipc", transport_kind::ipc},
                                            {"inproc", transport_kind::inproc}});
-  spec.metric = choice<metric_kind>(
-      values, "metric",
-      {{"throughput", metric_kind::throughput}, {"round-trip", metric_kind::round_trip}});
+  spec.metric = choice<metric_kind>(values, "metric",
+                                    {{"throughput", metric_kind::throughput},
+                                     {"round-trip", metric_kind::round_trip},
+                                     {"paced", metric_kind::paced}});
   spec.path = nb::cast<std::string>(values["path"]);
   spec.abi = abi_of(nb::cast<std::string>(values["abi"]));
   spec.size_bytes = nb::cast<std::size_t>(values["size_bytes"]);
   spec.messages = nb::cast<std::int64_t>(values["messages"]);
   spec.warmup = nb::cast<std::int64_t>(values["warmup"]);
+  spec.senders = nb::cast<std::size_t>(values["senders"]);
+  spec.receivers = nb::cast<std::size_t>(values["receivers"]);
+  spec.idle_peers = nb::cast<std::size_t>(values["idle_peers"]);
+  spec.offered_msgs_per_s = nb::cast<std::int64_t>(values["offered_msgs_per_s"]);
   spec.io_threads = nb::cast<int>(values["io_threads"]);
   spec.sndhwm = nb::cast<int>(values["sndhwm"]);
   spec.rcvhwm = nb::cast<int>(values["rcvhwm"]);
@@ -112,6 +117,10 @@ nb::dict as_dict(const role_report& report) {
   nb::dict result;
   result["thread"] = as_dict(report.of_thread);
   result["process"] = as_dict(report.of_process);
+  if (report.idle_peers_bytes >= 0)
+    result["idle_peers_bytes"] = report.idle_peers_bytes;
+  if (report.slowest_sender_share >= 0)
+    result["slowest_sender_share"] = report.slowest_sender_share;
   if (report.elapsed_ns < 0)
     return result;
   result["elapsed_ns"] = report.elapsed_ns;
@@ -151,7 +160,7 @@ nb::dict probe(const std::string& path, const std::string& abi) {
   std::shared_ptr<const function_table> table;
   raise_if(function_table::load(path, abi_of(abi), table));
   static std::shared_ptr<library_context> context;
-  raise_if(library_context::make(table, 1, context));
+  raise_if(library_context::make(table, 1, 1, context));
   auto has_type = [&table](int type) {
     void* socket = table->socket_new(context->get(), type);
     if (socket != nullptr)

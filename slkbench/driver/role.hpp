@@ -22,6 +22,13 @@ class role {
   // Pins the calling thread, makes sure that messages pass, runs the loop. Tells the other role
   // of a failure.
   [[nodiscard]] virtual failure run(control_line& control, role_report& report) = 0;
+
+  // A part of the messages, where one thread drives both roles in turns: those with the numbers
+  // from `begin` to `end`, and what is missing until `end`.
+  [[nodiscard]] virtual failure send_part(stamped_payload& payload, std::uint64_t begin,
+                                          std::uint64_t end) = 0;
+  [[nodiscard]] virtual failure receive_part(ledger& account, stamped_payload& buffer,
+                                             std::uint64_t end) = 0;
 };
 
 // `spec` outlives the role.

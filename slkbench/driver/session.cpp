@@ -1,17 +1,25 @@
 #include "session.hpp"
 
+#include <algorithm>
 #include <thread>
 #include <utility>
+
+#include "thread_census.hpp"
 
 namespace slkbench {
 
 namespace {
+
+constexpr int idle_limit_ms = 100;
 
 // The word of a role that only noticed the other's failure is left out.
 failure joined(const failure& receiver_problem, const failure& sender_problem) {
   const auto is_echo = [](const failure& problem) {
     return problem && problem->text.starts_with("the other role");
   };
+  // Who echoes can only miss what a saturated sender did not send any more.
+  if (sender_problem && sender_problem->text.starts_with("saturated"))
+    return failed("sender: " + sender_problem->text);
   std::string words;
   if (receiver_problem && !(is_echo(receiver_problem) && sender_problem))
     words = "receiver: " + receiver_problem->text;
@@ -25,18 +33,25 @@ failure joined(const failure& receiver_problem, const failure& sender_problem) {
 session::session(workload_spec spec) noexcept : spec_(std::move(spec)) {}
 
 failure session::open() {
-  if (has(role_kind::receiver)) {
-    if (failure problem = make_role(spec_, role_kind::receiver, ground_, receiver_))
-      return problem;
-    if (failure problem = receiver_->wire().open(spec_.endpoint))
-      return problem;
-  }
-  if (has(role_kind::sender)) {
-    if (failure problem = make_role(spec_, role_kind::sender, ground_, sender_))
-      return problem;
-    return sender_->wire().open(spec_.endpoint);
-  }
-  return {};
+  if (failure problem = open_receiver())
+    return problem;
+  return open_sender();
+}
+
+failure session::open_receiver() {
+  if (!has(role_kind::receiver))
+    return {};
+  if (failure problem = make_role(spec_, role_kind::receiver, ground_, receiver_))
+    return problem;
+  return receiver_->wire().open(spec_.endpoint);
+}
+
+failure session::open_sender() {
+  if (!has(role_kind::sender))
+    return {};
+  if (failure problem = make_role(spec_, role_kind::sender, ground_, sender_))
+    return problem;
+  return sender_->wire().open(spec_.endpoint);
 }
 
 option_map session::options() const {
@@ -84,6 +99,35 @@ failure session::run_both(session_report& report) {
   sending.join();
   receiving.join();
   return joined(receiver_problem, sender_problem);
+}
+
+failure session::run_in_turns(std::uint64_t turn, session_report& report) {
+  failure receiver_problem;
+  // Hands shaken by two threads: each waits for the other's READY.
+  std::thread greeting([&] { receiver_problem = receiver_->wire().handshake(); });
+  failure sender_problem = sender_->wire().handshake();
+  greeting.join();
+  if (receiver_problem || sender_problem)
+    return joined(receiver_problem, sender_problem);
+  const auto total =
+      static_cast<std::uint64_t>(spec_.warmup) + 1 + static_cast<std::uint64_t>(spec_.messages);
+  stamped_payload payload(spec_.size_bytes);
+  stamped_payload buffer(spec_.size_bytes);
+  ledger account(spec_.size_bytes, total);
+  const std::vector<int> others = other_thread_ids();
+  while (account.next() < total) {
+    const std::uint64_t begin = account.next();
+    const std::uint64_t end = std::min(total, begin + turn);
+    if (failure problem = sender_->send_part(payload, begin, end))
+      return problem;
+    // Else it would be chance how often the receiver finds nothing yet.
+    if (spec_.transport != transport_kind::inproc)
+      await_idle_threads(others, idle_limit_ms);
+    if (failure problem = receiver_->receive_part(account, buffer, end))
+      return problem;
+  }
+  report.max_rss_bytes = max_rss_bytes();
+  return account.is_clean() ? failure{} : account_failed(account, total, {});
 }
 
 void session::close() {

@@ -24,7 +24,14 @@ class session {
   session& operator=(const session&) = delete;
 
   [[nodiscard]] failure open();
+  // open() in two steps, for who looks at what each of them brings. Without the role it does
+  // nothing.
+  [[nodiscard]] failure open_receiver();
+  [[nodiscard]] failure open_sender();
   [[nodiscard]] failure run(session_report& report);
+  // Instead of run(), for both roles and throughput: one thread sends `turn` messages and then
+  // receives them, again and again, so that two runs execute the same instructions. Not timed.
+  [[nodiscard]] failure run_in_turns(std::uint64_t turn, session_report& report);
   void close();
 
   [[nodiscard]] const workload_spec& spec() const noexcept { return spec_; }

@@ -17,6 +17,21 @@ usage usage_of(int who) noexcept {
   return {ns_of(raw.ru_utime), ns_of(raw.ru_stime), raw.ru_nvcsw, raw.ru_nivcsw};
 }
 
+// A line of the process's status that `form`, with one %ld, matches; 0 if there is none.
+std::int64_t status_bytes(const char* form) noexcept {
+  std::FILE* status = std::fopen("/proc/self/status", "re");
+  if (status == nullptr)
+    return 0;
+  long kib = 0;
+  char line[256];
+  while (std::fgets(line, sizeof line, status) != nullptr) {
+    if (std::sscanf(line, form, &kib) == 1)
+      break;
+  }
+  std::fclose(status);
+  return std::int64_t{kib} * 1024;
+}
+
 }  // namespace
 
 usage usage::operator-(const usage& earlier) const noexcept {
@@ -34,17 +49,11 @@ usage process_usage() noexcept {
 }
 
 std::int64_t max_rss_bytes() noexcept {
-  std::FILE* status = std::fopen("/proc/self/status", "re");
-  if (status == nullptr)
-    return 0;
-  long kib = 0;
-  char line[256];
-  while (std::fgets(line, sizeof line, status) != nullptr) {
-    if (std::sscanf(line, "VmHWM: %ld kB", &kib) == 1)
-      break;
-  }
-  std::fclose(status);
-  return std::int64_t{kib} * 1024;
+  return status_bytes("VmHWM: %ld kB");
+}
+
+std::int64_t rss_bytes() noexcept {
+  return status_bytes("VmRSS: %ld kB");
 }
 
 }  // namespace slkbench

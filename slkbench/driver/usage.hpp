@@ -21,4 +21,7 @@ usage process_usage() noexcept;  // of all threads, those of the library include
 // starts at the size of the process that forked.
 std::int64_t max_rss_bytes() noexcept;
 
+// The resident set now.
+std::int64_t rss_bytes() noexcept;
+
 }  // namespace slkbench

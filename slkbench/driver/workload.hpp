@@ -19,10 +19,13 @@
 namespace slkbench {
 
 struct role_report {
+  int thread_id = -1;            // as the kernel numbers threads
   std::int64_t elapsed_ns = -1;  // only of the role that holds the clock
   usage of_thread;               // while the timed messages passed
   usage of_process;
   std::vector<std::int64_t> round_trips_ns;  // sorted
+  double slowest_sender_share = -1;          // only of a receiver that has several senders
+  std::int64_t idle_peers_bytes = -1;        // resident memory that idle peers brought, if any
 };
 
 // Takes both usages at once; what is between two of these is a role's timed part.
@@ -43,8 +46,8 @@ class usage_meter {
 };
 
 // A deviation is one failure, a stop in the middle another: both are said.
-inline failure account_failed(const ledger& account, std::uint64_t total,
-                              const std::string& stopped_by) {
+template <class Account>
+failure account_failed(const Account& account, std::uint64_t total, const std::string& stopped_by) {
   std::string words = account.describe();
   if (!stopped_by.empty())
     words +=

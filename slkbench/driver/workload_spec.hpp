@@ -15,7 +15,7 @@ enum class role_kind { sender, receiver, both };
 enum class contender_kind { library, floor };
 enum class pattern_kind { router_router, push_pull };
 enum class transport_kind { tcp, ipc, inproc };
-enum class metric_kind { throughput, round_trip };
+enum class metric_kind { throughput, round_trip, paced };
 
 struct workload_spec {
   role_kind role = role_kind::both;
@@ -28,6 +28,11 @@ struct workload_spec {
   std::size_t size_bytes = 0;
   std::int64_t messages = 0;  // timed, after the one that starts the clock
   std::int64_t warmup = 0;    // before that one
+  // Sockets of each role; at most one of the two numbers is above 1.
+  std::size_t senders = 1;
+  std::size_t receivers = 1;
+  std::size_t idle_peers = 0;  // further peers of the receiver, of the sender's kind, silent
+  std::int64_t offered_msgs_per_s = 0;  // the schedule of metric_kind::paced
   int io_threads = 1;
   int sndhwm = 1000;
   int rcvhwm = 1000;

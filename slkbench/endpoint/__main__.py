@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from slkbench.driver import _driver
 from slkbench.endpoint.failure import UnsupportedWorkloadError, WorkloadFailedError
+from slkbench.endpoint.file_limit import raise_file_limit
 from slkbench.endpoint.spec import EndpointSpec
 
 EXIT_FAILED = 4
@@ -62,9 +63,12 @@ def _end(event: str, reason: str) -> None:
 
 
 def _make_session(spec: EndpointSpec) -> Session:
+    raise_file_limit(spec)
     if spec.layer == "native":
         native: Session = _driver.Session(spec.to_driver())
         return native
+    if spec.metric == "paced" or spec.senders + spec.receivers + spec.idle_peers > 2:
+        raise UnsupportedWorkloadError("many peers and a given rate are on layer native only")
     from slkbench.endpoint.python_workload import PythonSession
 
     return PythonSession(spec)

@@ -15,6 +15,8 @@ class EndpointSpec:
 
     ``endpoint`` is where the receiver binds; for a sender alone, where it connects.
     ``messages`` are timed, after ``warmup`` ones and one that starts the clock.
+    ``senders`` and ``receivers`` are sockets of the sending and of the receiving thread;
+    ``idle_peers`` are further peers of the receiver, connected and silent.
     ``control_fd`` is a stream socket to the other role's process, -1 if both are here.
     """
 
@@ -33,6 +35,10 @@ class EndpointSpec:
     sndhwm: int
     rcvhwm: int
     endpoint: str
+    senders: int = 1
+    receivers: int = 1
+    idle_peers: int = 0
+    offered_msgs_per_s: int = 0
     stall_ms: int = 10_000
     limit_ms: int = 60_000
     sender_cpus: tuple[int, ...] = ()

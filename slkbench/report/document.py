@@ -25,9 +25,9 @@ from slkbench.report.results import (
     gap_section,
     pattern_section,
     round_trip_section,
-    throughput_section,
 )
 from slkbench.report.summary import summary_section
+from slkbench.report.throughput import throughput_section
 from slkbench.store import StoredRun, read_run
 
 __all__ = ["FORMATS", "render_report", "render_run"]
@@ -103,6 +103,7 @@ def _text(evidence: Evidence, drawn: Sequence[Illustration]) -> str:
                 *gap_section(evidence, Metric.ROUND_TRIP),
             ],
         ),
+        *_paced(evidence, charts("paced")),
         ("What was measured and how", method_section(evidence)),
         ("Fairness", fairness_section(evidence)),
         ("Machine", machine_section(evidence)),
@@ -114,6 +115,16 @@ def _text(evidence: Evidence, drawn: Sequence[Illustration]) -> str:
     for title, body in sections:
         parts += [heading(2, title), *body]
     return "\n\n".join(parts) + "\n"
+
+
+def _paced(evidence: Evidence, charts: list[str]) -> list[tuple[str, list[str]]]:
+    """The section of a given rate, in reports of runs that measured one."""
+    if not evidence.of(Metric.PACED):
+        return []
+    tables = round_trip_section(evidence, Metric.PACED)
+    return [
+        ("Round trips at a given rate", [*charts, *tables, *gap_section(evidence, Metric.PACED)])
+    ]
 
 
 def _gaps(evidence: Evidence) -> list[str]:

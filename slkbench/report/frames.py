@@ -49,6 +49,10 @@ _CELL = (
     "io_threads",
     "sndhwm",
     "rcvhwm",
+    "senders",
+    "receivers",
+    "idle_peers",
+    "offered_msgs_per_s",
 )
 _MEASURED = (
     "messages",
@@ -61,6 +65,8 @@ _MEASURED = (
     "p99_ns",
     "p999_ns",
     "cpu_ns",
+    "slowest_sender_share",
+    "idle_peer_bytes",
 )
 # A percentile p is worth telling from 100 round trips beyond it in every sample.
 _FEWEST_ROUND_TRIPS = {"p99_ns": 10_000, "p999_ns": 100_000}
@@ -75,6 +81,8 @@ _SUMMARISED = (
     "p999_ns",
     "cpu_ns_per_message",
     "cpu_busy_cores",
+    "slowest_sender_share",
+    "idle_peer_bytes",
 )
 
 
@@ -114,6 +122,10 @@ class Setting:
     io_threads: int
     sndhwm: int
     rcvhwm: int
+    senders: int
+    receivers: int
+    idle_peers: int
+    offered_msgs_per_s: int
 
     @classmethod
     def of(cls, cell: Cell) -> Setting:
@@ -124,6 +136,10 @@ class Setting:
             cell.io_threads,
             cell.sndhwm,
             cell.rcvhwm,
+            cell.senders,
+            cell.receivers,
+            cell.idle_peers,
+            cell.offered_msgs_per_s,
         )
 
 
@@ -150,6 +166,8 @@ class ArmSummary:
     p999_ns: Interval
     cpu_ns_per_message: Interval
     cpu_busy_cores: Interval
+    slowest_sender_share: Interval = Interval()
+    idle_peer_bytes: Interval = Interval()
 
     @property
     def is_failed(self) -> bool:
@@ -169,6 +187,10 @@ def cell_of(sample: Sample) -> Cell:
         io_threads=sample.io_threads,
         sndhwm=sample.sndhwm,
         rcvhwm=sample.rcvhwm,
+        senders=sample.senders,
+        receivers=sample.receivers,
+        idle_peers=sample.idle_peers,
+        offered_msgs_per_s=sample.offered_msgs_per_s,
     )
 
 

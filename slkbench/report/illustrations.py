@@ -19,11 +19,12 @@ from slkbench.report.round_trips import draw_round_trips
 __all__ = ["Illustration", "draw_all"]
 
 _ROWS_PER_GAP_CHART = 30
+_TRIP_SECTIONS = {Metric.ROUND_TRIP: "round-trips", Metric.PACED: "paced"}
 
 
 @dataclass(frozen=True, slots=True)
 class Illustration:
-    """A chart that was drawn, and the section it belongs to: throughput, gap or round-trips."""
+    """A chart that was drawn, and its section: throughput, gap, round-trips or paced."""
 
     section: str
     file_name: str
@@ -53,7 +54,6 @@ def _of_setting(
     members = [one for one in evidence.summaries if Setting.of(one.cell) == setting]
     kept = [one for one in members if not one.is_failed]
     rates = [one for one in kept if one.cell.metric is Metric.THROUGHPUT]
-    trips = [one for one in kept if one.cell.metric is Metric.ROUND_TRIP]
     where = f"run {code(evidence.run_id)}; {setting_title(members[0].cell)}"
     drawn = []
     for quantity, name, title in (
@@ -64,11 +64,13 @@ def _of_setting(
         if draw_by_size(rates, quantity, looks, folder / file_name):
             whiskers = _whiskers([quantity.of(one) for one in rates])
             drawn.append(Illustration("throughput", file_name, f"{title}, {where}; {whiskers}."))
-    file_name = f"round-trips{suffix}.png"
-    if draw_round_trips(trips, looks, folder / file_name):
-        whiskers = _whiskers([one.p50_ns for one in trips])
-        caption = f"Round trips by message size, {where}; {whiskers}."
-        drawn.append(Illustration("round-trips", file_name, caption))
+    for metric, name in _TRIP_SECTIONS.items():
+        trips = [one for one in kept if one.cell.metric is metric]
+        file_name = f"{name}{suffix}.png"
+        if draw_round_trips(trips, looks, folder / file_name):
+            whiskers = _whiskers([one.p50_ns for one in trips])
+            caption = f"Round trips by message size, {where}; {whiskers}."
+            drawn.append(Illustration(name, file_name, caption))
     return drawn
 
 
@@ -92,7 +94,7 @@ def _gaps(evidence: Evidence, metric: Metric, folder: Path) -> list[Illustration
         for start in range(0, len(members), _ROWS_PER_GAP_CHART)
     ]
     throughput = metric is Metric.THROUGHPUT
-    name = "gap" if throughput else "round-trip-gap"
+    name = "gap" if throughput else f"{metric}-gap"
     drawn = []
     for index, members in enumerate(charts):
         suffix = "" if len(charts) == 1 else f"-{index + 1}"
@@ -110,5 +112,6 @@ def _gaps(evidence: Evidence, metric: Metric, folder: Path) -> list[Illustration
             f"{what} against {members[0].baseline}, run {code(evidence.run_id)}; "
             f"{setting_title(members[0].cell)}; {bars}."
         )
-        drawn.append(Illustration("gap" if throughput else "round-trips", file_name, caption))
+        section = _TRIP_SECTIONS.get(metric, "gap")
+        drawn.append(Illustration(section, file_name, caption))
     return drawn

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from slkbench.model import Cell, Layer, Status, Topology
-from slkbench.units import format_percent, format_size
+from slkbench.units import format_percent, format_rate, format_size
 
 __all__ = [
     "NOT_AVAILABLE",
@@ -60,7 +60,7 @@ def setting_title(cell: Cell) -> str:
     threads = "1 I/O thread" if cell.io_threads == 1 else f"{cell.io_threads} I/O threads"
     marks = {_mark(cell.sndhwm), _mark(cell.rcvhwm)}
     mark = marks.pop() if len(marks) == 1 else f"{_mark(cell.sndhwm)} / {_mark(cell.rcvhwm)}"
-    return f"{layer}, {where}, {threads}, high water mark {mark}"
+    return f"{layer}, {where}, {threads}, high water mark {mark}{_peers(cell)}"
 
 
 def status_title(status: str) -> str:
@@ -98,6 +98,22 @@ def times(ratio: float) -> str:
 def file_name(path: str) -> str:
     """The last part of ``path``: a report names files, not places on somebody's machine."""
     return path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+
+
+def _peers(cell: Cell) -> str:
+    """How many take part, and at which rate, where that is not one each and as fast as they can."""
+    parts = [
+        f"{number} {what}"
+        for number, what, usual in (
+            (cell.senders, "senders", 1),
+            (cell.receivers, "receivers", 1),
+            (cell.idle_peers, "idle peers", 0),
+        )
+        if number != usual
+    ]
+    if cell.offered_msgs_per_s > 0:
+        parts.append(f"paced at {format_rate(cell.offered_msgs_per_s)}")
+    return "".join(f", {part}" for part in parts)
 
 
 def _mark(high_water_mark: int) -> str:

@@ -1,4 +1,4 @@
-"""The tables of what was measured: throughput, gaps, patterns, floor, CPU time, round trips."""
+"""The tables of what was measured: gaps, patterns, floor, CPU time, round trips."""
 
 from __future__ import annotations
 
@@ -23,16 +23,18 @@ from slkbench.report.naming import (
     times,
     transport_title,
 )
-from slkbench.units import format_bandwidth, format_rate, format_time_ns
+from slkbench.units import format_rate, format_time_ns
 
 __all__ = [
+    "bounds_text",
+    "by_pattern",
     "cpu_section",
     "floor_section",
     "gap_section",
     "pattern_section",
     "round_trip_section",
+    "samples_text",
     "settings_of",
-    "throughput_section",
 ]
 
 
@@ -54,6 +56,12 @@ _ROUND_TRIP_NOTE = (
     "One message there and back, one at a time. A percentile is shown where every sample has "
     "at least 100 round trips beyond it (p99: 10,000 round trips), else n/a."
 )
+_PACED_NOTE = (
+    "Messages there and back at a given rate, whatever is under way. A round trip counts from when "
+    "its message was due, so waiting to be sent counts too. The rate fixes the time per message; "
+    "round trips are compared, and CPU time per message says what a low load costs: of the sender, "
+    "its timer, the one who echoes, and all threads of the library."
+)
 
 
 def settings_of(
@@ -66,48 +74,7 @@ def settings_of(
     return list(found.items())
 
 
-def throughput_section(evidence: Evidence) -> list[str]:
-    """The reference report's table for each pattern and contender."""
-    parts: list[str] = []
-    for pattern, members in _by_pattern(evidence.of(Metric.THROUGHPUT)):
-        parts.append(heading(3, evidence.titled(pattern_title(pattern), members[0].cell)))
-        for name in evidence.ordered({one.contender for one in members}):
-            rows = [_throughput_row(one) for one in members if one.contender == name]
-            parts += [
-                f"**{contender_title(name)}**",
-                table(
-                    (
-                        "Transport",
-                        "Message Size",
-                        "Message Count",
-                        "Time",
-                        "Throughput",
-                        "Bandwidth",
-                        "95% interval",
-                        "Samples",
-                    ),
-                    rows,
-                ),
-            ]
-    return parts or ["This run measured no throughput."]
-
-
-def _throughput_row(one: ArmSummary) -> tuple[str, ...]:
-    rate = one.rate_msgs_per_s
-    failed = one.is_failed
-    return (
-        transport_title(one.cell.transport),
-        reference_size(one.cell.size_bytes),
-        NOT_AVAILABLE if failed else count(one.messages.point),
-        NOT_AVAILABLE if failed else or_na(one.elapsed_ns.point, format_time_ns),
-        "FAILED" if failed else or_na(rate.point, format_rate),
-        NOT_AVAILABLE if failed else or_na(one.bandwidth_mib_per_s.point, format_bandwidth),
-        NOT_AVAILABLE if failed else bounds_text(rate, format_rate),
-        _samples(one, rate),
-    )
-
-
-def _samples(one: ArmSummary, of: Interval) -> str:
+def samples_text(one: ArmSummary, of: Interval) -> str:
     """How many processes a median is of, and whether all of them were disturbed."""
     return f"{of.samples}, all disturbed" if one.disturbed else str(of.samples)
 
@@ -305,10 +272,11 @@ def cpu_section(evidence: Evidence) -> list[str]:
     ]
 
 
-def round_trip_section(evidence: Evidence) -> list[str]:
-    """Percentiles of round trips for each pattern, then the gaps of the medians."""
+def round_trip_section(evidence: Evidence, metric: Metric = Metric.ROUND_TRIP) -> list[str]:
+    """Percentiles of round trips for each pattern; where they are paced, with CPU time."""
+    is_paced = metric is Metric.PACED
     parts: list[str] = []
-    for pattern, members in _by_pattern(evidence.of(Metric.ROUND_TRIP)):
+    for pattern, members in by_pattern(evidence.of(metric)):
         rows = [
             (
                 contender_title(one.contender),
@@ -319,7 +287,8 @@ def round_trip_section(evidence: Evidence) -> list[str]:
                 NOT_AVAILABLE if one.is_failed else micros(one.p99_ns.point),
                 NOT_AVAILABLE if one.is_failed else bounds_text(one.p99_ns, micros),
                 NOT_AVAILABLE if one.is_failed else count(one.messages.point),
-                _samples(one, one.p50_ns),
+                samples_text(one, one.p50_ns),
+                *((_cpu_cell(one),) if is_paced else ()),
             )
             for one in members
         ]
@@ -334,17 +303,24 @@ def round_trip_section(evidence: Evidence) -> list[str]:
         parts += [
             heading(3, evidence.titled(pattern_title(pattern), members[0].cell)),
             table(
-                (*header, "95% interval", "Round Trips", "Samples"),
+                (
+                    *header,
+                    "95% interval",
+                    "Round Trips",
+                    "Samples",
+                    *(("CPU per message",) if is_paced else ()),
+                ),
                 _by_name(evidence, rows),
                 left=2,
             ),
         ]
     if not parts:
         return ["This run measured no round trips."]
-    return [
-        _ROUND_TRIP_NOTE,
-        *parts,
-    ]
+    return [_PACED_NOTE if is_paced else _ROUND_TRIP_NOTE, *parts]
+
+
+def _cpu_cell(one: ArmSummary) -> str:
+    return NOT_AVAILABLE if one.is_failed else or_na(one.cpu_ns_per_message.point, format_time_ns)
 
 
 def bounds_text(interval: Interval, form: Callable[[float], str]) -> str:
@@ -375,7 +351,7 @@ def _signed(gap: float) -> str:
     return change(1 + gap)
 
 
-def _by_pattern(summaries: Sequence[ArmSummary]) -> list[tuple[str, list[ArmSummary]]]:
+def by_pattern(summaries: Sequence[ArmSummary]) -> list[tuple[str, list[ArmSummary]]]:
     """``summaries`` by setting, then by pattern."""
     return [
         (pattern, [one for one in members if one.cell.pattern == pattern])

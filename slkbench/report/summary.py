@@ -41,7 +41,11 @@ _ORDER = (
     VerdictKind.INCONCLUSIVE,
     VerdictKind.INVALID,
 )
-_WHAT = {Metric.THROUGHPUT: "time per message", Metric.ROUND_TRIP: "median round trip"}
+_WHAT = {
+    Metric.THROUGHPUT: "time per message",
+    Metric.ROUND_TRIP: "median round trip",
+    Metric.PACED: "median round trip",
+}
 
 
 def summary_section(evidence: Evidence) -> list[str]:
@@ -120,7 +124,7 @@ def in_words(one: Verdict) -> str:
         return f"{title}: no estimate: {one.reason or 'no block has both contenders'}."
     size = format_percent(abs(one.time_ratio - 1))
     shorter = one.time_ratio < 1
-    if one.cell.metric is Metric.ROUND_TRIP:
+    if one.cell.metric.times_round_trips:
         said = f"{names[0]}'s median round trip is {size} {'shorter' if shorter else 'longer'}"
     else:
         said = f"{names[0]} takes {size} {'less' if shorter else 'more'} time per message"
@@ -141,7 +145,7 @@ def in_words(one: Verdict) -> str:
 
 def _own(one: Verdict) -> str:
     """``'s`` where a round trip is compared with a round trip."""
-    return "'s" if one.cell.metric is Metric.ROUND_TRIP else ""
+    return "'s" if one.cell.metric.times_round_trips else ""
 
 
 def _blocks(one: Verdict) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import os
 import socket
 import tempfile
@@ -32,10 +33,15 @@ __all__ = ["Calibration", "Launcher", "ProcessLauncher", "calibrate"]
 _WARMUP_FRACTION = 5  # one warm-up message for so many timed ones
 _WARMUP_MIN = 10
 _STALL_S = 10.0  # without a message for so long, a role gives up
+_PACED_STALL_S = 2.0  # at a given rate there is always something to do
 _CLOSE_S = 5.0  # to close sockets and the context after the result
 
-_PROBE_MESSAGES = {Metric.THROUGHPUT: 1000, Metric.ROUND_TRIP: 200}
-_MESSAGES_MAX = {Metric.THROUGHPUT: 100_000_000, Metric.ROUND_TRIP: 1_000_000}
+_PROBE_MESSAGES = {Metric.THROUGHPUT: 1000, Metric.ROUND_TRIP: 200, Metric.PACED: 200}
+_MESSAGES_MAX = {
+    Metric.THROUGHPUT: 100_000_000,
+    Metric.ROUND_TRIP: 1_000_000,
+    Metric.PACED: 1_000_000,
+}
 # With an unlimited queue everything may be in memory at once.
 _UNLIMITED_QUEUE_BYTES_MAX = 256 << 20
 _GROWTH_MIN, _GROWTH_MAX = 2.0, 10.0
@@ -108,6 +114,9 @@ class ProcessLauncher:
         folder: Path,
     ) -> EndpointSpec:
         contender = slot.arm.contender
+        stall_s = min(self._stall_s, timeout_s / 2)
+        if cell.metric is Metric.PACED:
+            stall_s = min(stall_s, _PACED_STALL_S)
         return EndpointSpec(
             role="both",
             layer=cell.layer.value,
@@ -119,13 +128,17 @@ class ProcessLauncher:
             metric=cell.metric.value,
             size_bytes=cell.size_bytes,
             messages=messages,
-            warmup=max(_WARMUP_MIN, messages // _WARMUP_FRACTION),
+            warmup=max(_WARMUP_MIN, cell.senders, cell.receivers, messages // _WARMUP_FRACTION),
             io_threads=cell.io_threads,
             sndhwm=cell.sndhwm,
             rcvhwm=cell.rcvhwm,
+            senders=cell.senders,
+            receivers=cell.receivers,
+            idle_peers=cell.idle_peers,
+            offered_msgs_per_s=cell.offered_msgs_per_s,
             endpoint=_endpoint(cell.transport, folder),
             # Well within the limit: who lost a message must be told from who hangs.
-            stall_ms=int(1000 * min(self._stall_s, timeout_s / 2)),
+            stall_ms=int(1000 * stall_s),
             limit_ms=int(1000 * timeout_s),
             sender_cpus=placement.sender_cpus,
             receiver_cpus=placement.receiver_cpus,
@@ -206,7 +219,9 @@ def calibrate(
     limit = _MESSAGES_MAX[cell.metric]
     if 0 in (cell.sndhwm, cell.rcvhwm) and cell.metric is Metric.THROUGHPUT:
         limit = min(limit, max(1000, _UNLIMITED_QUEUE_BYTES_MAX // max(cell.size_bytes, 64)))
-    messages = min(limit, _PROBE_MESSAGES[cell.metric])
+    # A rate that is given leaves nothing to find out.
+    by_rate = math.ceil(_GROWTH_MARGIN * min_time_s * cell.offered_msgs_per_s)
+    messages = min(limit, max(_PROBE_MESSAGES[cell.metric], by_rate))
     while True:
         sample = launcher.measure(cell, slot, placement, messages, timeout_s)
         if sample.status != Status.OK or sample.elapsed_ns is None or messages >= limit:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from slkbench.model import Cell, Metric, Placement, Sample, Slot, Status, Topology
+from slkbench.model import Cell, Placement, Sample, Slot, Status, Topology
 from slkbench.runner.launch_load import Load
 
 __all__ = ["blank_sample", "failed_sample", "measured_sample"]
@@ -34,6 +34,10 @@ def blank_sample(cell: Cell, slot: Slot, placement: Placement, started_utc: str)
         io_threads=cell.io_threads,
         sndhwm=cell.sndhwm,
         rcvhwm=cell.rcvhwm,
+        senders=cell.senders,
+        receivers=cell.receivers,
+        idle_peers=cell.idle_peers,
+        offered_msgs_per_s=cell.offered_msgs_per_s,
         sender_cpus=_cpus(placement.sender_cpus),
         receiver_cpus=_cpus(placement.receiver_cpus),
         env_pad_bytes=slot.env_pad_bytes,
@@ -62,7 +66,7 @@ def measured_sample(
 ) -> Sample:
     """A sample with its numbers. ``results`` are the ``result`` events by process."""
     merged = {key: value for result in results.values() for key, value in result.items()}
-    is_round_trip = cell.metric is Metric.ROUND_TRIP
+    is_round_trip = cell.metric.times_round_trips
     timer = merged["sender" if is_round_trip else "receiver"]
     in_threads = cell.topology is Topology.THREADS
     scope = "thread" if in_threads else "process"
@@ -91,6 +95,8 @@ def measured_sample(
         voluntary_switches=sum(each["voluntary_switches"] for each in whole),
         involuntary_switches=sum(each["involuntary_switches"] for each in whole),
         max_rss_bytes=max(result["max_rss_bytes"] for result in results.values()),
+        slowest_sender_share=merged["receiver"].get("slowest_sender_share"),
+        idle_peer_bytes=_idle_peer_bytes(cell, merged),
         steal_fraction=load.steal_fraction,
         foreign_cpu_fraction=load.foreign_cpu_fraction,
         options=json.dumps(
@@ -99,6 +105,14 @@ def measured_sample(
             separators=(",", ":"),
         ),
     )
+
+
+def _idle_peer_bytes(cell: Cell, merged: Mapping[str, Any]) -> float | None:
+    """What each idle peer cost in resident memory, both of its ends together."""
+    if cell.idle_peers == 0:
+        return None
+    roles = ("sender",) if cell.topology is Topology.THREADS else ("sender", "receiver")
+    return float(sum(merged[role]["idle_peers_bytes"] for role in roles)) / cell.idle_peers
 
 
 def _cpus(chosen: tuple[int, ...]) -> str:

@@ -25,7 +25,7 @@ from slkbench.model import (
     Scenario,
     Status,
 )
-from slkbench.plan import arms_of, baseline_name, unsupported
+from slkbench.plan import arms_of, baseline_name, lack, unsupported
 from slkbench.runner.cell_run import CellRun, resume_cell
 from slkbench.runner.experiment import Experiment
 from slkbench.runner.launch import Launcher, ProcessLauncher
@@ -38,7 +38,7 @@ from slkbench.runner.result import RunResult, judge_run
 from slkbench.scenario import scenario_hash, scenario_to_json
 from slkbench.store import RunStore, StoredRun, find_run, read_run
 
-__all__ = ["Backend", "Request", "preview", "process_backend", "run_request"]
+__all__ = ["Backend", "Request", "preview", "process_backend", "run_request", "terminable"]
 
 _COMMIT_LETTERS = 12
 _SEED_BITS = 31
@@ -96,7 +96,7 @@ def run_request(
     outside = backend or process_backend()
     with (
         machine_lock(outside.lock_file, wait_s=request.wait_s),
-        _terminable(),
+        terminable(),
         tempfile.TemporaryDirectory(prefix="slkbench-") as scratch,
     ):
         opened = _open(request, outside, Path(scratch))
@@ -278,7 +278,6 @@ def _skipped(scenario: Scenario, contenders: Sequence[Contender], run_id: str) -
     """A sample for every contender that cannot run a cell, so that the gap is on record."""
     for cell in scenario.cells:
         for contender in unsupported(cell, contenders):
-            lacks = cell.pattern if cell.pattern not in contender.patterns else cell.transport
             yield Sample(
                 run_id=run_id,
                 scenario=scenario.name,
@@ -294,14 +293,18 @@ def _skipped(scenario: Scenario, contenders: Sequence[Contender], run_id: str) -
                 io_threads=cell.io_threads,
                 sndhwm=cell.sndhwm,
                 rcvhwm=cell.rcvhwm,
+                senders=cell.senders,
+                receivers=cell.receivers,
+                idle_peers=cell.idle_peers,
+                offered_msgs_per_s=cell.offered_msgs_per_s,
                 status=Status.SKIPPED,
-                reason=f"n/a: has no {lacks}",
+                reason=f"n/a: {lack(cell, contender)}",
                 seed=scenario.seed,
             )
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
+def terminable() -> Iterator[None]:
     """SIGTERM ends a run as Ctrl-C does: children are stopped and samples kept."""
     if threading.current_thread() is not threading.main_thread():
         yield

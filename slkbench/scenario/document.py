@@ -14,6 +14,9 @@
     size = [64, "1KiB"]
     messages = [100_000, 50_000]    # a list runs parallel to size; also layer, topology, metric,
                                     # io_threads, and hwm or sndhwm and rcvhwm
+    senders = 8                     # sockets of one thread; also receivers, and idle_peers: further
+                                    # connected peers of the receiver that say nothing
+    rate = "10k"                    # messages per second, for metric = "paced"
 
 inproc joins threads of one process, so a product leaves out inproc between processes; a table of
 which nothing is left is an error.
@@ -28,6 +31,7 @@ from typing import Any
 
 from slkbench.errors import ScenarioError, UsageError
 from slkbench.model import Cell, Layer, Metric, Scenario, Topology, Transport
+from slkbench.scenario.conditions import check_conditions
 from slkbench.scenario.keys import CELL_KEYS, SCENARIO_KEYS, Parser, as_list, nearest
 
 __all__ = ["ad_hoc_scenario", "parse_scenario"]
@@ -63,6 +67,10 @@ def ad_hoc_scenario(
     hwm: int = 1000,
     io_threads: int = 1,
     messages: int | None = None,
+    senders: int = 1,
+    receivers: int = 1,
+    idle_peers: int = 0,
+    offered_msgs_per_s: int | None = None,
     contenders: Sequence[str] = DEFAULT_CONTENDERS,
     **settings: Any,
 ) -> Scenario:
@@ -90,6 +98,10 @@ def ad_hoc_scenario(
         "hwm": hwm,
         "io_threads": io_threads,
         "messages": messages,
+        "senders": senders,
+        "receivers": receivers,
+        "idle_peers": idle_peers,
+        "rate": offered_msgs_per_s,
     }
     document = {"scenario": _given(options), "cells": [_given(cells)]}
     return _build(document, "ad-hoc", "the command line")
@@ -165,6 +177,10 @@ def _product(table: Mapping[str, Any], where: str, path: str) -> list[Cell]:
         "layer": values.get("layer", [Layer.NATIVE]),
         "metric": values.get("metric", [Metric.THROUGHPUT]),
         "io_threads": values.get("io_threads", [1]),
+        "senders": values.get("senders", [1]),
+        "receivers": values.get("receivers", [1]),
+        "idle_peers": values.get("idle_peers", [0]),
+        "offered_msgs_per_s": values.get("rate", [0]),
     }
     cells = [
         Cell(**dict(zip(axes, chosen, strict=True)), **size, **mark)
@@ -178,6 +194,11 @@ def _product(table: Mapping[str, Any], where: str, path: str) -> list[Cell]:
             f"{where}: {path} asks for inproc between processes only, but inproc joins threads of "
             'one process. Use topology = "threads", or transport = "ipc".'
         )
+    for cell in cells:
+        try:
+            check_conditions(cell)
+        except UsageError as error:
+            raise ScenarioError(f"{where}: {path}: {error}") from None
     return cells
 
 

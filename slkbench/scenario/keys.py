@@ -15,6 +15,8 @@ __all__ = ["CELL_KEYS", "SCENARIO_KEYS", "Parser", "as_list", "nearest"]
 
 FEWEST_BLOCKS_FOR_AN_INTERVAL = 6
 MAX_IO_THREADS = 64
+MAX_PEERS = 512
+MAX_IDLE_PEERS = 4096
 
 Parser = Callable[[Any], Any]
 
@@ -131,4 +133,8 @@ CELL_KEYS: dict[str, Parser] = {
     "sndhwm": _whole(0),
     "rcvhwm": _whole(0),
     "messages": _scalar(parse_count),
+    "senders": _whole(1, MAX_PEERS),
+    "receivers": _whole(1, MAX_PEERS),
+    "idle_peers": _whole(0, MAX_IDLE_PEERS),
+    "rate": _scalar(parse_count),
 }

@@ -20,6 +20,7 @@ _CELL_ENUMS: dict[str, Callable[[str], str]] = {
     "topology": Topology,
     "metric": Metric,
 }
+_LATER_CONDITIONS = ("senders", "receivers", "idle_peers", "offered_msgs_per_s")
 
 
 def scenario_hash(scenario: Scenario) -> str:
@@ -28,6 +29,16 @@ def scenario_hash(scenario: Scenario) -> str:
     How long, how often and how surely it is measured, and the words about it, do not count.
     """
     stored = scenario_to_json(scenario)
+    # Conditions that came later do not count where they are what was usual before.
+    usual = Cell(Pattern.PUSH_PULL, Transport.TCP, 0)
+    stored["cells"] = [
+        {
+            key: value
+            for key, value in cell.items()
+            if key not in _LATER_CONDITIONS or value != getattr(usual, key)
+        }
+        for cell in stored["cells"]
+    ]
     kept = ("cells", "contenders", "baseline", "placebo", "min_time_s", "affinity")
     canonical = json.dumps({key: stored[key] for key in kept}, sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()

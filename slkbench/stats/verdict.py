@@ -83,8 +83,11 @@ def level_per_look(scenario: Scenario) -> float:
 
 
 def default_statistic(metric: Metric) -> str:
-    """What a cell is judged by: time per message, or the median round trip."""
-    return P50 if metric == Metric.ROUND_TRIP else TIME_PER_MESSAGE
+    """What a cell is judged by: time per message, or the median round trip.
+
+    A rate that is given fixes the time per message, so paced cells have round trips as well.
+    """
+    return P50 if Metric(metric).times_round_trips else TIME_PER_MESSAGE
 
 
 def minimum_effect(scenario: Scenario, statistic: str) -> float:

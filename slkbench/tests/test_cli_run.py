@@ -113,6 +113,23 @@ def test_a_brought_library_takes_part(invoke: Invoke, fake_world: Any) -> None:
     assert "SLOWER" in result.stdout
 
 
+def test_peers_and_rate_reach_the_cells(invoke: Invoke) -> None:
+    crowd = invoke(*["run", "--size", "64", "--senders", "8", "--idle-peers", "9", "--dry-run"])
+    assert "push-pull tcp 64 B 8 senders 9 idle: libzmq, serverlink, floor n/a" in crowd.stdout
+    paced = invoke(*["run", "--size", "64", "--metric", "paced", "--rate", "10k", "--dry-run"])
+    assert "push-pull tcp 64 B paced at 10.0 k msg/s: " in paced.stdout
+    without = invoke(*["run", "--metric", "paced", "--dry-run"])
+    assert (without.exit_code, "--rate 10k" in without.stderr) == (2, True)
+
+
+def test_cells_that_an_option_makes_equal_are_measured_once(invoke: Invoke) -> None:
+    narrow = "--transport tcp --pattern push-pull --size 64 --topology threads"
+    both = invoke(*f"run --scenario targets {narrow} --dry-run".split())
+    one = invoke(*f"run --scenario targets {narrow} --hwm 7 --dry-run".split())
+    assert both.stdout.count("push-pull tcp 64 B: ") == 2
+    assert one.stdout.count("push-pull tcp 64 B: ") == 1
+
+
 def test_dry_run_measures_nothing(invoke: Invoke, fake_world: Any) -> None:
     result = invoke("run", "--dry-run", "--size", "64")
     assert result.exit_code == 0

@@ -76,8 +76,20 @@ def measure(
     topology: Topology = Topology.THREADS,
     messages: int = 5000,
     timeout_s: float = 20.0,
+    senders: int = 1,
+    receivers: int = 1,
+    hwm: int = 1000,
 ) -> Sample:
-    cell = Cell(pattern, transport, 64, topology=topology)
+    cell = Cell(
+        pattern,
+        transport,
+        64,
+        topology=topology,
+        sndhwm=hwm,
+        rcvhwm=hwm,
+        senders=senders,
+        receivers=receivers,
+    )
     slot = Slot(0, 0, Arm(contender.name, contender, ArmRole.CONTENDER), 0)
     launcher = ProcessLauncher(stall_s=STALL_S, close_s=STALL_S)
     return launcher.measure(cell, slot, Placement(), messages, timeout_s)
@@ -115,6 +127,43 @@ def test_a_message_that_is_not_as_sent_is_told_exactly(
     reason = reason_of(measure(double(name), pattern=pattern, topology=topology))
     assert words in reason
     assert "receiver" in reason
+
+
+# Every thousandth of all messages is the last of four, since no queue is ever full.
+@pytest.mark.parametrize(
+    ("name", "pattern", "words"),
+    [
+        ("dropping", "router-router", "lost 6 of 1650 messages: first missing number 249"),
+        ("dropping", "push-pull", "lost 6 of 1650 messages: first missing number 249"),
+        ("duplicating", "router-router", "duplicate: message 249 came again (and 5 more)"),
+        ("corrupting", "push-pull", "corrupt: message 249 does not carry what was sent"),
+        ("truncating", "router-router", "wrong size: message 249 has 63 bytes instead of 64"),
+        ("reordering", "push-pull", "reordered: message 249 came late (and 4 more)"),
+    ],
+)
+def test_of_several_senders_the_one_with_the_wrong_messages_is_named(
+    double: Compile, name: str, pattern: str, words: str
+) -> None:
+    sample = measure(double(name), pattern=Pattern(pattern), messages=5500, senders=4, hwm=0)
+    reason = reason_of(sample)
+    assert reason.startswith("receiver: sender 3: ")
+    assert words in reason
+    assert "sender 2: " not in reason
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "words"),
+    [
+        ("dropping", "router-router", "receiver: lost 6 of 6601 messages: first missing number"),
+        ("duplicating", "push-pull", "receiver 3: duplicate: message 999 came again"),
+        ("corrupting", "router-router", "receiver 3: corrupt: message 999 does not carry what"),
+    ],
+)
+def test_of_several_receivers_the_one_with_the_wrong_messages_is_named(
+    double: Compile, name: str, pattern: str, words: str
+) -> None:
+    sample = measure(double(name), pattern=Pattern(pattern), messages=5500, receivers=4)
+    assert words in reason_of(sample)
 
 
 def test_a_crash_names_the_signal_the_role_and_the_stage(double: Compile) -> None:
@@ -193,6 +242,13 @@ def test_other_abis_run_router_router(
 def test_the_public_serverlink_lacks_push_pull(double: Compile) -> None:
     assert double("public_serverlink").patterns == (Pattern.ROUTER_ROUTER,)
     assert double("serverlink").patterns == tuple(Pattern)
+
+
+def test_a_library_without_poll_gets_not_applicable_where_a_thread_waits_for_many(
+    double: Compile,
+) -> None:
+    sample = measure(double("public_serverlink"), pattern=Pattern.ROUTER_ROUTER, senders=2)
+    assert (sample.status, sample.reason) == (Status.SKIPPED, "n/a: the library has no poll")
 
 
 def test_an_abi_that_the_symbols_contradict_is_refused(double: Compile) -> None:

@@ -96,6 +96,13 @@ def test_the_python_layer_reports_like_the_native_one(pattern: str, metric: str)
     assert any(value == "1000" for value in result["options"].values())
 
 
+def test_many_peers_are_not_for_the_python_layer() -> None:
+    spec = replace(SPEC, layer="python", kind="module", path="zmq", senders=2)
+    with endpoint() as process:
+        (event,) = talk(process, spec.to_line())
+    assert (event["event"], "native only" in event["reason"]) == ("unsupported", True)
+
+
 def test_a_module_that_is_not_there_is_a_failure() -> None:
     spec = replace(SPEC, layer="python", kind="module", path="no_such_module")
     with endpoint() as process:

@@ -62,9 +62,18 @@ def measure(
 CELLS = [
     Cell(pattern, transport, 64, topology=topology, metric=metric)
     for pattern, transport, topology, metric in itertools.product(
-        Pattern, Transport, Topology, Metric
+        Pattern, Transport, Topology, (Metric.THROUGHPUT, Metric.ROUND_TRIP)
     )
     if (transport, topology) != (Transport.INPROC, Topology.PROCESSES)
+]
+CELLS += [
+    Cell(pattern, Transport.TCP, 64, topology=topology, **conditions)
+    for pattern, topology in zip(Pattern, Topology, strict=True)
+    for conditions in (
+        {"metric": Metric.PACED, "offered_msgs_per_s": 4000},
+        {"senders": 5, "idle_peers": 3},
+        {"receivers": 5},
+    )
 ]
 
 
@@ -78,7 +87,9 @@ def test_a_sample_of_every_cell_is_complete(cell: Cell) -> None:
     assert sample.rate_msgs_per_s == pytest.approx(500 / sample.elapsed_ns * 1e9)
     bandwidth = 500 * 64 / 2**20 / sample.elapsed_ns * 1e9
     assert sample.bandwidth_mib_per_s == pytest.approx(bandwidth)
-    if cell.metric is Metric.ROUND_TRIP:
+    assert (sample.slowest_sender_share is not None) == (cell.senders > 1)
+    assert (sample.idle_peer_bytes is not None) == (cell.idle_peers > 0)
+    if cell.metric.times_round_trips:
         assert sample.time_per_message_ns == sample.p50_ns
     else:
         assert sample.time_per_message_ns == pytest.approx(sample.elapsed_ns / 500)
@@ -206,6 +217,22 @@ def test_calibration_stops_at_a_failure() -> None:
 def test_unlimited_queues_are_kept_within_memory() -> None:
     cell = Cell(Pattern.PUSH_PULL, Transport.TCP, 65536, sndhwm=0, rcvhwm=0)
     assert calibrated(LinearLauncher(1.0), cell, min_time_s=100.0) * 65536 <= 256 << 20
+
+
+def test_a_given_rate_needs_one_sample_to_calibrate() -> None:
+    cell = Cell(
+        Pattern.PUSH_PULL, Transport.TCP, 64, metric=Metric.PACED, offered_msgs_per_s=10_000
+    )
+    launcher = LinearLauncher(1e5)
+    assert calibrated(launcher, cell, min_time_s=0.25) == 3000
+    assert launcher.asked == [3000]
+
+
+def test_peers_beyond_the_descriptors_that_a_process_may_have_are_not_applicable() -> None:
+    cell = Cell(Pattern.PUSH_PULL, Transport.TCP, 64, idle_peers=1_000_000)
+    sample = measure(libzmq(), cell)
+    assert sample.status == Status.SKIPPED
+    assert "descriptors" in (sample.reason or "")
 
 
 def test_round_trips_are_few_enough_to_keep_each() -> None:

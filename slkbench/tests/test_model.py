@@ -20,6 +20,10 @@ def sample_in(cell: Cell) -> Sample:
         io_threads=cell.io_threads,
         sndhwm=cell.sndhwm,
         rcvhwm=cell.rcvhwm,
+        senders=cell.senders,
+        receivers=cell.receivers,
+        idle_peers=cell.idle_peers,
+        offered_msgs_per_s=cell.offered_msgs_per_s,
     )
 
 
@@ -39,7 +43,12 @@ def test_every_condition_but_the_count_is_part_of_the_key() -> None:
         dataclasses.replace(CELL, io_threads=2),
         dataclasses.replace(CELL, sndhwm=0),
         dataclasses.replace(CELL, rcvhwm=0),
+        dataclasses.replace(CELL, senders=8),
+        dataclasses.replace(CELL, receivers=8),
+        dataclasses.replace(CELL, idle_peers=8),
+        dataclasses.replace(CELL, offered_msgs_per_s=8),
     ]
+    assert all(sample_in(other).cell_key == other.key for other in others)
     assert len({CELL.key, *(other.key for other in others)}) == 1 + len(others)
     assert dataclasses.replace(CELL, messages=5).key == CELL.key
 
@@ -50,3 +59,10 @@ def test_a_title_names_what_is_not_the_usual() -> None:
         CELL, layer=Layer.PYTHON, topology=Topology.PROCESSES, metric=Metric.ROUND_TRIP
     )
     assert unusual.title == "push-pull tcp 1 KiB python processes round-trip"
+    crowded = dataclasses.replace(CELL, senders=8, idle_peers=999)
+    assert crowded.title == "push-pull tcp 1 KiB 8 senders 999 idle"
+
+
+def test_a_cell_of_one_peer_each_has_the_key_that_older_runs_stored() -> None:
+    usual = ("push-pull", "tcp", 1024, "native", "threads", "throughput", 1, 1000, 1000)
+    assert CELL.key == usual

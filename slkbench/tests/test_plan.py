@@ -13,6 +13,7 @@ from slkbench.model import (
     Contender,
     ContenderKind,
     Layer,
+    Metric,
     Pattern,
     Scenario,
     Transport,
@@ -23,6 +24,7 @@ from slkbench.plan import (
     block_slots,
     cell_order,
     estimate,
+    lack,
     unsupported,
 )
 
@@ -61,6 +63,16 @@ def test_a_contender_without_the_pattern_is_left_out_and_named() -> None:
     assert unsupported(push, contenders) == (NO_PUSH,)
     assert [arm.name for arm in arms_of(push, contenders, "libzmq")] == ["libzmq"]
     assert unsupported(CELL, contenders) == ()
+
+
+def test_many_peers_are_driven_natively_and_have_no_floor() -> None:
+    crowd = dataclasses.replace(CELL, senders=8)
+    assert unsupported(crowd, ALL) == (FLOOR,)
+    assert lack(crowd, FLOOR) == "has no more than one sender and one receiver"
+    paced = dataclasses.replace(CELL, metric=Metric.PACED, offered_msgs_per_s=9)
+    assert unsupported(paced, ALL) == (FLOOR,)
+    python = dataclasses.replace(CELL, layer=Layer.PYTHON, idle_peers=9)
+    assert unsupported(python, ALL) == (PYZMQ,)
 
 
 def test_without_a_baseline_there_is_no_placebo() -> None:

@@ -75,7 +75,7 @@ def samples_of(
 
 
 def sample_of(cell: Cell, block: int, slot: int, arm: str, time_ns: float) -> Sample:
-    trips = cell.metric is Metric.ROUND_TRIP
+    trips = cell.metric.times_round_trips
     messages = 20_000 if trips else 1_000_000
     elapsed_ns = int(messages * time_ns)
     return Sample(
@@ -91,6 +91,11 @@ def sample_of(cell: Cell, block: int, slot: int, arm: str, time_ns: float) -> Sa
         transport=cell.transport,
         size_bytes=cell.size_bytes,
         metric=cell.metric,
+        senders=cell.senders,
+        idle_peers=cell.idle_peers,
+        offered_msgs_per_s=cell.offered_msgs_per_s,
+        slowest_sender_share=0.75 if cell.senders > 1 else None,
+        idle_peer_bytes=20480.0 if cell.idle_peers > 0 else None,
         messages=messages,
         elapsed_ns=elapsed_ns,
         time_per_message_ns=time_ns,
@@ -358,6 +363,27 @@ def test_settings_are_told_apart(tmp_path: Path) -> None:
     headings = re.findall(r"^### (.+)$", throughput, re.MULTILINE)
     assert len(set(headings)) == 2
     assert "two processes" in headings[1]
+
+
+def test_many_peers_have_fairness_and_memory_beside_their_rates(tmp_path: Path) -> None:
+    (usual,) = cells_of(sizes=(64,), patterns=(Pattern.PUSH_PULL,))
+    crowd = replace(usual, senders=8, idle_peers=999)
+    report = report_of(tmp_path, (usual, crowd), samples_of((usual, crowd)))
+    throughput = section(report, "Throughput")
+    assert re.search(r"^### PUSH-PULL \(.*, 8 senders, 999 idle peers\)$", throughput, re.MULTILINE)
+    few, many = table_rows(throughput, "TCP", "64 bytes")[0], table_rows(throughput, "TCP")[-1]
+    assert [cell.strip("| ") for cell in many[len(few) :]] == ["75%", "20.0 KiB"]
+
+
+def test_a_given_rate_has_a_section_of_its_own_with_cpu_time(tmp_path: Path) -> None:
+    (usual,) = cells_of(metric=Metric.PACED, sizes=(64,), patterns=(Pattern.PUSH_PULL,))
+    paced = replace(usual, offered_msgs_per_s=10_000)
+    report = report_of(tmp_path, (paced,), samples_of((paced,)))
+    body = section(report, "Round trips at a given rate")
+    row = table_rows(body, "ServerLink", "TCP", "64 bytes")[0]
+    assert float(row[3]) == pytest.approx(2.5, rel=0.02)
+    assert row[-1].strip("| ").endswith("ns")
+    assert "ServerLink's median round trip is" in section(report, "Summary")
 
 
 def test_charts_are_written_and_named_after_the_run(tmp_path: Path) -> None:

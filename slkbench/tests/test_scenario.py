@@ -25,6 +25,8 @@ from slkbench.scenario import (
 SHIPPED = [file.stem for file in list_scenarios()]
 HEAD = '[scenario]\nquestion = "Which?"\n'
 CELL = '[[cells]]\npattern = "push-pull"\ntransport = "tcp"\nsize = 64\n'
+# Of the one cell above, as the first schema version had it.
+USUAL_HASH = "b408f42f1b47e724e8ffe1c3a15f9388f01825895b253fd02d7f6c88733d4043"
 
 
 def parse(text: str) -> Scenario:
@@ -98,6 +100,49 @@ def test_lists_span_a_product_and_the_rest_is_the_usual() -> None:
     assert scenario.contenders == ("libzmq", "serverlink", "floor")
 
 
+def test_many_peers_are_dimensions_too() -> None:
+    cells = parse(HEAD + CELL + "senders = [1, 8]\nidle_peers = [0, 9]\n").cells
+    assert [(c.senders, c.receivers, c.idle_peers) for c in cells] == [
+        (1, 1, 0),
+        (1, 1, 9),
+        (8, 1, 0),
+        (8, 1, 9),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("senders = 8\nreceivers = 8\n", "several senders and several receivers"),
+        ("receivers = 8\nidle_peers = 1\n", "idle peers of several receivers"),
+        ('senders = 8\nmetric = "round-trip"\n', "throughput only"),
+        ("senders = 8\nmessages = 7\n", "7 messages for 8 peers"),
+        ("senders = 0\n", "from 1 to 512"),
+    ],
+)
+def test_peers_that_do_not_go_together_are_refused(keys: str, said: str) -> None:
+    assert said in refusal(HEAD + CELL + keys)
+
+
+def test_a_rate_is_for_the_paced_metric() -> None:
+    paced = HEAD + CELL + 'metric = "paced"\n'
+    (cell,) = parse(paced + 'rate = "10k"\n').cells
+    assert (cell.metric, cell.offered_msgs_per_s) == (Metric.PACED, 10_000)
+    assert cell.title == "push-pull tcp 64 B paced at 10.0 k msg/s"
+    assert "has no rate" in refusal(paced)
+    assert "for the metric paced" in refusal(HEAD + CELL + "rate = 5\n")
+
+
+def test_conditions_that_came_later_do_not_change_the_hash_of_older_scenarios() -> None:
+    usual, crowd = parse(HEAD + CELL), parse(HEAD + CELL + "senders = 2\n")
+    older = scenario_to_json(usual)
+    for key in ("senders", "receivers", "idle_peers", "offered_msgs_per_s"):
+        del older["cells"][0][key]
+    assert scenario_from_json(older) == usual
+    assert scenario_hash(usual) != scenario_hash(crowd)
+    assert scenario_hash(usual) == USUAL_HASH
+
+
 def test_hwm_sets_both_marks() -> None:
     assert [(c.sndhwm, c.rcvhwm) for c in parse(HEAD + CELL + "hwm = [0, 7]").cells] == [
         (0, 0),
@@ -124,7 +169,7 @@ def test_a_product_leaves_out_inproc_between_processes() -> None:
         ("[scenaro]\n", "unknown key scenaro. Did you mean scenario?"),
         ('[scenario]\nquestoin = "?"\n', "unknown key scenario.questoin. Did you mean question?"),
         (HEAD + CELL + "sise = 3\n", "unknown key cells[0].sise. Did you mean size?"),
-        (HEAD + CELL + "xyzzy = 3\n", "unknown key cells[0].xyzzy. Allowed: hwm, io_threads,"),
+        (HEAD + CELL + "xyzzy = 3\n", "unknown key cells[0].xyzzy. Allowed: hwm, idle_peers,"),
         ("[scenario]\n" + CELL, "scenario.question is missing"),
         (HEAD, "there are no cells"),
         (HEAD + '[[cells]]\nsize = 1\npattern = "push-pull"', "cells[0].transport is missing"),

@@ -65,6 +65,7 @@ def slot(cell: Cell, block: int, place: int, arm: str, time_ns: float | None) ->
         pattern=cell.pattern,
         transport=cell.transport,
         metric=cell.metric,
+        offered_msgs_per_s=cell.offered_msgs_per_s,
         size_bytes=cell.size_bytes,
         messages=1000,
         time_per_message_ns=time_ns,
@@ -252,6 +253,9 @@ def test_a_round_trip_cell_is_judged_by_its_median_and_cpu_can_be_asked_for() ->
     (cpu,) = judge_cell(cell, samples, SCENARIO, statistic=CPU_PER_MESSAGE)
     assert (cpu.min_effect, cpu.kind) == (0.02, VerdictKind.SLOWER)
     assert minimum_effect(dataclasses.replace(SCENARIO, min_effect=0.2), P99) == 0.2
+    paced = dataclasses.replace(cell, metric=Metric.PACED, offered_msgs_per_s=10_000)
+    (found,) = judge_cell(paced, measured({"serverlink": around(1.1, 8)}, cell=paced), SCENARIO)
+    assert (found.statistic, found.kind) == (P50, VerdictKind.SLOWER)
 
 
 def test_a_failed_sample_fails_the_cell_of_its_contender_only() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import pytest
 from slkbench.errors import StoreError
 from slkbench.model import Sample
 from slkbench.scenario import load_scenario, scenario_to_json
-from slkbench.schema import SCHEMA_VERSION, header
+from slkbench.schema import SCHEMA_VERSION, header, row_of
 from slkbench.store import RunStore, find_run, list_runs, read_metadata, read_run
 
 SCENARIO = load_scenario("smoke")
@@ -38,6 +39,30 @@ def test_a_run_reads_back(tmp_path: Path) -> None:
     assert run.findings == ()
     assert run.metadata["run_id"] == run.run_id == path.name
     assert run.metadata["schema_version"] == SCHEMA_VERSION
+
+
+def as_version_1(path: Path) -> Path:
+    """The run of ``stored_run`` as the first schema version had it."""
+    kept = [header().index(name) for name in header(1)]
+    rows = [header(), *(row_of(sample(block)) for block in range(3))]
+    with (path / "samples.csv").open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([row[i] for i in kept] for row in rows)
+    text = (path / "run.json").read_text()
+    (path / "run.json").write_text(
+        _swap(f'"schema_version": {SCHEMA_VERSION}', '"schema_version": 1')(text)
+    )
+    return path
+
+
+def test_a_run_of_an_older_schema_reads_with_what_was_usual_then(tmp_path: Path) -> None:
+    run = read_run(as_version_1(stored_run(tmp_path)))
+    assert run.samples == tuple(sample(block) for block in range(3))
+    assert {(each.senders, each.idle_peers) for each in run.samples} == {(1, 0)}
+
+
+def test_a_run_of_an_older_schema_is_not_gone_on_with(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"schema version 1, .* Start a new run"):
+        RunStore.reopen(as_version_1(stored_run(tmp_path)))
 
 
 def test_the_folder_is_named_by_time_scenario_and_commit(tmp_path: Path) -> None:
@@ -149,7 +174,7 @@ def _swap(old: str, new: str) -> Callable[[str], str]:
         (
             "run.json",
             _swap(f'"schema_version": {SCHEMA_VERSION}', '"schema_version": 99'),
-            r"schema version 99; this slkbench reads version 1.*or upgrade",
+            r"schema version 99; this slkbench reads versions 1 to .*or upgrade",
         ),
         (
             "run.json",

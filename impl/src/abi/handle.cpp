@@ -4,9 +4,9 @@
 
 namespace slk::abi {
 
-namespace {
-
 pid_t remembered_process = 0;
+
+namespace {
 
 // Runs before main(), and in every child: fork(2) is the only way a process id changes.
 struct process_watch {
@@ -17,9 +17,5 @@ struct process_watch {
 } const watch;
 
 }  // namespace
-
-pid_t process_id() noexcept {
-  return remembered_process;
-}
 
 }  // namespace slk::abi

@@ -177,12 +177,17 @@ class handle_call {
     named.inside.store(0, std::memory_order_release);  // pairs with: handle_pool::close()
     light_fence();                                     // likewise
     if (named.tag.load(std::memory_order_relaxed) != handle<T>::live_tag) [[unlikely]] {
-      const int error = errno;
-      if (T* object = handle_pool<T>::take(named); object != nullptr) {
-        Dispose(object);
-      }
-      errno = error;
+      dispose_of(named);
     }
+  }
+
+  // Apart, so that the code of every call stays small.
+  [[gnu::cold, gnu::noinline]] static void dispose_of(handle<T>& dead) noexcept {
+    const int error = errno;
+    if (T* object = handle_pool<T>::take(dead); object != nullptr) {
+      Dispose(object);
+    }
+    errno = error;
   }
 
 #ifdef NDEBUG
@@ -207,11 +212,11 @@ class handle_call {
 };
 
 // getpid(2), remembered per process: a call a message would be a system call a message.
-pid_t process_id() noexcept;
+extern pid_t remembered_process;
 
 template <class T>
 pid_t handle_pool<T>::current_process() noexcept {
-  return process_id();
+  return remembered_process;
 }
 
 }  // namespace slk::abi

@@ -10,6 +10,8 @@ namespace detail {
 
 std::atomic<bool> membarrier_registered{false};
 
+}  // namespace detail
+
 void full_fence() noexcept {
 #if defined(__SANITIZE_THREAD__)
   // ThreadSanitizer does not model fences; a read-modify-write on one word orders as well.
@@ -19,8 +21,6 @@ void full_fence() noexcept {
   std::atomic_thread_fence(std::memory_order_seq_cst);
 #endif
 }
-
-}  // namespace detail
 
 namespace {
 
@@ -41,7 +41,7 @@ void register_asymmetric_fence() noexcept {
 }
 
 void heavy_fence() noexcept {
-  detail::full_fence();
+  full_fence();
   if (detail::membarrier_registered.load(std::memory_order_relaxed)) {
     // Cannot fail once registered; were it to, the light side would be a mere compiler barrier,
     // so fall back to fences for good.

@@ -5,7 +5,8 @@
 // A fence whose cost lies on one side. The frequent side (a producer about to look at a "sleeping"
 // flag) runs light_fence(), free where the kernel offers membarrier(2); the rare side (a thread
 // about to sleep) runs heavy_fence(), which makes every thread of this process pass a full barrier.
-// Together they order like two seq_cst fences (store, fence, load on both sides).
+// Together they order like two seq_cst fences (store, fence, load on both sides). The heavy side
+// interrupts the other processors; where no frequent side takes part, two full_fence() do.
 //
 // The pair covers one process only: our rings never cross a process boundary.
 
@@ -13,8 +14,10 @@ namespace slk {
 
 namespace detail {
 extern std::atomic<bool> membarrier_registered;
-void full_fence() noexcept;
 }  // namespace detail
+
+// A fence for both sides of a protocol that is frequent on neither: store, fence, load.
+void full_fence() noexcept;
 
 // Registers this process with the kernel; idempotent, cheap, called by every context. A child of
 // fork(2) inherits the registration.
@@ -25,7 +28,7 @@ inline void light_fence() noexcept {
   if (detail::membarrier_registered.load(std::memory_order_relaxed)) [[likely]] {
     std::atomic_signal_fence(std::memory_order_seq_cst);
   } else {
-    detail::full_fence();
+    full_fence();
   }
 }
 

@@ -2,7 +2,9 @@
 
 #include <time.h>
 
+#include <cstdlib>
 #include <mutex>
+#include <string_view>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -13,6 +15,7 @@ namespace slk {
 namespace detail {
 bool tick_is_tsc = false;
 std::uint64_t ticks_per_us = 1000;
+bool timed_waits = true;
 }  // namespace detail
 
 std::uint64_t monotonic_ns() noexcept {
@@ -35,6 +38,9 @@ bool invariant_tsc() noexcept {
 }
 
 void measure() noexcept {
+  if (const char* choice = std::getenv("SLK_TIMED_WAITS"); choice != nullptr) {
+    detail::timed_waits = std::string_view(choice) != "0";
+  }
 #if defined(__x86_64__)
   if (!invariant_tsc()) {
     return;

@@ -14,6 +14,7 @@ std::uint64_t monotonic_ns() noexcept;
 namespace detail {
 extern bool tick_is_tsc;
 extern std::uint64_t ticks_per_us;
+extern bool timed_waits;
 }  // namespace detail
 
 // Measures the tick rate once per process; every context calls it before its first thread starts.
@@ -28,6 +29,13 @@ inline std::uint64_t ticks() noexcept {
   }
 #endif
   return monotonic_ns();
+}
+
+// False where the environment says SLK_TIMED_WAITS=0: nothing is then decided by how long something
+// took (no spinning, no burst detection by gaps, a slow patrol), so that instruction counts under a
+// tool that slows time down mean something. Read with calibrate_ticks().
+inline bool timed_waits() noexcept {
+  return detail::timed_waits;
 }
 
 inline std::uint64_t ticks_from_us(std::uint64_t microseconds) noexcept {

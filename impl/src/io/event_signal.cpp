@@ -23,10 +23,11 @@ void event_signal::raise() const noexcept {
   }
 }
 
-void event_signal::lower() const noexcept {
+std::uint64_t event_signal::lower() const noexcept {
   std::uint64_t count = 0;
   while (::read(fd_.get(), &count, sizeof count) < 0 && errno == EINTR) {
   }
+  return count;
 }
 
 bool event_signal::wait() const noexcept {

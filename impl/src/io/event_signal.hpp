@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "base/unique_fd.hpp"
 
 namespace slk {
@@ -12,7 +14,8 @@ class event_signal {
 
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
   void raise() const noexcept;
-  void lower() const noexcept;
+  // How often it was raised since it was lowered last.
+  std::uint64_t lower() const noexcept;
   // Waits until it is raised, without lowering it. False: errno says why (EINTR).
   [[nodiscard]] bool wait() const noexcept;
 

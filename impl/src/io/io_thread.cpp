@@ -1,5 +1,6 @@
 #include "io/io_thread.hpp"
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -17,9 +18,13 @@ namespace slk {
 namespace {
 
 constexpr std::uint64_t patrol_interval_ns = 100'000;
+// Longer gained nothing more; it is what the tail of a long burst may have to wait.
+constexpr std::uint64_t patrol_interval_max_ns = 400'000;
+// With timed waits off, the tail of a burst waits for this alone.
+constexpr std::uint64_t untimed_patrol_interval_ns = 20'000'000;
 constexpr std::uint64_t deferred_after_ns = 5'000'000;
 constexpr unsigned long timer_slack_ns = 1'000;
-constexpr int events_per_wait = 64;
+constexpr std::size_t events_per_wait = 64;
 
 // The handler's address is the epoll data; null is our own wake-up.
 epoll_event interest(std::uint32_t events, event_handler* handler) noexcept {
@@ -29,9 +34,32 @@ epoll_event interest(std::uint32_t events, event_handler* handler) noexcept {
   return event;
 }
 
+// epoll_wait(2) with a timeout in nanoseconds, null for ever; on kernels before 5.11, too.
+int wait_for_events(int epoll, std::array<epoll_event, events_per_wait>& events,
+                    const timespec* timeout) noexcept {
+  static std::atomic<bool> has_pwait2{true};  // relaxed: whoever reads a stale true asks once more
+  if (has_pwait2.load(std::memory_order_relaxed)) {
+    const int count =
+        ::epoll_pwait2(epoll, events.data(), static_cast<int>(events.size()), timeout, nullptr);
+    if (count >= 0 || errno != ENOSYS) {
+      return count;
+    }
+    has_pwait2.store(false, std::memory_order_relaxed);
+  }
+  pollfd any{epoll, POLLIN, 0};
+  const int ready = ::ppoll(&any, 1, timeout, nullptr);
+  return ready <= 0 ? ready
+                    : ::epoll_wait(epoll, events.data(), static_cast<int>(events.size()), 0);
+}
+
+std::uint64_t shortest_patrol_interval_ns() noexcept {
+  return timed_waits() ? patrol_interval_ns : untimed_patrol_interval_ns;
+}
+
 }  // namespace
 
-io_thread::io_thread() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+io_thread::io_thread()
+    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), patrol_interval_ns_(shortest_patrol_interval_ns()) {
   if (!epoll_) {
     throw std::system_error(errno, std::generic_category(), "epoll_create1");
   }
@@ -194,6 +222,10 @@ void io_thread::list_as_armed(patrolled& armed) noexcept {
 }
 
 void io_thread::patrol() noexcept {
+  if (armed_stack_.load(std::memory_order_relaxed) != nullptr) {  // else the next round sees it
+    patrol_interval_ns_ = shortest_patrol_interval_ns();
+    next_patrol_ns_ = std::min(next_patrol_ns_, monotonic_ns() + patrol_interval_ns_);
+  }
   for (patrolled* at = armed_stack_.exchange(nullptr); at != nullptr;) {
     patrolled* next = at->next_armed_;
     list_as_armed(*at);
@@ -206,15 +238,21 @@ void io_thread::patrol() noexcept {
   if (now_ns < next_patrol_ns_) {
     return;
   }
-  next_patrol_ns_ = now_ns + patrol_interval_ns;
+  bool all_busy = true;
   for (std::size_t i = 0; i < armed_.size();) {
-    if (armed_[i]->on_patrol()) {
+    const patrolled::look seen = armed_[i]->on_patrol();
+    all_busy = all_busy && seen == patrolled::look::busy;
+    if (seen != patrolled::look::idle) {
       ++i;
     } else {
       std::swap(armed_[i], armed_.back());
       armed_.pop_back();
     }
   }
+  patrol_interval_ns_ = all_busy && timed_waits()
+                            ? std::min(2 * patrol_interval_ns_, patrol_interval_max_ns)
+                            : shortest_patrol_interval_ns();
+  next_patrol_ns_ = now_ns + patrol_interval_ns_;
 }
 
 std::int64_t io_thread::next_wait_ns() const noexcept {
@@ -241,7 +279,7 @@ std::int64_t io_thread::next_wait_ns() const noexcept {
 
 void io_thread::wait_and_dispatch() noexcept {
   std::int64_t wait_ns = next_wait_ns();
-  if (armed_.empty()) {
+  if (armed_.empty() || patrol_interval_ns_ > shortest_patrol_interval_ns()) {
     sleeping_.store(true);
     if (armed_stack_.load() != nullptr) {
       wait_ns = 0;
@@ -251,8 +289,7 @@ void io_thread::wait_and_dispatch() noexcept {
   timeout.tv_sec = wait_ns / 1'000'000'000;
   timeout.tv_nsec = wait_ns % 1'000'000'000;
   std::array<epoll_event, events_per_wait> events;
-  const int count = ::epoll_pwait2(epoll_.get(), events.data(), events_per_wait,
-                                   wait_ns < 0 ? nullptr : &timeout, nullptr);
+  const int count = wait_for_events(epoll_.get(), events, wait_ns < 0 ? nullptr : &timeout);
   sleeping_.store(false);
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];

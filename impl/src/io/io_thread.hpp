@@ -1,9 +1,14 @@
 // io_thread: one thread that owns listeners, connecting and shaking sessions, timers and the
 // patrol.
 //
-// Duty cycle, in this order: run posted commands; patrol the armed pipes if 100 µs have passed; run
-// due timers; wait in epoll; dispatch its events; bury retired handlers. It blocks nowhere but in
-// epoll (and, for an instant, on a pipe's try_lock or in name resolution).
+// Duty cycle, in this order: run posted commands; patrol the armed pipes if it is time; run due
+// timers; wait in epoll; dispatch its events; bury retired handlers. It blocks nowhere but in epoll
+// (and, for an instant, on a pipe's try_lock or in name resolution).
+//
+// The patrol looks every 100 µs. While every armed pipe is flushed by its application faster than
+// that, it would only take the processor away from it (a timer wake-up is dear, most of all on a
+// virtual machine), so the interval doubles up to 400 µs; a pipe that falls silent, or a new one,
+// brings it back.
 //
 // Threads: post(), arm() and load() may be called by any thread; everything else by this thread.
 
@@ -39,8 +44,12 @@ class event_handler {
 class patrolled {
  public:
   virtual ~patrolled() = default;
-  // One look, at most every patrol_interval. False: idle, forget me until I am armed again.
-  [[nodiscard]] virtual bool on_patrol() noexcept = 0;
+  enum class look : std::uint8_t {
+    idle,   // forget me until I am armed again
+    watch,  // look again soon
+    busy,   // flushed by its application all the time
+  };
+  [[nodiscard]] virtual look on_patrol() noexcept = 0;
 
  private:
   friend class io_thread;
@@ -113,7 +122,8 @@ class io_thread {
   bool stopping_ = false;
 
   // Any thread. arm(): push, then look at sleeping_   pairs with   wait_and_dispatch(): set
-  // sleeping_, then look at armed_stack_; all seq_cst, so one of the two sees the other.
+  // sleeping_, then look at armed_stack_; all seq_cst, so one of the two sees the other. It stays
+  // false for waits that end within the shortest interval anyway.
   alignas(cache_line_bytes) std::atomic<patrolled*> armed_stack_{nullptr};
   std::atomic<bool> sleeping_{false};
   std::atomic<int> load_{0};
@@ -127,6 +137,7 @@ class io_thread {
   std::unique_ptr<io_command> deferred_;  // commands that failed, for lack of memory
   std::vector<std::shared_ptr<patrolled>> armed_;
   std::uint64_t next_patrol_ns_ = 0;
+  std::uint64_t patrol_interval_ns_;
   bool stop_wanted_ = false;
   bool stop_seen_ = false;  // and nothing is left to run
 };

@@ -37,13 +37,13 @@ bool run_on(io_thread& io, Call call) {
 class counting_patrol final : public patrolled {
  public:
   explicit counting_patrol(int looks_wanted) : looks_left_(looks_wanted) {}
-  bool on_patrol() noexcept override {
+  look on_patrol() noexcept override {
     ++looks;
     if (--looks_left_ > 0) {
-      return true;
+      return look::watch;
     }
     done.set_value();
-    return false;
+    return look::idle;
   }
   int looks = 0;
   std::promise<void> done;

@@ -28,7 +28,7 @@ TEST_CASE("signaler: nobody asleep, nothing raised") {
 TEST_CASE("signaler: raised once per sleep, lowered by its end") {
   register_asymmetric_fence();
   signaler signal;
-  signal.prepare_sleep();
+  signal.prepare_sleep(false);
   CHECK(signal.armed());
   signal.wake_if_sleeping();
   CHECK_FALSE(signal.armed());
@@ -36,13 +36,18 @@ TEST_CASE("signaler: raised once per sleep, lowered by its end") {
   CHECK(raised(signal));
   signal.finish_sleep();
   CHECK_FALSE(raised(signal));
-  signal.prepare_sleep();
+  signal.prepare_sleep(false);
   signal.finish_sleep();  // no sleep after all
   signal.wake_if_sleeping();
   CHECK_FALSE(raised(signal));
 }
 
 TEST_CASE("signaler: a ping-pong of two sleepers loses no wake-up") {
+  bool frequent = false;
+  SUBCASE("woken now and then") {}
+  SUBCASE("woken often") {
+    frequent = true;
+  }
   register_asymmetric_fence();
   constexpr int rounds = 5'000;
   signaler to_a;
@@ -52,7 +57,7 @@ TEST_CASE("signaler: a ping-pong of two sleepers loses no wake-up") {
   const auto play = [&](int parity, signaler& own, signaler& other) {
     for (;;) {
       while (!lost.load() && ball.load(std::memory_order_acquire) % 2 != parity) {
-        own.prepare_sleep();
+        own.prepare_sleep(frequent);
         if (ball.load(std::memory_order_acquire) % 2 != parity && !lost.load() &&
             !raised(own, patience_ms)) {
           lost.store(true);
@@ -61,7 +66,7 @@ TEST_CASE("signaler: a ping-pong of two sleepers loses no wake-up") {
       }
       const int at = ball.load(std::memory_order_acquire);
       ball.store(at + 1, std::memory_order_release);
-      other.wake_if_sleeping();
+      frequent ? other.wake_if_sleeping_often() : other.wake_if_sleeping();
       if (at + 2 > rounds || lost.load()) {
         return;
       }

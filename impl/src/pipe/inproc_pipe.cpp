@@ -15,7 +15,7 @@ std::uint64_t sum_of_marks(std::uint64_t send, std::uint64_t receive) noexcept {
 void wake(const std::atomic<signaler*>& who) noexcept {
   // pairs with: inproc_link::join()
   if (signaler* target = who.load(std::memory_order_acquire); target != nullptr) {
-    target->wake_if_sleeping();
+    target->wake_if_sleeping_often();
   }
 }
 
@@ -70,6 +70,19 @@ void inproc_link::leave(side which) noexcept {
   }
 }
 
+void inproc_link::announce(side which) {
+  std::shared_ptr<pipe> other;
+  std::shared_ptr<inbox> other_owner;
+  {
+    const std::lock_guard lock(mutex_);
+    other = ends_[1 - index_of(which)].pipe.lock();
+    other_owner = ends_[1 - index_of(which)].owner;
+  }
+  if (other != nullptr && other_owner != nullptr) {
+    other_owner->post({socket_event::kind::received, std::move(other), {}, {}});
+  }
+}
+
 void inproc_link::set_marks(side which, std::uint64_t send, std::uint64_t receive) {
   const std::lock_guard lock(mutex_);
   ends_[index_of(which)].send_mark = send;
@@ -116,6 +129,26 @@ bool inproc_pipe::find_room() noexcept {
 void inproc_pipe::message_published() noexcept {
   pause_count_ = 0;  // a conversation, not a stream
   wake(out_channel_.consumer);
+  // Behind the fence that wake() passes. pairs with: look_away()
+  if (out_channel_.unattended.load(std::memory_order_relaxed)) [[unlikely]] {
+    if (out_channel_.unattended.exchange(false, std::memory_order_acq_rel)) {
+      try {
+        link_->announce(side_);
+      } catch (...) {
+        // Out of memory: the next message tells of this one.
+        out_channel_.unattended.store(true, std::memory_order_relaxed);
+      }
+    }
+  }
+}
+
+void inproc_pipe::look_away() noexcept {
+  give_credit();
+  in_.unattended.store(true, std::memory_order_relaxed);  // the caller's fence orders it
+}
+
+void inproc_pipe::look_again() noexcept {
+  in_.unattended.store(false, std::memory_order_relaxed);  // a late announcement does no harm
 }
 
 // Half of the capacity, so that producer and consumer do not pass the word back and forth with

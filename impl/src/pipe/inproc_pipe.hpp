@@ -29,6 +29,10 @@ struct inproc_channel {
   // Whom to wake: the consumer after a publish, the producer after a report. Null until that side
   // exists (connect before bind). join(): store, release   pairs with   wake(): load, acquire.
   std::atomic<signaler*> consumer{nullptr};
+  // The consumer looks elsewhere, at the many others it has; who publishes tells it.
+  // look_away(): store, heavy fence of the caller, look at the ring   pairs with
+  // message_published(): publish, light fence, load.
+  std::atomic<bool> unattended{false};
   std::atomic<signaler*> producer{nullptr};
 };
 
@@ -45,6 +49,9 @@ class inproc_link {
 
   // Unregisters an end, and tells the other socket if it is there.
   void leave(side which) noexcept;
+
+  // Tells the other socket that something has come from this side.
+  void announce(side which);
 
   // The high water marks of one side's socket; 0 is unlimited. Recomputes both capacities: the sum
   // of the sender's and the receiver's marks, the connecting side's alone while nobody is bound.
@@ -73,6 +80,8 @@ class inproc_pipe final : public pipe {
 
   void set_high_water_marks(std::uint64_t send, std::uint64_t receive) noexcept override;
   void give_credit() noexcept override;
+  void look_away() noexcept override;
+  void look_again() noexcept override;
 
   // This socket lets go of the pipe.
   void leave() noexcept { link_->leave(side_); }

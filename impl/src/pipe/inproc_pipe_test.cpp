@@ -41,11 +41,12 @@ struct link_ends {
   // One whole message; its first part.
   std::string read() const {
     REQUIRE(receiver->peek());
-    frame_view view = receiver->take();
+    frame_view view;
+    receiver->take(view);
     std::string first(reinterpret_cast<const char*>(view.data), view.size_bytes);
     while (view.more) {
       REQUIRE(receiver->peek());
-      view = receiver->take();
+      receiver->take(view);
     }
     return first;
   }
@@ -99,7 +100,7 @@ TEST_CASE("inproc_pipe: before it sleeps the reader reports all that it read") {
   l.bind(5);
   CHECK(l.fill() == 10);
   static_cast<void>(l.read());
-  l.sender_box->signal().prepare_sleep();
+  l.sender_box->signal().prepare_sleep(true);
   l.receiver->give_credit();
   CHECK_FALSE(l.sender_box->signal().armed());  // woken
   l.sender_box->signal().finish_sleep();
@@ -142,7 +143,7 @@ TEST_CASE("inproc_pipe: publishing wakes a sleeping reader") {
   link_ends l;
   l.connect(10);
   l.bind(10);
-  l.receiver_box->signal().prepare_sleep();
+  l.receiver_box->signal().prepare_sleep(true);
   l.write("part", true);
   CHECK(l.receiver_box->signal().armed());
   l.write("last");
@@ -200,7 +201,7 @@ TEST_CASE("inproc_pipe: two threads that sleep on a small pipe lose no message a
   std::atomic<bool> stuck{false};
   const auto sleep_until = [&stuck](signaler& signal, auto ready) {
     while (!ready() && !stuck) {
-      signal.prepare_sleep();
+      signal.prepare_sleep(true);
       if (!ready()) {
         pollfd item{signal.fd(), POLLIN, 0};
         if (::poll(&item, 1, patience_ms) == 0) {

@@ -9,6 +9,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -17,6 +18,7 @@
 #include <memory>
 #include <string>
 
+#include "base/copy_bytes.hpp"
 #include "message/message.hpp"
 #include "pipe/inbox.hpp"
 #include "ring/chunk_ring.hpp"
@@ -30,6 +32,15 @@ struct frame_view {
   std::size_t size_bytes = 0;
   bool more = false;
   message* whole = nullptr;  // the frame as a message that may be moved from; often there is none
+
+  // Field by field: assigning a temporary makes the compiler write it in small stores and copy it
+  // in wide loads, which stalls on each of them (measured: half of the time of a receive).
+  void set(const std::uint8_t* bytes, std::size_t count, bool more_follows) noexcept {
+    data = bytes;
+    size_bytes = count;
+    more = more_follows;
+    whole = nullptr;
+  }
 };
 
 class pipe : public std::enable_shared_from_this<pipe> {
@@ -81,19 +92,37 @@ class pipe : public std::enable_shared_from_this<pipe> {
   }
 
   // The next frame. REQUIRES: peek().
-  [[nodiscard]] frame_view take() noexcept {
-    if (!staged_) [[likely]] {
-      const frame_view view{cursor_ + header_.header_bytes,
-                            static_cast<std::size_t>(header_.body_bytes), header_.more(), nullptr};
-      cursor_ += header_.header_bytes + header_.body_bytes;
-      if (!view.more) [[likely]] {
-        message_taken();
-      } else {
-        next_part();
-      }
-      return view;
+  void take(frame_view& frame) noexcept {
+    if (staged_) [[unlikely]] {
+      take_staged(frame);
+      return;
     }
-    return take_staged();
+    const bool more = header_.more();
+    frame.set(cursor_ + header_.header_bytes, static_cast<std::size_t>(header_.body_bytes), more);
+    cursor_ += header_.header_bytes + header_.body_bytes;
+    if (!more) [[likely]] {
+      message_taken();
+    } else {
+      next_part();
+    }
+  }
+
+  // peek() and take() at once, for a message of one frame that is in view: the usual case. False:
+  // ask peek().
+  [[nodiscard]] bool take_single(frame_view& frame) noexcept {
+    const auto available = static_cast<std::size_t>(limit_ - cursor_);
+    frame_header header;
+    if (staged_ || frame_ready_ || !decode_frame_header(cursor_, available, header) ||
+        (header.flags & (flag_more | flag_command)) != 0 || header.body_bytes > frame_bytes_max_ ||
+        header.body_bytes > available - header.header_bytes) [[unlikely]] {
+      return false;
+    }
+    frame.set(cursor_ + header.header_bytes, static_cast<std::size_t>(header.body_bytes), false);
+    cursor_ += header.header_bytes + header.body_bytes;
+    if (++read_messages_ >= credit_due_) {
+      credit_due();
+    }
+    return true;
   }
 
   // In the middle of a message that is being read.
@@ -105,6 +134,12 @@ class pipe : public std::enable_shared_from_this<pipe> {
 
   // The consumer is about to sleep: tell the producer of all that was read so far.
   virtual void give_credit() noexcept {}
+
+  // The reader will not look here until it is told of something by its inbox. After a heavy fence
+  // it must look once more: what was published before is not told.
+  virtual void look_away() noexcept {}
+  // The reader looks by itself again.
+  virtual void look_again() noexcept {}
 
   // -- both
   // -----------------------------------------------------------------------------------------
@@ -119,6 +154,7 @@ class pipe : public std::enable_shared_from_this<pipe> {
   bool routed = false;             // in the peer table, the load balancer, or the one of a PAIR
   bool readable = false;           // in the fair queue
   std::size_t queue_position = 0;  // where in the fair queue
+  unsigned silent_looks = 0;       // of the fair queue, in vain, one after the other
 
  protected:
   pipe(chunk_ring* out, bool stream) noexcept : out_(out), stream_(stream) {}
@@ -129,8 +165,16 @@ class pipe : public std::enable_shared_from_this<pipe> {
   [[nodiscard]] virtual int write_large(const std::uint8_t* data, std::size_t size_bytes) noexcept {
     return append(data, size_bytes, false);
   }
-  // A message was published.
+  // A message was published; not called where published_count_ is kept.
   virtual void message_published() noexcept {}
+  void count_published() noexcept {
+    if (published_count_ != nullptr) {
+      // pairs with: the load of whoever set it
+      published_count_->store(written_messages_, std::memory_order_release);
+    } else {
+      message_published();
+    }
+  }
   // read_messages_ has reached credit_due_.
   virtual void credit_due() noexcept {}
   // Makes more input available behind cursor_, keeping the bytes from cursor_ to limit_.
@@ -139,7 +183,7 @@ class pipe : public std::enable_shared_from_this<pipe> {
   virtual void command_received(const std::uint8_t* body, std::size_t size_bytes) noexcept = 0;
   // The peer broke the protocol; no more input is wanted.
   virtual void protocol_broken() noexcept = 0;
-  [[nodiscard]] virtual frame_view take_staged() noexcept { return {}; }
+  virtual void take_staged(frame_view&) noexcept {}
 
   void message_taken() noexcept {
     frame_ready_ = reading_ = false;
@@ -155,15 +199,13 @@ class pipe : public std::enable_shared_from_this<pipe> {
     }
     const std::size_t header_bytes =
         encode_frame_header(at, size_bytes, more ? flag_more : std::uint8_t{0});
-    if (size_bytes > 0) {
-      std::memcpy(at + header_bytes, data, size_bytes);
-    }
+    copy_bytes(at + header_bytes, data, size_bytes);
     out_->commit(header_bytes + size_bytes);
     unflushed_bytes += header_bytes + size_bytes;
     if (!more) {
       out_->publish();
       ++written_messages_;
-      message_published();
+      count_published();
     }
     return 0;
   }
@@ -172,7 +214,8 @@ class pipe : public std::enable_shared_from_this<pipe> {
   chunk_ring* out_;
   const bool stream_;
   std::uint64_t written_messages_ = 0;
-  std::uint64_t room_limit_ = 0;  // write while written_messages_ is below
+  std::atomic<std::uint64_t>* published_count_ = nullptr;  // follows written_messages_, if any
+  std::uint64_t room_limit_ = 0;                           // write while written_messages_ is below
   std::size_t direct_bytes_min_ = std::numeric_limits<std::size_t>::max();
 
   // Incoming: bytes in [cursor_, limit_).

@@ -3,9 +3,17 @@
 #include <algorithm>
 #include <array>
 
+#include "base/clock.hpp"
 #include "wire/command.hpp"
 
 namespace slk {
+
+namespace {
+
+// An application that flushes at least this often needs nobody to look after it.
+constexpr std::uint64_t batch_gap_us = 100;
+
+}  // namespace
 
 stream_pipe::stream_pipe(io_thread& io, std::shared_ptr<inbox> owner, const settings& with)
     : pipe(nullptr, true),
@@ -15,6 +23,7 @@ stream_pipe::stream_pipe(io_thread& io, std::shared_ptr<inbox> owner, const sett
       reads_on_io_thread_(!with.application_reads) {
   out_ = &writer_.ring();
   direct_bytes_min_ = direct_frame_bytes_min;
+  published_count_ = &writer_.published_count();
   if (with.frame_bytes_max >= 0) {
     frame_bytes_max_ = static_cast<std::uint64_t>(with.frame_bytes_max);
   }
@@ -42,14 +51,13 @@ bool stream_pipe::find_room() noexcept {
     return true;
   }
   room_limit_ = writer_.flushed_messages() + send_mark_;
-  if (written_messages_ < room_limit_) {
-    return true;
-  }
-  if (flush() == flush_result::complete) {
+  if (written_messages_ >= room_limit_ && flush() == flush_result::complete) {
     unflushed_bytes = 0;
     room_limit_ = writer_.flushed_messages() + send_mark_;
   }
-  return written_messages_ < room_limit_;
+  const bool found = written_messages_ < room_limit_;
+  room_wanted_.store(!found, std::memory_order_relaxed);  // pairs with: on_patrol(), by arm()
+  return found;
 }
 
 int stream_pipe::write_large(const std::uint8_t* data, std::size_t size_bytes) noexcept {
@@ -67,7 +75,7 @@ int stream_pipe::write_large(const std::uint8_t* data, std::size_t size_bytes) n
       break;
   }
   ++written_messages_;
-  message_published();
+  count_published();
   return 0;
 }
 
@@ -264,18 +272,17 @@ bool stream_pipe::finish_body() noexcept {
   return staged_;
 }
 
-frame_view stream_pipe::take_staged() noexcept {
+void stream_pipe::take_staged(frame_view& frame) noexcept {
   staged_current_ = std::move(staged_frames_.front());
   staged_frames_.pop_front();
-  const frame_view view{staged_current_.data(), staged_current_.size(), staged_current_.more(),
-                        &staged_current_};
-  if (view.more) {
+  frame = {staged_current_.data(), staged_current_.size(), staged_current_.more(),
+           &staged_current_};
+  if (frame.more) {
     reading_ = true;
   } else {
     staged_ = false;
     message_taken();
   }
-  return view;
 }
 
 void stream_pipe::command_received(const std::uint8_t* body, std::size_t size_bytes) noexcept {
@@ -284,7 +291,7 @@ void stream_pipe::command_received(const std::uint8_t* body, std::size_t size_by
     return;
   }
   if (reads_on_io_thread_) {
-    static_cast<void>(writer_.flush_from_io());
+    flush_on_io_thread();
   } else if (flush() != flush_result::complete) {
     arm();
   }
@@ -297,10 +304,11 @@ void stream_pipe::answer_if_ping(std::span<const std::uint8_t> command) noexcept
   if (parse_command(command, parsed) && parsed.name == "PING" && parse_ping(parsed.data, ping)) {
     std::array<std::uint8_t, pong_frame_bytes_max> pong;
     writer_.queue_control({pong.data(), encode_pong(pong.data(), ping.context)});
-    peer_pings_.store(true, std::memory_order_relaxed);
-    if (peer_ttl_tenths_.exchange(ping.ttl_tenths, std::memory_order_relaxed) != ping.ttl_tenths &&
-        !tell_session(&stream_owner::peer_ttl_changed)) {
-      peer_ttl_tenths_.store(0, std::memory_order_relaxed);  // the next PING brings it up again
+    const bool first = !peer_pings_.exchange(true, std::memory_order_relaxed);
+    const std::uint16_t ttl_before =
+        peer_ttl_tenths_.exchange(ping.ttl_tenths, std::memory_order_relaxed);
+    if ((first || ttl_before != ping.ttl_tenths) && !tell_session(&stream_owner::peer_pings_anew)) {
+      peer_pings_.store(false, std::memory_order_relaxed);  // the next PING brings it up again
     }
   }
 }
@@ -356,10 +364,14 @@ void stream_pipe::open(stream_owner& session, int fd, std::size_t segment_bytes,
   reader_.open(fd, early);
   writer_.open(fd, segment_bytes);
   waiting_writable_ = false;
-  if (writer_.flush_from_io() == flush_result::blocked) {
+  flush_on_io_thread();
+  room_changed();
+}
+
+void stream_pipe::flush_on_io_thread() noexcept {
+  if (writer_.flush_from_io() == flush_result::blocked && session_ != nullptr) {
     wait_until_writable();
   }
-  room_changed();
 }
 
 void stream_pipe::close(bool keep_received) noexcept {
@@ -398,40 +410,45 @@ void stream_pipe::end_waiting() noexcept {
   }
 }
 
-bool stream_pipe::on_patrol() noexcept {
+patrolled::look stream_pipe::on_patrol() noexcept {
   if (waiting_writable_) {
     parked_ = true;
-    return false;  // end_waiting() puts it back on the list
+    return look::idle;  // end_waiting() puts it back on the list
   }
   const std::uint32_t flushes = writer_.flush_count();
   if (flushes != patrol_flush_count_) {
     patrol_flush_count_ = flushes;
     idle_looks_ = 0;
-    return true;  // the application flushes by itself
+    // Clocks of two cores may differ by a little: a batch of the future is one of now.
+    const auto since = static_cast<std::int64_t>(
+        ticks() - last_batch_ticks_.load(std::memory_order_relaxed));  // pairs with: note_batch()
+    if (since < static_cast<std::int64_t>(ticks_from_us(batch_gap_us))) {
+      return look::busy;
+    }
   }
   bool idle = false;
   switch (writer_.try_flush_from_io(idle)) {
     case flush_result::busy:
       idle_looks_ = 0;
-      return true;  // the application is at it
+      return look::watch;  // the application is at it
     case flush_result::blocked:
       idle_looks_ = 0;
       if (session_ == nullptr) {
-        return true;
+        return look::watch;
       }
       waiting_writable_ = parked_ = true;
       session_->want_writable();
-      return false;  // stays armed
+      return look::idle;  // stays armed
     case flush_result::no_stream:
       break;  // the next connection sends what there is
     case flush_result::complete:
       if (!idle) {
         idle_looks_ = 0;
         room_changed();
-        return true;
+        return look::watch;
       }
       if (++idle_looks_ < 2) {
-        return true;
+        return look::watch;
       }
       break;
   }
@@ -439,9 +456,14 @@ bool stream_pipe::on_patrol() noexcept {
   armed_.exchange(false, std::memory_order_acq_rel);  // pairs with: arm(), patrol_watches()
   heavy_fence();
   if (writer_.has_anything_to_send() && !armed_.exchange(true, std::memory_order_acq_rel)) {
-    return true;
+    return look::watch;
   }
-  return false;
+  // All is sent, by whomever; but this thread may have held the lock whenever the application
+  // looked. pairs with: find_room(), which comes before the exchange of armed_ by whoever waits
+  if (idle && room_wanted_.load(std::memory_order_relaxed)) {
+    room_changed();
+  }
+  return look::idle;
 }
 
 void stream_pipe::attend_silence() noexcept {
@@ -459,7 +481,9 @@ void stream_pipe::attend_silence() noexcept {
   } catch (...) {
     // Out of memory: what was not taken or told is so the next time.
   }
-  send_control();
+  if (writer_.has_control()) {
+    flush_on_io_thread();
+  }
   if (!legal && session_ != nullptr) {
     session_->peer_broke_protocol();
   }
@@ -468,19 +492,15 @@ void stream_pipe::attend_silence() noexcept {
 void stream_pipe::ping(std::uint16_t ttl_tenths) noexcept {
   std::array<std::uint8_t, ping_frame_bytes_max> frame;
   writer_.queue_control({frame.data(), encode_ping(frame.data(), ttl_tenths, {})});
-  send_control();
-}
-
-void stream_pipe::send_control() noexcept {
-  if (writer_.has_control() && writer_.flush_from_io() == flush_result::blocked &&
-      session_ != nullptr) {
-    wait_until_writable();
+  if (writer_.has_control()) {
+    flush_on_io_thread();
   }
 }
 
 void stream_pipe::discard_input() noexcept {
+  frame_view ignored;
   while (peek()) {
-    static_cast<void>(take());
+    take(ignored);
   }
 }
 

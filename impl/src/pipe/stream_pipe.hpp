@@ -7,7 +7,8 @@
 //   I/O thread:  armed_ = false, heavy fence, then a last look at the ring; something there: go on.
 // So after every publish either the patrol sees the message or the application sees armed_ false.
 // While the kernel's buffer is full the session waits for EPOLLOUT on the pipe's behalf; armed_
-// stays true until the patrol has seen the pipe idle again.
+// stays true until the patrol has seen the pipe idle again. If the application has found no room
+// meanwhile, it is told then.
 
 #pragma once
 
@@ -30,8 +31,8 @@ class stream_owner {
   virtual void peer_broke_protocol() noexcept = 0;
   // Another connection has taken this one's place.
   virtual void replaced() noexcept = 0;
-  // The peer sent a PING with another time to live than before: stream_pipe::peer_ttl_tenths().
-  virtual void peer_ttl_changed() noexcept {}
+  // The peer sent its first PING, or one with another time to live: stream_pipe::peer_ttl_tenths().
+  virtual void peer_pings_anew() noexcept {}
 
  protected:
   ~stream_owner() = default;
@@ -61,6 +62,10 @@ class stream_pipe final : public pipe, public patrolled {
   }
   // Has the patrol look after the pipe; nothing if it does already.
   void arm() noexcept;
+  // A batch goes out now: the patrol takes the pipe for busy until this is 100 µs ago.
+  void note_batch(std::uint64_t now_ticks) noexcept {
+    last_batch_ticks_.store(now_ticks, std::memory_order_relaxed);  // a hint, orders nothing
+  }
   [[nodiscard]] stream_reader& reader() noexcept { return reader_; }
   [[nodiscard]] stream_writer& writer() noexcept { return writer_; }
   // Forgets received bytes and reads no more.
@@ -74,6 +79,7 @@ class stream_pipe final : public pipe, public patrolled {
     bool offline = false;            // the last flush found no connection
     std::size_t flush_at_bytes = 0;  // of unflushed bytes; grows while the kernel takes nothing
     std::size_t counted_bytes = 0;   // of the policy's total
+    std::size_t look_at_bytes = 0;   // below this many unflushed bytes nothing is to be decided
     stream_pipe* previous = nullptr;
     stream_pipe* next = nullptr;
   };
@@ -89,7 +95,7 @@ class stream_pipe final : public pipe, public patrolled {
   void close(bool keep_received) noexcept;
   // The kernel's buffer has room again. True: all is sent, no need to wait any longer.
   bool writable() noexcept;
-  bool on_patrol() noexcept override;
+  look on_patrol() noexcept override;
   // Has the session say when the kernel's buffer has room, for a pipe nobody else flushes.
   void wait_until_writable() noexcept;
   // The application has not read for a while, and something has come: answers PINGs on its behalf.
@@ -110,11 +116,10 @@ class stream_pipe final : public pipe, public patrolled {
  protected:
   bool find_room() noexcept override;
   int write_large(const std::uint8_t* data, std::size_t size_bytes) noexcept override;
-  void message_published() noexcept override { writer_.publish_count(written_messages_); }
   bool refill(std::size_t wanted_bytes) noexcept override;
   void command_received(const std::uint8_t* body, std::size_t size_bytes) noexcept override;
   void protocol_broken() noexcept override;
-  frame_view take_staged() noexcept override;
+  void take_staged(frame_view& frame) noexcept override;
 
  private:
   // Frames at least this large are sent from the caller's buffer; below, copying them into the
@@ -133,7 +138,7 @@ class stream_pipe final : public pipe, public patrolled {
   bool finish_body() noexcept;
   void end_waiting() noexcept;
   void room_changed() noexcept;
-  void send_control() noexcept;
+  void flush_on_io_thread() noexcept;
   void answer_if_ping(std::span<const std::uint8_t> command) noexcept;
   bool tell_session(void (stream_owner::*what)() noexcept) noexcept;
 
@@ -153,6 +158,9 @@ class stream_pipe final : public pipe, public patrolled {
   bool staging_ = false;
 
   alignas(cache_line_bytes) std::atomic<bool> armed_{false};
+  std::atomic<std::uint64_t> last_batch_ticks_{0};
+  // Written by the application: its last look found no room.
+  std::atomic<bool> room_wanted_{false};
 
   // Hints for the I/O thread from whoever reads; nothing is ordered by them.
   std::atomic<std::uint16_t> peer_ttl_tenths_{0};

@@ -50,7 +50,7 @@ struct unit {
       frame_view view;
       do {
         REQUIRE(pipe->peek());
-        view = pipe->take();
+        pipe->take(view);
         parts.emplace_back(reinterpret_cast<const char*>(view.data), view.size_bytes);
       } while (view.more);
       all.push_back(std::move(parts));
@@ -314,6 +314,57 @@ TEST_CASE("stream_pipe: a PONG finds its way out of a full kernel buffer without
   done.get_future().wait();
   CHECK(all_sent);
   CHECK(ends.received() == pong_bytes("sos"));
+}
+
+TEST_CASE(
+    "stream_pipe: where the I/O thread reads, a PONG waits for room without the application") {
+  stream_pipe::settings with;
+  with.application_reads = false;
+  unit u(with);
+  stream_ends ends;
+  u.open(ends.ours());
+  while (::send(ends.ours(), "0123456789", 10, MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {
+  }
+  ends.send(ping_bytes("sos"));
+  u.pipe->discard_input();
+  CHECK(u.owner.wants == 1);
+  static_cast<void>(ends.received());
+  CHECK(u.pipe->writable());
+  CHECK(ends.received() == pong_bytes("sos"));
+  u.io.start();
+  u.settle();
+}
+
+TEST_CASE("stream_pipe: of room that nobody told of the patrol tells") {
+  stream_pipe::settings with;
+  with.send_mark = 1;
+  with.application_reads = false;
+  unit u(with);
+  stream_ends ends;
+  u.open(ends.ours());
+  while (::send(ends.ours(), "0123456789", 10, MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {
+  }
+  REQUIRE(u.pipe->has_room());
+  CHECK(u.write("x") == 0);
+  CHECK_FALSE(u.pipe->has_room());
+  u.pipe->arm();
+  u.box->signal().prepare_sleep(false);
+  CHECK_FALSE(u.pipe->has_room());
+  // The answer to a PING takes the message along.
+  static_cast<void>(ends.received());
+  ends.send(ping_bytes("sos"));
+  u.pipe->discard_input();
+  CHECK(ends.received() == frame_bytes("x") + pong_bytes("sos"));
+  int looks = 0;
+  while (u.pipe->on_patrol() != patrolled::look::idle && looks < 10) {
+    ++looks;
+  }
+  CHECK(looks < 10);
+  CHECK_FALSE(u.box->signal().armed());
+  u.box->signal().finish_sleep();
+  CHECK(u.pipe->has_room());
+  u.io.start();
+  u.settle();
 }
 
 TEST_CASE("stream_pipe: armed by the application and waiting for room, it is listed once") {

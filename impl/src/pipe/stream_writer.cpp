@@ -40,7 +40,7 @@ flush_result stream_writer::flush_locked() noexcept {
   if (fd_ < 0) {
     return flush_result::no_stream;
   }
-  // pairs with: publish_count(); invariant 3
+  // pairs with: published_count(); invariant 3
   const std::uint64_t published = published_messages_.load(std::memory_order_acquire);
   if (control_begun_) [[unlikely]] {
     if (const flush_result outcome = send_control(); outcome != flush_result::complete) {

@@ -13,8 +13,8 @@
 //    behind it, if its head was sent straight from the caller's buffer (raw tail).
 // 3. flushed_messages_ counts messages that are with the kernel; it only moves on a complete flush.
 //    flush_locked(): reads published_messages_ (acquire) before it looks at the ring, so the count
-//    covers only what that look can see   pairs with   publish_count(): store, release, after the
-//    ring's publish.
+//    covers only what that look can see   pairs with   published_count(): store, release, after
+//    the ring's publish.
 
 #pragma once
 
@@ -38,8 +38,10 @@ class stream_writer {
 
   [[nodiscard]] chunk_ring& ring() noexcept { return ring_; }
 
-  void publish_count(std::uint64_t messages) noexcept {
-    published_messages_.store(messages, std::memory_order_release);  // pairs with: flush_locked()
+  // Where the producer counts its messages: store, release, after each publish of the ring.
+  // pairs with: flush_locked()
+  [[nodiscard]] std::atomic<std::uint64_t>& published_count() noexcept {
+    return published_messages_;
   }
 
   // Flushes what is published; nothing may be unpublished.

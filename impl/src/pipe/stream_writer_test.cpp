@@ -21,7 +21,7 @@ struct unit {
     writer.ring().commit(bytes.size());
     if ((flags & flag_more) == 0) {
       writer.ring().publish();
-      writer.publish_count(++messages);
+      writer.published_count().store(++messages, std::memory_order_release);
     }
   }
 
@@ -31,7 +31,7 @@ struct unit {
     const auto result = writer.send_direct(
         {header.data(), bytes}, {reinterpret_cast<const std::uint8_t*>(body.data()), body.size()});
     if (result != stream_writer::direct_result::refused) {
-      writer.publish_count(++messages);
+      writer.published_count().store(++messages, std::memory_order_release);
     }
     return result;
   }

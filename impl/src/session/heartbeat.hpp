@@ -30,7 +30,7 @@ class heartbeat {
   // application_reads: what comes may have to be taken over from a silent application.
   void start(stream_pipe& pipe, int fd, bool application_reads) noexcept;
   void stop() noexcept;
-  // After stream_owner::peer_ttl_changed().
+  // After stream_owner::peer_pings_anew().
   void watch_ttl() noexcept;
 
  private:

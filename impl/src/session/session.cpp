@@ -17,8 +17,9 @@ namespace {
 // An application that has not read for this long is silent; from then on the I/O thread sees input
 // come, and takes it over if the application leaves it for the grace period. Idle connections cost
 // nothing, busy ones a timer.
-constexpr std::uint64_t silence_ms = 100;
-constexpr std::uint64_t silence_of_pinged_ms = 20;  // of a peer that waits for PONGs
+constexpr std::uint64_t silence_ms = 500;
+constexpr std::uint64_t silence_of_beating_ms = 100;  // where there are heartbeats of our own
+constexpr std::uint64_t silence_of_pinged_ms = 20;    // of a peer that waits for PONGs
 
 constexpr std::uint64_t drain_limit_ms = 1000;
 constexpr std::uint64_t drain_look_ms = 2;
@@ -73,23 +74,26 @@ void session::start() {
 // -- in use
 // -----------------------------------------------------------------------------------------
 
-std::uint32_t session::base_events() const noexcept {
+std::uint32_t session::active_interest() const noexcept {
+  const std::uint32_t output = awaiting_room_ ? std::uint32_t{EPOLLOUT} : 0u;
   // Where the application reads, only the end of the stream is ours to see, once.
   if (!settings_.application_reads) {
-    return std::uint32_t{EPOLLIN} | EPOLLRDHUP;
+    return output | EPOLLIN | EPOLLRDHUP;
   }
-  return std::uint32_t{EPOLLRDHUP} | EPOLLET | (watching_input_ ? std::uint32_t{EPOLLIN} : 0u);
+  return output | EPOLLRDHUP | EPOLLET | (watching_input_ ? std::uint32_t{EPOLLIN} : 0u);
 }
 
 void session::watch_silence() noexcept {
   const std::uint32_t reads = pipe_->reader().reads();
   if (reads == reads_seen_) {
     watching_input_ = true;
-    io_.rewatch(fd_.get(), base_events(), *this);
+    io_.rewatch(fd_.get(), active_interest(), *this);
     return;
   }
   reads_seen_ = reads;
-  silence_timer_.start(pipe_->peer_pings() ? silence_of_pinged_ms : silence_ms);
+  silence_timer_.start(pipe_->peer_pings()                   ? silence_of_pinged_ms
+                       : settings_.heartbeat.interval_ms > 0 ? silence_of_beating_ms
+                                                             : silence_ms);
 }
 
 // Input came to a silent application, and it has had time to read it.
@@ -102,9 +106,17 @@ void session::end_of_grace() noexcept {
   }
 }
 
+void session::peer_pings_anew() noexcept {
+  heartbeat_.watch_ttl();
+  if (silence_timer_.running()) {
+    silence_timer_.start(silence_of_pinged_ms);  // it was set before there was a PING
+  }
+}
+
 void session::want_writable() noexcept {
   if (state_ == state::active) {
-    io_.rewatch(fd_.get(), base_events() | EPOLLOUT, *this);
+    awaiting_room_ = true;
+    io_.rewatch(fd_.get(), active_interest(), *this);
   }
 }
 
@@ -144,11 +156,12 @@ void session::active_events(std::uint32_t epoll_events) noexcept {
   }
   if (watching_input_ && (epoll_events & EPOLLIN) != 0) {
     watching_input_ = false;
-    io_.rewatch(fd_.get(), base_events(), *this);
+    io_.rewatch(fd_.get(), active_interest(), *this);
     grace_timer_.start(grace_ms);
   }
   if ((epoll_events & EPOLLOUT) != 0 && pipe_->writable()) {
-    io_.rewatch(fd_.get(), base_events(), *this);
+    awaiting_room_ = false;
+    io_.rewatch(fd_.get(), active_interest(), *this);
     if (closing_ && !pipe_->writer().has_unsent()) {
       drain();
     }

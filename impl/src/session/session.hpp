@@ -59,7 +59,7 @@ class session final : public event_handler,
   void want_writable() noexcept override;
   void peer_broke_protocol() noexcept override;
   void replaced() noexcept override { give_up(); }
-  void peer_ttl_changed() noexcept override { heartbeat_.watch_ttl(); }
+  void peer_pings_anew() noexcept override;
 
  private:
   // For which input is left to a silent application.
@@ -94,7 +94,7 @@ class session final : public event_handler,
   void cancel_timers() noexcept;
   [[nodiscard]] bool connects() const noexcept { return target_.has_value(); }
   [[nodiscard]] bool keeps_pipe() const noexcept { return connects() && !settings_.immediate; }
-  [[nodiscard]] std::uint32_t base_events() const noexcept;
+  [[nodiscard]] std::uint32_t active_interest() const noexcept;
   [[nodiscard]] properties_ref peer_properties() const;
   void tell_peer(socket_event::kind what);
   void tell_loss(socket_event::kind what) noexcept;
@@ -126,6 +126,7 @@ class session final : public event_handler,
   heartbeat heartbeat_{io_.timers(), settings_.heartbeat, [this] { connection_lost(); }};
   std::uint32_t reads_seen_ = 0;  // of the application, when it was last looked at
   bool watching_input_ = false;   // the application is silent: EPOLLIN is ours to see, once
+  bool awaiting_room_ = false;    // the pipe waits for EPOLLOUT
   bool closing_ = false;
   bool notify_ = false;
 };

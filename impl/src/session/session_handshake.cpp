@@ -232,7 +232,8 @@ void session::activate() {
         stream_pipe::settings{settings_.send_mark, settings_.frame_bytes_max,
                               settings_.application_reads});
   }
-  io_.rewatch(fd_.get(), base_events(), *this);
+  awaiting_room_ = false;  // of an earlier connection
+  io_.rewatch(fd_.get(), active_interest(), *this);
   pipe_->open(*this, fd_.get(), piece_limit(fd_.get(), scheme_), early_);
   report(SLK_EVENT_HANDSHAKE_SUCCEEDED, 0);
   tell_peer(fresh ? socket_event::kind::attached : socket_event::kind::connected);

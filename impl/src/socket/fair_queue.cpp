@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "base/asymmetric_fence.hpp"
 #include "pipe/stream_pipe.hpp"
 
 namespace slk {
@@ -54,14 +55,20 @@ pipe* fair_queue::find_among_many() noexcept {
   if (++since_collect_ > messages_per_collect) {
     collect();
   }
-  do {
+  for (;;) {
     std::size_t silent_inproc = 0;
+    bool long_silent = false;
     while (active_ > silent_inproc) {
       if (current_ >= active_) {
         current_ = 0;
       }
       pipe& candidate = *pipes_[current_];
       if (candidate.peek()) {
+        candidate.silent_looks = 0;
+        if (long_silent) {
+          static_cast<void>(look_away_from_silent());
+          current_ = candidate.queue_position;
+        }
         return &candidate;
       }
       note_if_ended(candidate);
@@ -69,12 +76,47 @@ pipe* fair_queue::find_among_many() noexcept {
         deactivate(candidate);  // the pipe swapped in is the next candidate
         silent_inproc = 0;      // it may have been counted before, in the place of another
       } else {
+        long_silent = ++candidate.silent_looks >= silent_looks_max || long_silent;
         ++silent_inproc;
         ++current_;
       }
     }
-  } while (collect());
-  return nullptr;
+    const bool found = long_silent && look_away_from_silent();
+    if (!found && !collect()) {
+      return nullptr;
+    }
+  }
+}
+
+// True: one of them has something, after all.
+bool fair_queue::look_away_from_silent() noexcept {
+  if (active_ <= attended_max) {
+    return false;
+  }
+  const auto long_silent = [](const pipe& one) {
+    return !one.is_stream() && one.silent_looks >= silent_looks_max;
+  };
+  for (std::size_t i = 0; i < active_; ++i) {
+    if (long_silent(*pipes_[i])) {
+      pipes_[i]->look_away();
+    }
+  }
+  heavy_fence();  // pairs with: inproc_pipe::message_published()
+  bool any = false;
+  for (std::size_t i = 0; i < active_;) {
+    pipe& one = *pipes_[i];
+    if (!long_silent(one)) {
+      ++i;
+    } else if (one.peek()) {
+      one.silent_looks = 0;
+      one.look_again();
+      any = true;
+      ++i;
+    } else {
+      deactivate(one);  // the pipe swapped in comes next
+    }
+  }
+  return any;
 }
 
 // Returns nullptr, for find().
@@ -113,6 +155,7 @@ bool fair_queue::collect() noexcept {
 
 void fair_queue::wake(pipe& woken) noexcept {
   if (woken.readable && woken.queue_position >= active_) {
+    woken.silent_looks = 0;
     swap_positions(woken.queue_position, active_++);
   }
 }
@@ -130,8 +173,9 @@ void fair_queue::swap_positions(std::size_t a, std::size_t b) noexcept {
 }
 
 void fair_queue::give_credit() noexcept {
-  for (pipe* one : pipes_) {
-    one->give_credit();
+  // Those behind have given theirs when they became inactive, or need not.
+  for (std::size_t i = 0; i < active_; ++i) {
+    pipes_[i]->give_credit();
   }
 }
 

@@ -11,7 +11,8 @@ namespace slk {
 // The pipes that a socket receives from, message by message in turn.
 //
 // pipes_[0, active_) may have input; a stream pipe behind them has none until the ready set says
-// so. inproc pipes are always active: a look at one costs a load.
+// so, an inproc pipe until its peer does. Few inproc pipes stay active all the time: a look at one
+// costs a load, to be told of a message costs its sender much more.
 //
 // Thread safety: of the socket's thread. Pipes are kept alive by the socket.
 class fair_queue {
@@ -31,6 +32,20 @@ class fair_queue {
       return only->peek() ? only : note_if_ended(*only);
     }
     return find_among_many();
+  }
+
+  // The next frame and the pipe it came from; nullptr: none now.
+  [[nodiscard]] pipe* take(frame_view& frame) noexcept {
+    if (pipes_.size() == 1 && reading_ == nullptr && pipes_.front()->take_single(frame))
+        [[likely]] {
+      return pipes_.front();
+    }
+    pipe* from = find();
+    if (from != nullptr) {
+      from->take(frame);
+      frame_taken(*from, frame.more);
+    }
+    return from;
   }
 
   // What find() returned gave a frame.
@@ -62,7 +77,11 @@ class fair_queue {
   // Collecting edges costs a system call; often enough for fairness, rarely enough for speed.
   static constexpr unsigned messages_per_collect = 256;
 
+  static constexpr std::size_t attended_max = 16;
+  static constexpr unsigned silent_looks_max = 64;
+
   pipe* find_among_many() noexcept;
+  [[nodiscard]] bool look_away_from_silent() noexcept;
   pipe* note_if_ended(pipe& silent) noexcept;
   bool collect() noexcept;
   void deactivate(pipe& silent) noexcept;

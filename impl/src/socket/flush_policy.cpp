@@ -1,5 +1,7 @@
 #include "socket/flush_policy.hpp"
 
+#include <algorithm>
+
 #include "base/clock.hpp"
 
 namespace slk {
@@ -11,19 +13,31 @@ constexpr std::size_t batch_bytes = 32 * 1024;
 constexpr std::size_t total_bytes_max = 1024 * 1024;
 constexpr std::uint64_t gap_us = 3;
 constexpr unsigned streak_of_burst = 4;
+// How often a pipe's share of the total is counted anew.
+constexpr std::size_t count_step_bytes = 4 * 1024;
+// A socket that is sent on less often is idle, however busy its thread is with others.
+constexpr std::uint64_t turn_us = 1000;
 // Longer than the patrol needs to find a pipe idle and disarm it.
 constexpr std::uint64_t idle_us = 150;
 
+// When this thread last finished a flush, or decided on one, for any socket. A thread that deals its
+// messages over many sockets is busy, although each of them alone looks idle: the gap between two
+// of its messages would be the system calls for all the others.
+thread_local std::uint64_t thread_active_ticks = 0;
+
 }  // namespace
 
-void flush_policy::message_published(stream_pipe& pipe) noexcept {
+void flush_policy::decide(stream_pipe& pipe) noexcept {
   if (!burst_) {
     const std::uint64_t now = ticks();
-    streak_ = now - idle_since_ticks_ < ticks_from_us(gap_us) ? streak_ + 1 : 0;
+    const bool close = (now - thread_active_ticks < ticks_from_us(gap_us) &&
+                        now - idle_since_ticks_ < ticks_from_us(turn_us)) ||
+                       !timed_waits();
+    streak_ = close ? streak_ + 1 : 0;
     if (streak_ < streak_of_burst) {
       flush(pipe);
       // From here: what the system call took says nothing about how busy the application is.
-      idle_since_ticks_ = ticks();
+      idle_since_ticks_ = thread_active_ticks = ticks();
       return;
     }
     burst_ = true;
@@ -38,19 +52,21 @@ void flush_policy::message_published(stream_pipe& pipe) noexcept {
   }
   if (!pipe.patrol_watches()) [[unlikely]] {
     const std::uint64_t now = ticks();
-    if (now - last_activity_ticks_ > ticks_from_us(idle_us)) {
+    if (now - last_activity_ticks_ > ticks_from_us(idle_us) && timed_waits()) {
       flush_all();
       flush(pipe);
-      idle_since_ticks_ = ticks();
+      idle_since_ticks_ = thread_active_ticks = ticks();
       return;
     }
-    last_activity_ticks_ = now;
+    last_activity_ticks_ = thread_active_ticks = now;
     pipe.arm();
   }
   enlist(pipe);
   if (pipe.unflushed_bytes >= pipe.flushing.flush_at_bytes) {
     last_activity_ticks_ = ticks();
+    pipe.note_batch(last_activity_ticks_);
     flush(pipe);
+    thread_active_ticks = ticks();
   } else if (total_bytes_ >= total_bytes_max) [[unlikely]] {
     flush_oldest();
   }
@@ -74,6 +90,7 @@ void flush_policy::flush(stream_pipe& pipe) noexcept {
       pipe.flushing.offline = false;
       enlist(pipe);
       pipe.flushing.flush_at_bytes = pipe.unflushed_bytes + batch_bytes;
+      look_later(pipe);
       pipe.arm();
       break;
     case flush_result::busy:
@@ -95,12 +112,12 @@ void flush_policy::flush_oldest() noexcept {
 }
 
 void flush_policy::flush_all() noexcept {
+  leave_burst();  // outside of it every message is decided on
   for (stream_pipe* pipe = oldest_; pipe != nullptr;) {
     stream_pipe* next = pipe->flushing.next;
     flush(*pipe);
     pipe = next;
   }
-  leave_burst();
 }
 
 void flush_policy::leave_burst() noexcept {
@@ -125,6 +142,13 @@ void flush_policy::enlist(stream_pipe& pipe) noexcept {
   }
   total_bytes_ += pipe.unflushed_bytes - state.counted_bytes;
   state.counted_bytes = pipe.unflushed_bytes;
+  look_later(pipe);
+}
+
+void flush_policy::look_later(stream_pipe& pipe) noexcept {
+  auto& state = pipe.flushing;
+  state.look_at_bytes =
+      burst_ ? std::min(state.flush_at_bytes, pipe.unflushed_bytes + count_step_bytes) : 0;
 }
 
 void flush_policy::delist(stream_pipe& pipe) noexcept {
@@ -133,6 +157,7 @@ void flush_policy::delist(stream_pipe& pipe) noexcept {
     return;
   }
   state.dirty = false;
+  state.look_at_bytes = 0;
   total_bytes_ -= state.counted_bytes;
   (state.previous != nullptr ? state.previous->flushing.next : oldest_) = state.next;
   (state.next != nullptr ? state.next->flushing.previous : newest_) = state.previous;

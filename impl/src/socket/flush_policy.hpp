@@ -12,15 +12,22 @@ namespace slk {
 // what that costs.
 //
 //   idle     a message goes out at once
-//   burst    after a few messages in quick succession: a connection is flushed when a batch has
-//            gathered; with many peers the oldest first when together they hold a lot; all before
-//            the application waits; and the tail by the patrol, within about 200 µs
+//   burst    after a few messages in quick succession, on this socket or in turn with others of the
+//            thread: a connection is flushed when a batch has gathered; with many peers the oldest
+//            first when together they hold a lot; all before the application waits; and the tail
+//            by the patrol, within about 200 µs, 500 µs behind a long burst
 //
 // Thread safety: of the socket's thread.
 class flush_policy {
  public:
   // A message was published on this pipe.
-  void message_published(stream_pipe& pipe) noexcept;
+  void message_published(stream_pipe& pipe) noexcept {
+    // In a burst nothing is due until more has gathered.
+    if (pipe.unflushed_bytes < pipe.flushing.look_at_bytes && pipe.patrol_watches()) [[likely]] {
+      return;
+    }
+    decide(pipe);
+  }
 
   // The application is about to wait: all goes out, and the next message finds the socket idle.
   void flush_all() noexcept;
@@ -31,9 +38,11 @@ class flush_policy {
   [[nodiscard]] bool anything_unflushed() const noexcept { return oldest_ != nullptr; }
 
  private:
+  void decide(stream_pipe& pipe) noexcept;
   void flush(stream_pipe& pipe) noexcept;
   void flush_oldest() noexcept;
   void enlist(stream_pipe& pipe) noexcept;
+  void look_later(stream_pipe& pipe) noexcept;
   void delist(stream_pipe& pipe) noexcept;
   void leave_burst() noexcept;
 

@@ -29,10 +29,8 @@ void load_balancer::remove(pipe& gone) noexcept {
   }
 }
 
-pipe* load_balancer::find() noexcept {
-  if (open_) {
-    return pipes_[current_];
-  }
+// The one whose turn it is has no room.
+pipe* load_balancer::find_other() noexcept {
   for (std::size_t tried = 0; tried < pipes_.size(); ++tried) {
     pipe* candidate = pipes_[current_];
     if (candidate->has_room()) [[likely]] {

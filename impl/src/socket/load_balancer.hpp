@@ -17,7 +17,15 @@ class load_balancer {
   void remove(pipe& gone) noexcept;
 
   // The pipe for the next frame; nullptr: none has room.
-  [[nodiscard]] pipe* find() noexcept;
+  [[nodiscard]] pipe* find() noexcept {
+    if (!pipes_.empty()) [[likely]] {
+      pipe* candidate = pipes_[current_];
+      if (open_ || candidate->has_room()) [[likely]] {
+        return candidate;
+      }
+    }
+    return find_other();
+  }
 
   // The frame went to the pipe that find() returned.
   void frame_written(bool more) noexcept {
@@ -36,6 +44,8 @@ class load_balancer {
   [[nodiscard]] const std::vector<pipe*>& pipes() const noexcept { return pipes_; }
 
  private:
+  pipe* find_other() noexcept;
+
   std::vector<pipe*> pipes_;
   std::size_t current_ = 0;
   bool open_ = false;

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/same_bytes.hpp"
 #include "pipe/pipe.hpp"
 
 namespace slk {
@@ -22,7 +23,7 @@ class peer_table {
 
   [[nodiscard]] pipe* find(std::string_view routing_id) noexcept {
     // Messages to one peer tend to follow each other.
-    if (last_ != nullptr && last_->routing_id == routing_id) [[likely]] {
+    if (last_ != nullptr && same_bytes(last_->routing_id, routing_id)) [[likely]] {
       return last_;
     }
     const auto found = peers_.find(routing_id);

@@ -77,7 +77,7 @@ class router_socket final : public socket {
   int fetch(frame_view& frame, pipe*& from) noexcept override {
     if (body_follows_ != nullptr) {
       from = body_follows_;
-      frame = from->take();
+      from->take(frame);
       body_follows_ = nullptr;
       queue_.frame_taken(*from, frame.more);
       return 0;
@@ -87,12 +87,12 @@ class router_socket final : public socket {
       return EAGAIN;
     }
     if (from->reading()) {
-      frame = from->take();
+      from->take(frame);
       queue_.frame_taken(*from, frame.more);
       return 0;
     }
-    frame = {reinterpret_cast<const std::uint8_t*>(from->routing_id.data()),
-             from->routing_id.size(), true, nullptr};
+    frame.set(reinterpret_cast<const std::uint8_t*>(from->routing_id.data()),
+              from->routing_id.size(), true);
     body_follows_ = from;
     return 0;
   }

@@ -67,27 +67,28 @@ socket::~socket() {
 // -- sending
 // ----------------------------------------------------------------------------------------
 
-int socket::send_frame(const std::uint8_t* data, std::size_t size_bytes, int flags) {
+int socket::enter_to_send(const std::uint8_t* data, std::size_t size_bytes, int flags) {
+  if (const int error = enter(); error != 0) {
+    return error;
+  }
+  const int error = route(data, size_bytes, (flags & SLK_SNDMORE) != 0);
+  return error == EAGAIN ? wait_to_send(data, size_bytes, flags) : error;
+}
+
+int socket::wait_to_send(const std::uint8_t* data, std::size_t size_bytes, int flags) {
   deadline until = deadline::in_ms(-1);
   bool waited = false;
   for (;;) {
-    if (const int error = enter(); error != 0) [[unlikely]] {
+    int error = wait(direction::output, flags, options_.sndtimeo_ms, until, waited);
+    error = error != 0 ? error : enter();
+    if (error != 0) {
       return error;
     }
-    const int error = route(data, size_bytes, (flags & SLK_SNDMORE) != 0);
-    if (error != EAGAIN) [[likely]] {
+    error = route(data, size_bytes, (flags & SLK_SNDMORE) != 0);
+    if (error != EAGAIN) {
       return error;
-    }
-    const int outcome = wait(direction::output, flags, options_.sndtimeo_ms, until, waited);
-    if (outcome != 0) {
-      return outcome;
     }
   }
-}
-
-long socket::send(const void* data, std::size_t size_bytes, int flags) {
-  const int error = send_frame(static_cast<const std::uint8_t*>(data), size_bytes, flags);
-  return error == 0 ? static_cast<long>(size_bytes) : -error;
 }
 
 long socket::send_to(std::string_view routing_id, const void* data, std::size_t size_bytes,
@@ -121,40 +122,36 @@ long socket::send(message& from, int flags) {
 // -- receiving
 // --------------------------------------------------------------------------------------
 
-int socket::fetch_or_wait(frame_view& frame, pipe*& from, int flags) {
+int socket::enter_to_fetch(frame_view& frame, pipe*& from, int flags) {
+  if (const int error = enter(); error != 0) {
+    return error;
+  }
+  const int error = fetch(frame, from);
+  if (error == EAGAIN) {
+    return wait_to_fetch(frame, from, flags);
+  }
+  receive_more_ = frame.more;
+  return error;
+}
+
+int socket::wait_to_fetch(frame_view& frame, pipe*& from, int flags) {
   deadline until = deadline::in_ms(-1);
   bool waited = false;
   for (;;) {
-    if (const int error = enter(); error != 0) [[unlikely]] {
-      return error;
-    }
-    const int error = fetch(frame, from);
-    if (error != EAGAIN) [[likely]] {
-      receive_more_ = frame.more;
-      return error;
-    }
     if (queue_.has_ended()) [[unlikely]] {
       reap_ended();
     }
-    const int outcome = wait(direction::input, flags, options_.rcvtimeo_ms, until, waited);
-    if (outcome != 0) {
-      return outcome;
+    int error = wait(direction::input, flags, options_.rcvtimeo_ms, until, waited);
+    error = error != 0 ? error : enter();
+    if (error != 0) {
+      return error;
+    }
+    error = fetch(frame, from);
+    if (error != EAGAIN) {
+      receive_more_ = frame.more;
+      return error;
     }
   }
-}
-
-long socket::receive(void* buffer, std::size_t capacity_bytes, int flags) {
-  frame_view frame;
-  pipe* from = nullptr;
-  const int error = fetch_or_wait(frame, from, flags);
-  if (error != 0) {
-    return -error;
-  }
-  const std::size_t copied = std::min(frame.size_bytes, capacity_bytes);
-  if (copied > 0) {
-    std::memcpy(buffer, frame.data, copied);
-  }
-  return static_cast<long>(frame.size_bytes);
 }
 
 long socket::receive(message& into, int flags) {
@@ -210,10 +207,10 @@ int socket::wait(direction what, int flags, int timeout_ms, deadline& until,
   // A full kernel buffer takes long to make room, and asking it meanwhile holds up the very work
   // that makes it; so only input, and room in other threads' rings, is worth spinning for.
   const bool kernel_full = what == direction::output && wait_fds_.size() > 1;
-  if (!kernel_full && spin_.should_spin() && spin(what)) {
+  if (!kernel_full && timed_waits() && spin_.should_spin() && spin(what)) {
     return 0;
   }
-  signal.prepare_sleep();
+  signal.prepare_sleep(inproc_pipes_ > 0);
   queue_.collect_edges();
   const int error = ready(what) ? 0 : wait_for(wait_fds_, until);
   signal.finish_sleep();
@@ -259,8 +256,10 @@ void socket::about_to_wait_elsewhere() noexcept {
 }
 
 void socket::prepare_wait() noexcept {
-  signal_armed_ = true;
-  inbox_->signal().prepare_sleep();
+  if (!signal_armed_) {  // a poll may name a socket twice
+    signal_armed_ = true;
+    inbox_->signal().prepare_sleep(inproc_pipes_ > 0);
+  }
   queue_.collect_edges();
 }
 
@@ -357,6 +356,7 @@ void socket::attach(socket_event& event) {
 void socket::add_pipe(std::shared_ptr<pipe> fresh, bool known) {
   pipe& added = *fresh;
   pipes_.emplace(&added, std::move(fresh));
+  inproc_pipes_ += added.is_stream() ? 0 : 1;
   added.set_high_water_marks(static_cast<std::uint64_t>(options_.sndhwm),
                              static_cast<std::uint64_t>(options_.rcvhwm));
   if (known && added.is_stream() && type_ != socket_type::push) {
@@ -384,7 +384,10 @@ void socket::detach(pipe& gone) noexcept {
     stream.reader().unwatch(ready_);
     flush_.forget(stream);
   }
-  pipes_.erase(&gone);
+  const bool inproc = !gone.is_stream();
+  if (pipes_.erase(&gone) != 0 && inproc) {
+    --inproc_pipes_;
+  }
 }
 
 void socket::remove_pipe(pipe& gone) noexcept {
@@ -404,23 +407,6 @@ void socket::drop_connection(pipe& replaced) {
   } else {
     inbox_->post({socket_event::kind::ended, replaced.shared_from_this(), {}, {}});
   }
-}
-
-int socket::route_balanced(load_balancer& peers, const std::uint8_t* data, std::size_t size_bytes,
-                           bool more) noexcept {
-  if (peers.dropping()) [[unlikely]] {
-    peers.frame_dropped(more);
-    return 0;
-  }
-  pipe* target = peers.find();
-  if (target == nullptr) {
-    return EAGAIN;
-  }
-  const int error = write_to(*target, data, size_bytes, more);
-  if (error == 0) [[likely]] {
-    peers.frame_written(more);
-  }
-  return error;
 }
 
 int socket::is_connected(std::string_view) {

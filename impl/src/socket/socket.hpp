@@ -8,6 +8,7 @@
 #pragma once
 
 #include <poll.h>
+#include <serverlink/serverlink.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -17,6 +18,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/copy_bytes.hpp"
 #include "io/ready_set.hpp"
 #include "io/wait.hpp"
 #include "message/message.hpp"
@@ -42,14 +44,26 @@ class socket {
   socket(const socket&) = delete;
   socket& operator=(const socket&) = delete;
 
-  [[nodiscard]] long send(const void* data, std::size_t size_bytes, int flags);
+  [[nodiscard]] long send(const void* data, std::size_t size_bytes, int flags) {
+    const int error = send_frame(static_cast<const std::uint8_t*>(data), size_bytes, flags);
+    return error == 0 ? static_cast<long>(size_bytes) : -error;
+  }
   // A ROUTER's naming frame and the next frame, or neither. -ENOTSUP, -EFSM, as send().
   [[nodiscard]] long send_to(std::string_view routing_id, const void* data, std::size_t size_bytes,
                              int flags);
   // On success the message is empty, on failure untouched.
   [[nodiscard]] long send(message& from, int flags);
   // The frame's size, which may exceed the capacity: the rest is cut off.
-  [[nodiscard]] long receive(void* buffer, std::size_t capacity_bytes, int flags);
+  [[nodiscard]] long receive(void* buffer, std::size_t capacity_bytes, int flags) {
+    frame_view frame;
+    pipe* from = nullptr;
+    if (const int error = fetch_or_wait(frame, from, flags); error != 0) {
+      return -error;
+    }
+    copy_bytes(static_cast<std::uint8_t*>(buffer), frame.data,
+               frame.size_bytes < capacity_bytes ? frame.size_bytes : capacity_bytes);
+    return static_cast<long>(frame.size_bytes);
+  }
   [[nodiscard]] long receive(message& into, int flags);
 
   [[nodiscard]] int bind(std::string_view endpoint);
@@ -127,17 +141,26 @@ class socket {
   }
   // fetch() for a type that adds nothing.
   [[nodiscard]] int fetch_in_turn(frame_view& frame, pipe*& from) noexcept {
-    from = queue_.find();
-    if (from == nullptr) {
-      return EAGAIN;
-    }
-    frame = from->take();
-    queue_.frame_taken(*from, frame.more);
-    return 0;
+    from = queue_.take(frame);
+    return from == nullptr ? EAGAIN : 0;
   }
   // route() for a type that deals its messages in turn.
   [[nodiscard]] int route_balanced(load_balancer& peers, const std::uint8_t* data,
-                                   std::size_t size_bytes, bool more) noexcept;
+                                   std::size_t size_bytes, bool more) noexcept {
+    if (peers.dropping()) [[unlikely]] {
+      peers.frame_dropped(more);
+      return 0;
+    }
+    pipe* target = peers.find();
+    if (target == nullptr) [[unlikely]] {
+      return EAGAIN;
+    }
+    const int error = write_to(*target, data, size_bytes, more);
+    if (error == 0) [[likely]] {
+      peers.frame_written(more);
+    }
+    return error;
+  }
   void add_wait_fd(pipe& blocked) noexcept;
   // The rest of the message that is being received is gone.
   void message_cut() noexcept { receive_more_ = false; }
@@ -169,6 +192,10 @@ class socket {
     std::weak_ptr<slk::pipe> pipe;
   };
 
+  // Nothing is to be done before a call's own work.
+  [[nodiscard]] bool quiet() const noexcept {
+    return !signal_armed_ && stopped_ == 0 && !inbox_->has_events();
+  }
   // What a call begins with: 0, ETERM, or ENOTSOCK after interrupt().
   [[nodiscard]] int enter() {
     if (signal_armed_) [[unlikely]] {
@@ -192,8 +219,29 @@ class socket {
   [[nodiscard]] bool ready(direction what) noexcept {
     return inbox_->has_events() || (what == direction::input ? can_receive() : can_resume_send());
   }
-  [[nodiscard]] int fetch_or_wait(frame_view& frame, pipe*& from, int flags);
-  [[nodiscard]] int send_frame(const std::uint8_t* data, std::size_t size_bytes, int flags);
+  // The usual case here, all that may take time behind a call: it runs once per message.
+  [[nodiscard]] int fetch_or_wait(frame_view& frame, pipe*& from, int flags) {
+    if (quiet()) [[likely]] {
+      const int error = fetch(frame, from);
+      if (error == 0) [[likely]] {
+        receive_more_ = frame.more;
+        return 0;
+      }
+      return error == EAGAIN ? wait_to_fetch(frame, from, flags) : error;
+    }
+    return enter_to_fetch(frame, from, flags);
+  }
+  [[nodiscard]] int enter_to_fetch(frame_view& frame, pipe*& from, int flags);
+  [[nodiscard]] int wait_to_fetch(frame_view& frame, pipe*& from, int flags);
+  [[nodiscard]] int send_frame(const std::uint8_t* data, std::size_t size_bytes, int flags) {
+    if (quiet()) [[likely]] {
+      const int error = route(data, size_bytes, (flags & SLK_SNDMORE) != 0);
+      return error == EAGAIN ? wait_to_send(data, size_bytes, flags) : error;
+    }
+    return enter_to_send(data, size_bytes, flags);
+  }
+  [[nodiscard]] int enter_to_send(const std::uint8_t* data, std::size_t size_bytes, int flags);
+  [[nodiscard]] int wait_to_send(const std::uint8_t* data, std::size_t size_bytes, int flags);
   void about_to_wait_elsewhere() noexcept;
 
   [[nodiscard]] int bind_stream(const address& where);
@@ -214,6 +262,7 @@ class socket {
   flush_policy flush_;
   spin_budget spin_;
   std::unordered_map<pipe*, std::shared_ptr<pipe>> pipes_;
+  std::size_t inproc_pipes_ = 0;  // of these; their peers wake this socket with every message
   std::vector<endpoint> endpoints_;
   std::string last_endpoint_;
   std::vector<pollfd> wait_fds_;

@@ -235,6 +235,36 @@ TEST_CASE("linger: [strict] ipc messages outlive their writer while the reader i
   lingering_outlives_a_full_reader<ipc>();
 }
 
+// A peer that reads nothing for longer than the library takes an application for silent (0.5 s): of
+// two writers one keeps still, one has closed, and the tail of both goes out when there is room.
+CONTRACT_OVER_STREAMS("linger: what waits for room goes out, however long that takes") {
+  context receiving;
+  socket from_still(receiving, SLK_DEALER);
+  socket from_closed(receiving, SLK_DEALER);
+  from_still.set(SLK_RCVBUF, 65536);
+  from_closed.set(SLK_RCVBUF, 65536);
+  context sending;
+  socket still(sending, SLK_DEALER);
+  socket closed(sending, SLK_DEALER);
+  const std::string body(10000, 'b');
+  constexpr int many = 300;
+  for (auto [writer, reader] : {std::pair{&still, &from_still}, {&closed, &from_closed}}) {
+    writer->set(SLK_LINGER, -1).set(SLK_SNDHWM, 0).set(SLK_SNDBUF, 65536);
+    writer->connect(reader->bind(Transport::wildcard()));
+    REQUIRE(writer->fill(body, many) == many);
+    REQUIRE(reader->recv() == body);  // they are connected
+  }
+  closed.close();
+  std::this_thread::sleep_for(700ms);
+  for (socket* reader : {&from_still, &from_closed}) {
+    int received = 1;
+    while (received < many && reader->wait(SLK_POLLIN)) {
+      received += reader->drain();
+    }
+    CHECK(received == many);
+  }
+}
+
 CONTRACT_OVER_ALL("close: the address can be bound again soon") {
   context ctx;
   std::string endpoint;

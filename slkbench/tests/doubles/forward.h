@@ -55,6 +55,7 @@ REAL(int, real_send, "send", (void* socket, const void* data, size_t size, int f
      (socket, data, size, flags))
 REAL(int, real_recv, "recv", (void* socket, void* data, size_t size, int flags),
      (socket, data, size, flags))
+REAL(int, real_poll, "poll", (void* items, int count, long timeout), (items, count, timeout))
 REAL(int, real_errno, "errno", (void), ())
 REAL(const char*, real_strerror, "strerror", (int number), (number))
 
@@ -102,6 +103,9 @@ int PREFIXED(getsockopt)(void* socket, int option, void* value, size_t* size) {
 }
 int PREFIXED(recv)(void* socket, void* data, size_t size, int flags) {
   return real_recv(socket, data, size, flags);
+}
+int PREFIXED(poll)(void* items, int count, long timeout) {
+  return real_poll(items, count, timeout);
 }
 int PREFIXED(errno)(void) {
   return real_errno();

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace slk {
+
+// memcpy for sizes that are mostly small and never known to the compiler: up to 64 bytes without a
+// call, by loads of fixed size that overlap in the middle. REQUIRES: no overlap of the two ranges.
+inline void copy_bytes(std::uint8_t* to, const std::uint8_t* from, std::size_t size_bytes) noexcept;
+
+// Implementation details follow.
+
+namespace detail {
+
+// Copies size_bytes in [sizeof(Word), 2 * sizeof(Word)].
+template <class Word>
+inline void copy_two_words(std::uint8_t* to, const std::uint8_t* from,
+                           std::size_t size_bytes) noexcept {
+  Word first;
+  Word last;
+  const std::size_t last_at = size_bytes - sizeof(Word);
+  std::memcpy(&first, from, sizeof(Word));
+  std::memcpy(&last, from + last_at, sizeof(Word));
+  std::memcpy(to, &first, sizeof(Word));
+  std::memcpy(to + last_at, &last, sizeof(Word));
+}
+
+struct two_quads {
+  std::uint64_t low;
+  std::uint64_t high;
+};
+struct four_quads {
+  two_quads low;
+  two_quads high;
+};
+
+}  // namespace detail
+
+inline void copy_bytes(std::uint8_t* to, const std::uint8_t* from,
+                       std::size_t size_bytes) noexcept {
+  if (size_bytes > 64) {
+    std::memcpy(to, from, size_bytes);
+  } else if (size_bytes >= 32) {
+    detail::copy_two_words<detail::four_quads>(to, from, size_bytes);
+  } else if (size_bytes >= 16) {
+    detail::copy_two_words<detail::two_quads>(to, from, size_bytes);
+  } else if (size_bytes >= 8) {
+    detail::copy_two_words<std::uint64_t>(to, from, size_bytes);
+  } else if (size_bytes >= 4) {
+    detail::copy_two_words<std::uint32_t>(to, from, size_bytes);
+  } else if (size_bytes >= 2) {
+    detail::copy_two_words<std::uint16_t>(to, from, size_bytes);
+  } else if (size_bytes == 1) {
+    *to = *from;
+  }
+}
+
+}  // namespace slk
