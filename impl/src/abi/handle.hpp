@@ -67,7 +67,7 @@ class handle_pool {
   // that call when it ends; interrupt(T&) then has to bring that about. False: there is none.
   template <class Interrupt, class Dispose>
   static bool close(void* raw, Interrupt interrupt, Dispose dispose) {
-    if (find(raw) == nullptr) {
+    if (!is_live(raw)) {
       return false;
     }
     auto& dead = *static_cast<handle<T>*>(raw);
@@ -102,14 +102,19 @@ class handle_pool {
     return object;
   }
 
-  // The live object, or nullptr.
-  static T* find(void* raw) noexcept {
+  // It may be closed just now, so this says nothing of `object`, nor may it look there.
+  static bool is_live(void* raw) noexcept {
     auto* named = static_cast<handle<T>*>(raw);
     if (named == nullptr || named->tag.load(std::memory_order_relaxed) != handle<T>::live_tag ||
         named->process != current_process()) [[unlikely]] {
-      return nullptr;
+      return false;
     }
-    return named->object;
+    return true;
+  }
+
+  // The live object, or nullptr. For objects that are not used through a handle_call.
+  static T* find(void* raw) noexcept {
+    return is_live(raw) ? static_cast<handle<T>*>(raw)->object : nullptr;
   }
 
  private:
@@ -141,7 +146,7 @@ class handle_call {
  public:
   explicit handle_call(void* raw) noexcept {
     auto* named = static_cast<handle<T>*>(raw);
-    if (handle_pool<T>::find(named) == nullptr) [[unlikely]] {
+    if (!handle_pool<T>::is_live(named)) [[unlikely]] {
       return;
     }
     nested_ = named->inside.load(std::memory_order_relaxed) != 0;
