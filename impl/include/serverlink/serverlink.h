@@ -38,6 +38,10 @@
  *     the child: there, only close(2) on descriptors and _exit(2) or exec(2) are meaningful, and
  *     calls on inherited sockets give ENOTSOCK.
  * 11. No C++ exception leaves the library, and nothing that a peer sends can abort the process.
+ * 12. Environment. SLK_TIMED_WAITS=0, read when the first context is made, takes out what is decided
+ *     by the time that something took: waiting calls don't spin, bursts are told by counting alone,
+ *     and the end of a burst may wait for 20 ms. It is meant for tools that count instructions or
+ *     slow time down, such as valgrind.
  */
 #ifndef SERVERLINK_SERVERLINK_H
 #define SERVERLINK_SERVERLINK_H

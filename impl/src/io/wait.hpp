@@ -19,6 +19,10 @@ class deadline {
                : deadline(monotonic_ns() + static_cast<std::uint64_t>(timeout_ms) * 1'000'000u);
   }
 
+  static deadline in_us(std::uint64_t timeout_us) noexcept {
+    return deadline(monotonic_ns() + timeout_us * 1'000u);
+  }
+
   [[nodiscard]] bool never() const noexcept { return at_ns_ == never_ns; }
   [[nodiscard]] bool passed() const noexcept { return !never() && monotonic_ns() >= at_ns_; }
   [[nodiscard]] std::uint64_t at_ns() const noexcept { return at_ns_; }

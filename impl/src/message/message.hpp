@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/copy_bytes.hpp"
 #include "base/result.hpp"
 #include "message/message_block.hpp"
 #include "message/properties.hpp"
@@ -165,7 +166,7 @@ inline status message::init_size(std::size_t size) noexcept {
 inline status message::init_buffer(const void* data, std::size_t size) noexcept {
   const status outcome = init_size(size);
   if (outcome && size != 0) [[likely]] {
-    std::memcpy(this->data(), data, size);
+    copy_bytes(this->data(), static_cast<const std::uint8_t*>(data), size);
   }
   return outcome;
 }

@@ -66,6 +66,28 @@ class pipe : public std::enable_shared_from_this<pipe> {
     return append(data, size_bytes, more);
   }
 
+  // The reader, or the kernel, is so far behind that what is written next would be read from main
+  // memory: worth waiting for a moment. Said once for each chunk that is begun.
+  [[nodiscard]] bool runs_ahead() noexcept {
+    if (out_->linked_chunks() == looked_at_chunks_) [[likely]] {
+      return false;
+    }
+    looked_at_chunks_ = out_->linked_chunks();
+    return out_->unread_chunks() >= run_ahead_chunks_max_;
+  }
+  // The reader has moved since the last wait in vain.
+  [[nodiscard]] bool worth_waiting() const noexcept {
+    return !waited_in_vain_ || out_->dropped_chunks() != dropped_chunks_then_;
+  }
+  void waited() noexcept {
+    waited_in_vain_ = still_ahead();
+    dropped_chunks_then_ = out_->dropped_chunks();
+  }
+  // Still so: for somebody who waits.
+  [[nodiscard]] bool still_ahead() const noexcept {
+    return out_->unread_chunks() > run_ahead_chunks_max_ / 2;
+  }
+
   // Drops the frames of an unfinished message.
   void rollback() noexcept { out_->rollback(); }
   [[nodiscard]] bool message_open() const noexcept { return out_->has_unpublished(); }
@@ -216,6 +238,10 @@ class pipe : public std::enable_shared_from_this<pipe> {
   std::uint64_t written_messages_ = 0;
   std::atomic<std::uint64_t>* published_count_ = nullptr;  // follows written_messages_, if any
   std::uint64_t room_limit_ = 0;                           // write while written_messages_ is below
+  std::size_t looked_at_chunks_ = 0;                       // of out_, by runs_ahead()
+  std::size_t dropped_chunks_then_ = 0;                    // when the last wait ended
+  bool waited_in_vain_ = false;
+  std::size_t run_ahead_chunks_max_ = 8;
   std::size_t direct_bytes_min_ = std::numeric_limits<std::size_t>::max();
 
   // Incoming: bytes in [cursor_, limit_).

@@ -23,6 +23,7 @@ stream_pipe::stream_pipe(io_thread& io, std::shared_ptr<inbox> owner, const sett
       reads_on_io_thread_(!with.application_reads) {
   out_ = &writer_.ring();
   direct_bytes_min_ = direct_frame_bytes_min;
+  run_ahead_chunks_max_ = run_ahead_chunks;
   published_count_ = &writer_.published_count();
   if (with.frame_bytes_max >= 0) {
     frame_bytes_max_ = static_cast<std::uint64_t>(with.frame_bytes_max);
@@ -240,7 +241,7 @@ bool stream_pipe::begin_body(const frame_header& header,
   body_bytes_ = header.body_bytes;
   body_more_ = header.more();
   if (!present.empty()) {
-    std::memcpy(body_->data(), present.data(), present.size());
+    copy_bytes(body_->data(), present.data(), present.size());
   }
   body_->set_size(present.size());
   return true;

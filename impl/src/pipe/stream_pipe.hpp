@@ -126,6 +126,9 @@ class stream_pipe final : public pipe, public patrolled {
   // ring and sending more at once is faster.
   static constexpr std::size_t direct_frame_bytes_min = 16 * 1024;
 
+  // The kernel's buffer holds much more already.
+  static constexpr std::size_t run_ahead_chunks = 4;
+
   enum class absorb_result : std::uint8_t { whole, need_more, broken };
 
   bool view_slab() noexcept;

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <new>
 
+#include "base/copy_bytes.hpp"
 #include "transport/stream_io.hpp"
 
 namespace slk {
@@ -34,7 +34,7 @@ stream_reader::outcome stream_reader::read_more(std::span<const std::uint8_t> un
     return outcome::nothing;
   }
   if (!unread.empty() && unread.data() != slab_.get()) {
-    std::memmove(slab_.get(), unread.data(), unread.size());
+    move_bytes_down(slab_.get(), unread.data(), unread.size());
   }
   filled_bytes_ = unread.size();
   slab_aligned_ = true;
@@ -111,7 +111,7 @@ stream_reader::outcome stream_reader::take_left_over(std::span<std::uint8_t> int
   left_over& first = left_.front();
   taken_bytes = std::min(first.bytes.size() - first.read_bytes, into.size());
   if (taken_bytes > 0) {
-    std::memcpy(into.data(), first.bytes.data() + first.read_bytes, taken_bytes);
+    copy_bytes(into.data(), first.bytes.data() + first.read_bytes, taken_bytes);
     first.read_bytes += taken_bytes;
     return outcome::bytes;
   }

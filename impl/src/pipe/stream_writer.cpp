@@ -1,8 +1,8 @@
 #include "pipe/stream_writer.hpp"
 
 #include <algorithm>
-#include <cstring>
 
+#include "base/copy_bytes.hpp"
 #include "transport/stream_io.hpp"
 #include "wire/frame.hpp"
 
@@ -148,8 +148,8 @@ stream_writer::direct_result stream_writer::send_direct(
     ring_.reset_drained();
     if (std::uint8_t* at = ring_.reserve(rest_bytes); at != nullptr) {
       std::copy_n(header.end() - static_cast<std::ptrdiff_t>(head_left), head_left, at);
-      std::memcpy(at + head_left, body.data() + (body.size() - (rest_bytes - head_left)),
-                  rest_bytes - head_left);
+      copy_bytes(at + head_left, body.data() + (body.size() - (rest_bytes - head_left)),
+                 rest_bytes - head_left);
       ring_.commit(rest_bytes);
       ring_.publish();
       raw_tail_bytes_ = rest_bytes;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/copy_bytes.hpp"
+
 namespace slk {
 
 chunk_ring::~chunk_ring() {
@@ -38,6 +40,7 @@ std::span<const std::uint8_t> chunk_ring::front() noexcept {
         chunk* emptied = head_;
         head_ = next;
         consumed_ = boundary_ = 0;
+        count_dropped();
         recycle(emptied);
         continue;
       }
@@ -69,11 +72,12 @@ std::uint8_t* chunk_ring::reserve_in_new_chunk(std::size_t size_bytes) noexcept 
     first_.store(fresh, std::memory_order_release);  // pairs with: front()
   } else {
     if (carried > 0) {
-      std::memcpy(fresh->bytes(), tail_->bytes() + published_, carried);
+      copy_bytes(fresh->bytes(), tail_->bytes() + published_, carried);
     }
     tail_->next.store(fresh, std::memory_order_release);  // invariant 3
   }
   tail_ = fresh;
+  ++linked_chunks_;
   published_ = 0;
   written_ = carried;
   return tail_->bytes() + written_;

@@ -16,6 +16,9 @@
 //    the consumer only while it is null and by the producer only while it is not.
 // 5. reset_drained() needs both roles at once (for a socket's ring: the flush lock held by the
 //    producer's thread, everything consumed, nothing unpublished).
+// 6. unread_chunks() is what the producer linked less what the consumer dropped, as of a moment
+// ago:
+//    a measure of how far it runs ahead, which orders nothing.
 //
 // Memory errors: reserve() answers nullptr, nothing else allocates. All functions are noexcept.
 
@@ -34,7 +37,8 @@
 
 namespace slk {
 
-inline constexpr std::size_t ring_chunk_bytes = 64 * 1024;
+// The frame of a message of 64 KiB fits, with its header.
+inline constexpr std::size_t ring_chunk_bytes = 64 * 1024 + 64;
 
 class chunk_ring {
  public:
@@ -66,6 +70,17 @@ class chunk_ring {
   void rollback() noexcept { written_ = published_; }
 
   [[nodiscard]] bool has_unpublished() const noexcept { return written_ != published_; }
+
+  // Chunks that are not read to their end yet. Somebody who writes on while many are evicts them
+  // all from the caches before they are read.
+  [[nodiscard]] std::size_t unread_chunks() const noexcept {
+    return linked_chunks_ - dropped_chunks();
+  }
+  [[nodiscard]] std::size_t dropped_chunks() const noexcept {
+    return dropped_chunks_.load(std::memory_order_relaxed);  // invariant 6
+  }
+  // Chunks linked so far; moves once in many messages.
+  [[nodiscard]] std::size_t linked_chunks() const noexcept { return linked_chunks_; }
 
   // -- consumer ---------------------------------------------------------------------------------
 
@@ -103,6 +118,7 @@ class chunk_ring {
       consumed_ = boundary_ = written_ = published_ = 0;
       if (tail_->capacity > ring_chunk_bytes) [[unlikely]] {
         release(tail_);
+        count_dropped();
         head_ = tail_ = nullptr;
         first_.store(nullptr, std::memory_order_relaxed);
       }
@@ -132,12 +148,18 @@ class chunk_ring {
   void recycle(chunk* emptied) noexcept;
   static chunk* allocate(std::size_t capacity) noexcept;
   static void release(chunk* dead) noexcept;
+  // One writer at a time, so load and store need not be one operation.
+  void count_dropped() noexcept {
+    dropped_chunks_.store(dropped_chunks_.load(std::memory_order_relaxed) + 1,
+                          std::memory_order_relaxed);  // invariant 6
+  }
 
   // Written by the producer only.
   alignas(cache_line_bytes) chunk* tail_ = nullptr;
   std::size_t written_ = 0;
   std::size_t published_ = 0;
   std::size_t take_slot_ = 0;
+  std::size_t linked_chunks_ = 0;
   // The first chunk, for a consumer that has none yet. pairs with: front(), acquire
   std::atomic<chunk*> first_{nullptr};
 
@@ -146,6 +168,7 @@ class chunk_ring {
   std::size_t consumed_ = 0;
   std::size_t boundary_ = 0;
   std::size_t give_slot_ = 0;
+  std::atomic<std::size_t> dropped_chunks_{0};
 
   alignas(cache_line_bytes) std::array<std::atomic<chunk*>, recycle_slots> recycled_{};
 };

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -237,6 +238,51 @@ TEST_CASE("fair_queue: ended pipes are told once each, when they are read empty"
     CHECK(u.queue.has_ended());
     CHECK(u.queue.next_ended() == a.pipe.get());
     CHECK(u.queue.next_ended() == nullptr);
+  }
+}
+
+TEST_CASE("fair_queue: of many inproc peers a silent one tells of its next message") {
+  register_asymmetric_fence();
+  unit u;
+  std::vector<std::unique_ptr<inproc_peer>> peers;
+  for (int i = 0; i < 40; ++i) {
+    peers.push_back(std::make_unique<inproc_peer>(u));
+  }
+  const auto told_of = [&u] {
+    const auto events = u.box->take();
+    for (const socket_event& event : events) {
+      CHECK(event.what == socket_event::kind::received);
+      u.queue.wake(*event.subject);
+    }
+    return events.size();
+  };
+  for (int look = 0; look < 200; ++look) {
+    CHECK(u.take().empty());
+  }
+  CHECK(told_of() == 0);
+  for (int round = 0; round < 3; ++round) {
+    peers[7]->send("a");
+    peers[30]->send("b");
+    peers[30]->send("c");
+    CHECK(u.take().empty());
+    CHECK(told_of() == 2);  // once for each peer, not for each message
+    std::string received = u.take() + u.take() + u.take();
+    std::sort(received.begin(), received.end());
+    CHECK(received == "abc");
+    // Silent among many others that are: not looked at again before long.
+    for (int look = 0; look < 200; ++look) {
+      CHECK(u.take().empty());
+    }
+    // Few that are active stay attended: no peer has to tell.
+    peers[7]->send("d");
+    CHECK(u.take() == "d");
+    CHECK(told_of() == 0);
+    for (auto& one : peers) {
+      u.queue.wake(*one->near);
+    }
+    for (int look = 0; look < 200; ++look) {
+      CHECK(u.take().empty());
+    }
   }
 }
 

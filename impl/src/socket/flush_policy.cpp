@@ -20,9 +20,9 @@ constexpr std::uint64_t turn_us = 1000;
 // Longer than the patrol needs to find a pipe idle and disarm it.
 constexpr std::uint64_t idle_us = 150;
 
-// When this thread last finished a flush, or decided on one, for any socket. A thread that deals its
-// messages over many sockets is busy, although each of them alone looks idle: the gap between two
-// of its messages would be the system calls for all the others.
+// When this thread last finished a flush, or decided on one, for any socket. A thread that deals
+// its messages over many sockets is busy, although each of them alone looks idle: the gap between
+// two of its messages would be the system calls for all the others.
 thread_local std::uint64_t thread_active_ticks = 0;
 
 }  // namespace

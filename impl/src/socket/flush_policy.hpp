@@ -32,6 +32,9 @@ class flush_policy {
   // The application is about to wait: all goes out, and the next message finds the socket idle.
   void flush_all() noexcept;
 
+  // There may be room in the kernel again.
+  void flush_now(stream_pipe& pipe) noexcept { flush(pipe); }
+
   // The pipe leaves the socket.
   void forget(stream_pipe& pipe) noexcept;
 

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -170,6 +171,29 @@ TEST_CASE("flush_policy: a blocked peer does not hold up the others") {
   }
   total += blocked.ends.received().size();
   CHECK(total == 300 * frame_bytes(chunk).size());
+}
+
+TEST_CASE("flush_policy: a thread that deals over many sockets is busy on each of them") {
+  constexpr std::size_t sockets = 8;
+  std::vector<std::unique_ptr<unit>> units;
+  std::vector<std::unique_ptr<peer>> peers;
+  for (std::size_t i = 0; i < sockets; ++i) {
+    units.push_back(std::make_unique<unit>());
+    peers.push_back(std::make_unique<peer>(*units.back()));
+  }
+  const auto all_in_burst = [&units] {
+    return std::all_of(units.begin(), units.end(),
+                       [](const auto& one) { return one->policy.anything_unflushed(); });
+  };
+  for (int round = 0; round < 10'000 && !all_in_burst(); ++round) {
+    for (const auto& one : peers) {
+      one->send("in turn");
+    }
+  }
+  CHECK(all_in_burst());
+  for (const auto& one : units) {
+    one->policy.flush_all();
+  }
 }
 
 }  // namespace slk

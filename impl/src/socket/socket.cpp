@@ -14,6 +14,9 @@ namespace slk {
 
 namespace {
 
+constexpr int pauses_per_look = 8;
+constexpr std::uint64_t pause_us = 200;
+
 bool several_cpus() noexcept {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
@@ -119,6 +122,37 @@ long socket::send(message& from, int flags) {
   return static_cast<long>(size_bytes);
 }
 
+// A sender that runs far ahead writes to memory that has left the caches, and so does its reader:
+// half of the throughput of large messages. So a call that may wait does, for at most the time in
+// which a reader that is awake would have read what is there; and after a wait in vain not again
+// until the reader has moved.
+void socket::pause_for(pipe& ahead, int flags) noexcept {
+  running_ahead_ = nullptr;
+  if ((flags & SLK_DONTWAIT) != 0 || options_.sndtimeo_ms == 0 || !timed_waits() ||
+      !ahead.worth_waiting()) {
+    return;
+  }
+  if (ahead.is_stream()) {
+    auto& stream = static_cast<stream_pipe&>(ahead);
+    const int fd = stream.writer().fd();
+    if (fd >= 0) {
+      wait_fds_.assign(1, pollfd{fd, POLLOUT, 0});
+      static_cast<void>(wait_for(wait_fds_, deadline::in_us(pause_us)));
+      flush_.flush_now(stream);
+    }
+  } else if (spin_.several_cpus()) {
+    const std::uint64_t start = ticks();
+    while (ahead.still_ahead() && ticks() - start < ticks_from_us(pause_us)) {
+      for (int i = 0; i < pauses_per_look; ++i) {
+        cpu_pause();
+      }
+    }
+  } else {
+    ::sched_yield();
+  }
+  ahead.waited();
+}
+
 // -- receiving
 // --------------------------------------------------------------------------------------
 
@@ -219,7 +253,6 @@ int socket::wait(direction what, int flags, int timeout_ms, deadline& until,
 
 // True: something to look at has come.
 bool socket::spin(direction what) noexcept {
-  constexpr int pauses_per_look = 8;
   const std::uint64_t start = ticks();
   do {
     for (int i = 0; i < pauses_per_look; ++i) {
@@ -377,6 +410,9 @@ void socket::reap_ended() noexcept {
 // The inverse of add_pipe().
 void socket::detach(pipe& gone) noexcept {
   pipe_removed(gone);
+  if (running_ahead_ == &gone) {
+    running_ahead_ = nullptr;
+  }
   queue_.remove(gone);
   gone.rollback();
   if (gone.is_stream()) {

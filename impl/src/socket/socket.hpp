@@ -134,8 +134,13 @@ class socket {
   [[nodiscard]] int write_to(pipe& target, const std::uint8_t* data, std::size_t size_bytes,
                              bool more) noexcept {
     const int error = target.write(data, size_bytes, more);
-    if (error == 0 && !more && target.is_stream()) {
-      flush_.message_published(static_cast<stream_pipe&>(target));
+    if (error == 0 && !more) [[likely]] {
+      if (target.is_stream()) {
+        flush_.message_published(static_cast<stream_pipe&>(target));
+      }
+      if (target.runs_ahead()) [[unlikely]] {
+        running_ahead_ = &target;
+      }
     }
     return error;
   }
@@ -236,11 +241,16 @@ class socket {
   [[nodiscard]] int send_frame(const std::uint8_t* data, std::size_t size_bytes, int flags) {
     if (quiet()) [[likely]] {
       const int error = route(data, size_bytes, (flags & SLK_SNDMORE) != 0);
+      if (running_ahead_ != nullptr) [[unlikely]] {
+        pause_for(*running_ahead_, flags);
+      }
       return error == EAGAIN ? wait_to_send(data, size_bytes, flags) : error;
     }
     return enter_to_send(data, size_bytes, flags);
   }
   [[nodiscard]] int enter_to_send(const std::uint8_t* data, std::size_t size_bytes, int flags);
+  // The message is on its way; lets a reader that is far behind catch up for a moment.
+  void pause_for(pipe& ahead, int flags) noexcept;
   [[nodiscard]] int wait_to_send(const std::uint8_t* data, std::size_t size_bytes, int flags);
   void about_to_wait_elsewhere() noexcept;
 
@@ -266,6 +276,7 @@ class socket {
   std::vector<endpoint> endpoints_;
   std::string last_endpoint_;
   std::vector<pollfd> wait_fds_;
+  pipe* running_ahead_ = nullptr;  // since the last message; see pause_for()
   bool receive_more_ = false;
   int stopped_ = 0;  // not 0: the error of every call
   bool closed_ = false;

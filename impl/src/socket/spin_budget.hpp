@@ -14,7 +14,10 @@ class spin_budget {
   static constexpr std::uint64_t spin_us = 50;
 
   // several_cpus: this thread may run on more than one.
-  explicit spin_budget(bool several_cpus) noexcept : score_(several_cpus ? score_start : 0) {}
+  explicit spin_budget(bool several_cpus) noexcept
+      : several_cpus_(several_cpus), score_(several_cpus ? score_start : 0) {}
+
+  [[nodiscard]] bool several_cpus() const noexcept { return several_cpus_; }
 
   [[nodiscard]] bool should_spin() noexcept {
     return score_ >= score_threshold || ++waits_ % probe_interval == 0;
@@ -36,6 +39,7 @@ class spin_budget {
   static constexpr unsigned loss = 4;
   static constexpr unsigned probe_interval = 32;
 
+  const bool several_cpus_;
   unsigned score_;
   unsigned waits_ = 0;
 };

@@ -1,0 +1,46 @@
+#include "base/copy_bytes.hpp"
+
+namespace slk {
+
+namespace {
+
+constexpr std::size_t page_bytes = 4096;
+constexpr std::size_t slow_distance_bytes = 64;  // twice what was measured
+constexpr std::size_t string_copy_bytes_min = 2048;
+
+struct block {
+  std::uint64_t words[8];
+};
+
+bool is_slow(const std::uint8_t* to, const std::uint8_t* from, std::size_t size_bytes) noexcept {
+  const std::size_t distance_bytes =
+      (reinterpret_cast<std::uintptr_t>(to) - reinterpret_cast<std::uintptr_t>(from)) % page_bytes;
+  return size_bytes >= string_copy_bytes_min && distance_bytes != 0 &&
+         distance_bytes < slow_distance_bytes;
+}
+
+// From front to back, each block read before it is written.
+std::size_t copy_blocks(std::uint8_t* to, const std::uint8_t* from,
+                        std::size_t size_bytes) noexcept {
+  std::size_t done = 0;
+  for (; done + sizeof(block) <= size_bytes; done += sizeof(block)) {
+    block piece;
+    std::memcpy(&piece, from + done, sizeof piece);
+    std::memcpy(to + done, &piece, sizeof piece);
+  }
+  return done;
+}
+
+}  // namespace
+
+void copy_many_bytes(std::uint8_t* to, const std::uint8_t* from, std::size_t size_bytes) noexcept {
+  const std::size_t done = is_slow(to, from, size_bytes) ? copy_blocks(to, from, size_bytes) : 0;
+  std::memcpy(to + done, from + done, size_bytes - done);
+}
+
+void move_bytes_down(std::uint8_t* to, const std::uint8_t* from, std::size_t size_bytes) noexcept {
+  const std::size_t done = is_slow(to, from, size_bytes) ? copy_blocks(to, from, size_bytes) : 0;
+  std::memmove(to + done, from + done, size_bytes - done);
+}
+
+}  // namespace slk
