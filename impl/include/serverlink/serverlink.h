@@ -31,8 +31,10 @@
  *     is lost and the call can be repeated.
  * 10. Threads. A context may be used from any number of threads at the same time. A socket, and a
  *     message, may be used by one thread at a time; to hand one to another thread, synchronise (a
- *     mutex, a join). Closing a socket while another thread is inside a call on it is a programming
- *     error; the call under way then ends with ENOTSOCK or ETERM. Handles do not survive fork() in
+ *     mutex, a join). A debug build of the library aborts when two threads use a socket at once.
+ * The exception is slk_close(): it may come while another thread is inside a call on the socket,
+ *     which then finishes or, if it has to wait, ends with ENOTSOCK; the end of that call is the
+ *     end of the socket. Handles do not survive fork() in
  *     the child: there, only close(2) on descriptors and _exit(2) or exec(2) are meaningful, and
  *     calls on inherited sockets give ENOTSOCK.
  * 11. No C++ exception leaves the library, and nothing that a peer sends can abort the process.
@@ -168,8 +170,21 @@ SLK_EXPORT int slk_ctx_get(void* context, int option);
 #define SLK_PROBE_ROUTER 51 /* ROUTER, DEALER, 0 or 1: an empty message to each new peer; later */
 #define SLK_ROUTER_HANDOVER 56    /* ROUTER, 0 or 1: a newcomer takes over a name in use */
 #define SLK_CONNECT_ROUTING_ID 61 /* ROUTER, write only, 1-255 bytes: names next connect's peer */
-#define SLK_HANDSHAKE_IVL 66 /* >= 0, default 30000: ms a handshake may take, 0 = any time; later \
-                              */
+#define SLK_HANDSHAKE_IVL                                                 \
+  66 /* >= 0, default 30000: ms a handshake may take, 0 = any time; later \
+      */
+/* Heartbeats tell a dead peer from a silent one. A peer of which nothing was heard is given up as
+ * if its connection had broken: the connecting side tries again. PINGs of a peer are answered, and
+ * the time to live in them is respected, whatever is set here. Over a stream that is full because
+ * its reader does not read, neither PING nor PONG gets through: where readers may stall for long,
+ * set HEARTBEAT_IVL on both sides, since a peer's own PINGs are signs of life, too. */
+#define SLK_HEARTBEAT_IVL 75 /* >= 0, default 0: ms between PINGs to each peer, 0 = none; later */
+#define SLK_HEARTBEAT_TTL                                             \
+  76 /* 0-6553599 ms, default 0, in tenths of a second: after so long \
+      * without traffic the peer shall give us up, 0 = never; later */
+#define SLK_HEARTBEAT_TIMEOUT                                       \
+  77 /* >= -1, default -1 (as IVL): ms without traffic after a PING \
+      * until the peer is given up, 0 = never; later */
 
 /* Properties of a message. */
 #define SLK_MORE 1
@@ -219,6 +234,43 @@ SLK_EXPORT int slk_getsockopt(void* socket, int option, void* value, size_t* len
 /* 1 if a ROUTER could address the peer of that name now; else 0, and errno tells why: EHOSTUNREACH
  * (no such peer), ENOTSUP (not a ROUTER), EFAULT (null name). */
 SLK_EXPORT int slk_is_connected(void* socket, const void* id, size_t id_length);
+
+/* -------------------------------------------------------------------------------------- monitor */
+
+/* What a monitor tells (tcp and ipc; inproc has no such events), with its value. Each CONNECTED and
+ * ACCEPTED is followed by one DISCONNECTED in the end. */
+#define SLK_EVENT_CONNECTED 0x0001       /* descriptor */
+#define SLK_EVENT_CONNECT_DELAYED 0x0002 /* EINPROGRESS: the attempt is under way */
+#define SLK_EVENT_CONNECT_RETRIED 0x0004 /* ms until the next attempt */
+#define SLK_EVENT_LISTENING 0x0008       /* descriptor */
+#define SLK_EVENT_BIND_FAILED 0x0010     /* errno */
+#define SLK_EVENT_ACCEPTED 0x0020        /* descriptor */
+#define SLK_EVENT_ACCEPT_FAILED 0x0040   /* errno; EMFILE, ...: it is tried again */
+#define SLK_EVENT_CLOSED 0x0080          /* former descriptor: of a listener, a failed attempt */
+#define SLK_EVENT_CLOSE_FAILED 0x0100    /* never sent */
+#define SLK_EVENT_DISCONNECTED 0x0200    /* former descriptor */
+#define SLK_EVENT_MONITOR_STOPPED 0x0400 /* 0; the last one */
+#define SLK_EVENT_HANDSHAKE_FAILED_NO_DETAIL 0x0800 /* errno */
+#define SLK_EVENT_HANDSHAKE_SUCCEEDED 0x1000        /* 0 */
+#define SLK_EVENT_HANDSHAKE_FAILED_PROTOCOL 0x2000  /* SLK_PROTOCOL_ERROR_... */
+#define SLK_EVENT_HANDSHAKE_FAILED_AUTH 0x4000      /* 300, 400 or 500, as the peer said */
+#define SLK_EVENT_ALL 0xFFFF
+
+#define SLK_PROTOCOL_ERROR_ZMTP_UNSPECIFIED 0x10000000
+#define SLK_PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND 0x10000001
+#define SLK_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_UNSPECIFIED 0x10000011
+#define SLK_PROTOCOL_ERROR_ZMTP_INVALID_METADATA 0x10000018 /* also an unfit socket type */
+#define SLK_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH 0x11000002
+
+/* Tells the chosen events (SLK_EVENT_..., or-ed) of a socket at an inproc endpoint, to which one
+ * PAIR socket of the same context may connect; NULL as endpoint stops it. Each event is a message
+ * of two parts: the event (uint16_t) and its value (uint32_t) in the machine's order, 6 bytes; and
+ * the endpoint, as bound or connected. Events are dropped while no PAIR is connected and while
+ * 1000 + its RCVHWM of them are unread; the socket never waits for the reader. A monitor that there
+ * was is stopped first. It goes on after slk_close() until the last connection is gone. It counts
+ * as a socket of the context. Errors: EINVAL (malformed endpoint), EPROTONOSUPPORT (not inproc),
+ * EADDRINUSE, EMFILE, ENOMEM. */
+SLK_EXPORT int slk_socket_monitor(void* socket, const char* endpoint, int events);
 
 /* ---------------------------------------------------------------------------- send and receive */
 

@@ -1,6 +1,7 @@
 // serverlink._ext: the classes over serverlink.h. The package adds names, options and conveniences.
 // Every method can raise ServerLinkError with the errors its text names by number.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <serverlink/serverlink.h>
@@ -66,6 +67,7 @@ void define_socket(nb::module_& m) {
            "Receive one part. Raises Again, ENOTSUP, ContextTerminated, ENOTSOCK.")
       .def("recv_multipart", &socket::recv_multipart, "flags"_a = 0,
            "Receive one message with all its parts. Raises as recv.")
+      .def("_monitor", &socket::monitor, "endpoint"_a.none(), "events"_a)
       .def("is_connected", &socket::is_connected, "routing_id"_a,
            "Whether a ROUTER could address the peer now. Raises ENOTSUP (not a ROUTER).");
 }

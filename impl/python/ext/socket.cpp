@@ -108,6 +108,12 @@ void socket::disconnect(const std::string& endpoint) {
   }
 }
 
+void socket::monitor(const std::optional<std::string>& endpoint, int events) {
+  if (slk_socket_monitor(usable(), endpoint ? endpoint->c_str() : nullptr, events) != 0) {
+    raise_last_error();
+  }
+}
+
 void socket::set_int(int option, int value) {
   if (slk_setsockopt(usable(), option, &value, sizeof value) != 0) {
     raise_last_error();

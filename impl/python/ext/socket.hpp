@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "context.hpp"
@@ -40,6 +41,7 @@ class socket {
   void unbind(const std::string& endpoint);
   void connect(const std::string& endpoint);
   void disconnect(const std::string& endpoint);
+  void monitor(const std::optional<std::string>& endpoint, int events);
 
   void set_int(int option, int value);
   void set_int64(int option, std::int64_t value);

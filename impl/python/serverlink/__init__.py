@@ -19,6 +19,7 @@ from serverlink._ext import version_info as slk_version_info
 from serverlink.constants import *
 from serverlink.context import Context
 from serverlink.error import Again, ContextTerminated, ServerLinkError
+from serverlink.monitor import parse_monitor_message, recv_monitor_message
 from serverlink.poll import Poller, select
 from serverlink.socket import Socket
 
@@ -33,6 +34,8 @@ __all__ = [
     "Socket",
     "__version__",
     "has",
+    "parse_monitor_message",
+    "recv_monitor_message",
     "select",
     "slk_version_info",
     "strerror",

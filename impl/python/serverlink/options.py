@@ -131,3 +131,6 @@ class SocketOptions(_ext.Socket):
     probe_router = PROBE_ROUTER = _IntOption(c.PROBE_ROUTER)
     router_handover = ROUTER_HANDOVER = _IntOption(c.ROUTER_HANDOVER)
     handshake_ivl = HANDSHAKE_IVL = _IntOption(c.HANDSHAKE_IVL)
+    heartbeat_ivl = HEARTBEAT_IVL = _IntOption(c.HEARTBEAT_IVL)
+    heartbeat_ttl = HEARTBEAT_TTL = _IntOption(c.HEARTBEAT_TTL)
+    heartbeat_timeout = HEARTBEAT_TIMEOUT = _IntOption(c.HEARTBEAT_TIMEOUT)

@@ -106,6 +106,29 @@ class Socket(SocketOptions):
         ready = _ext.poll([(self, flags)], timeout_ms(timeout))
         return ready[0][1] if ready else 0
 
+    def monitor(self, addr: str | None, events: int = c.EVENT_ALL) -> None:
+        """Tell ``events`` at the inproc endpoint ``addr`` from now on; None: no more.
+
+        One PAIR of the same context may connect there and receive them: see
+        :func:`serverlink.parse_monitor_message`. Events are dropped while none is connected, and
+        while 1000 + its high-water mark of them are unread. Raises ServerLinkError:
+        EPROTONOSUPPORT (not inproc), EADDRINUSE.
+        """
+        self._monitor(addr, events)
+
+    def get_monitor_socket(self, events: int = c.EVENT_ALL, addr: str | None = None) -> "Socket":
+        """A PAIR connected to the monitor of this socket, which is started; close it yourself."""
+        if addr is None:
+            addr = f"inproc://monitor.s-{self.fd}"
+        self.monitor(addr, events)
+        reader = self.context.socket(c.PAIR)
+        reader.connect(addr)
+        return reader
+
+    def disable_monitor(self) -> None:
+        """Stop the monitor; its reader finds EVENT_MONITOR_STOPPED."""
+        self.monitor(None, 0)
+
     def fileno(self) -> int:
         """A descriptor that becomes readable when the option EVENTS may have changed.
 

@@ -3,24 +3,35 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <utility>
+
+#include "base/asymmetric_fence.hpp"
+#include "base/cache_line.hpp"
 
 namespace slk::abi {
 
 // What a C handle points to. The memory is never given back, only reused, oldest first, so that a
-// closed handle is recognised instead of followed.
+// closed handle is recognised instead of followed. A cache line of its own: two threads with a
+// socket each write `inside` all the time.
 template <class T>
-struct handle {
+struct alignas(cache_line_bytes) handle {
   static constexpr std::uint32_t live_tag = 0x534C4B31;
 
-  // pairs with: handle_pool::release(). A handle is handed from thread to thread by the user, with
-  // an edge of his own; the tag only catches misuse.
+  // pairs with: handle_pool::release(), handle_pool::close(). A handle is handed from thread to
+  // thread by the user, with an edge of his own; the tag only catches misuse.
   std::atomic<std::uint32_t> tag{0};
+  // Not 0: a call is under way; written by the thread that makes it. See handle_call.
+  std::atomic<std::uintptr_t> inside{0};
   T* object = nullptr;
   pid_t process = 0;  // a child of fork(2) must not touch its parent's sockets
+  handle* next_free = nullptr;
 };
 
 // Thread-safe.
@@ -31,9 +42,9 @@ class handle_pool {
     handle_pool& pool = instance();
     const std::lock_guard lock(pool.mutex_);
     handle<T>* fresh = nullptr;
-    if (pool.free_.size() > keep_dead) {
-      fresh = pool.free_.front();
-      pool.free_.pop_front();
+    if (pool.free_count_ > keep_dead) {
+      fresh = std::exchange(pool.oldest_free_, pool.oldest_free_->next_free);
+      --pool.free_count_;
     } else {
       fresh = &pool.all_.emplace_back();
     }
@@ -44,25 +55,66 @@ class handle_pool {
   }
 
   // Kills the handle; the object is the caller's again. Of two callers one gets it, the other null.
+  // For objects that are not used through a handle_call.
   static T* release(handle<T>* dead) {
     if (dead->tag.exchange(0, std::memory_order_relaxed) != handle<T>::live_tag) {
       return nullptr;
     }
-    T* object = dead->object;
+    return take(*dead);
+  }
+
+  // Kills the handle. The object is given to dispose(T*) here or, if a call on it is under way, by
+  // that call when it ends; interrupt(T&) then has to bring that about. False: there is none.
+  template <class Interrupt, class Dispose>
+  static bool close(void* raw, Interrupt interrupt, Dispose dispose) {
+    if (!is_live(raw)) {
+      return false;
+    }
+    auto& dead = *static_cast<handle<T>*>(raw);
+    if (dead.tag.exchange(0, std::memory_order_acq_rel) != handle<T>::live_tag) {
+      return false;
+    }
+    heavy_fence();  // pairs with: handle_call. It sees the tag, or we see it inside.
+    if (dead.inside.load(std::memory_order_acquire) == 0) {  // pairs with: ~handle_call()
+      if (T* object = take(dead); object != nullptr) {
+        dispose(object);
+      }
+      return true;
+    }
+    const std::lock_guard lock(instance().mutex_);
+    if (dead.object != nullptr) {
+      interrupt(*dead.object);
+    }
+    return true;
+  }
+
+  // Of a dead handle: the object, once.
+  static T* take(handle<T>& dead) noexcept {
     handle_pool& pool = instance();
     const std::lock_guard lock(pool.mutex_);
-    pool.free_.push_back(dead);
+    T* object = std::exchange(dead.object, nullptr);
+    if (object != nullptr) {
+      dead.next_free = nullptr;
+      (pool.free_count_ == 0 ? pool.oldest_free_ : pool.newest_free_->next_free) = &dead;
+      pool.newest_free_ = &dead;
+      ++pool.free_count_;
+    }
     return object;
   }
 
-  // The live object, or nullptr.
-  static T* find(void* raw) noexcept {
+  // It may be closed just now, so this says nothing of `object`, nor may it look there.
+  static bool is_live(void* raw) noexcept {
     auto* named = static_cast<handle<T>*>(raw);
     if (named == nullptr || named->tag.load(std::memory_order_relaxed) != handle<T>::live_tag ||
         named->process != current_process()) [[unlikely]] {
-      return nullptr;
+      return false;
     }
-    return named->object;
+    return true;
+  }
+
+  // The live object, or nullptr. For objects that are not used through a handle_call.
+  static T* find(void* raw) noexcept {
+    return is_live(raw) ? static_cast<handle<T>*>(raw)->object : nullptr;
   }
 
  private:
@@ -74,9 +126,94 @@ class handle_pool {
     return *pool;
   }
 
-  std::mutex mutex_;
+  std::mutex mutex_;  // also of the `object` of dead handles
   std::deque<handle<T>> all_;
-  std::deque<handle<T>*> free_;
+  // A list through the handles, so that giving one back needs no memory.
+  handle<T>* oldest_free_ = nullptr;
+  handle<T>* newest_free_ = nullptr;
+  std::size_t free_count_ = 0;
+};
+
+// A call on the object behind a handle: as long as it lives, so does the object, though another
+// thread close the handle. The thread that calls says so with a plain store, and looks whether the
+// handle is live behind a light fence; the thread that closes kills the handle and looks for a call
+// behind a heavy one. One of the two sees the other, and destroys.
+//
+// Calls of one thread may nest. Calls of two threads at a time are a programming error, which debug
+// builds notice.
+template <class T, void (*Dispose)(T*) noexcept>
+class handle_call {
+ public:
+  explicit handle_call(void* raw) noexcept {
+    auto* named = static_cast<handle<T>*>(raw);
+    if (!handle_pool<T>::is_live(named)) [[unlikely]] {
+      return;
+    }
+    nested_ = named->inside.load(std::memory_order_relaxed) != 0;
+    complain_of_others(*named);
+    named->inside.store(this_thread(), std::memory_order_relaxed);
+    light_fence();  // pairs with: handle_pool::close()
+    handle_ = named;
+    if (named->tag.load(std::memory_order_relaxed) != handle<T>::live_tag) [[unlikely]] {
+      leave();
+    }
+  }
+  ~handle_call() {
+    if (handle_ != nullptr) [[likely]] {
+      leave();
+    }
+  }
+  handle_call(handle_call&& other) noexcept
+      : handle_(std::exchange(other.handle_, nullptr)), nested_(other.nested_) {}
+  handle_call(const handle_call&) = delete;
+  handle_call& operator=(const handle_call&) = delete;
+  handle_call& operator=(handle_call&&) = delete;
+
+  explicit operator bool() const noexcept { return handle_ != nullptr; }
+  T* operator->() const noexcept { return handle_->object; }
+  T& operator*() const noexcept { return *handle_->object; }
+
+ private:
+  void leave() noexcept {
+    handle<T>& named = *std::exchange(handle_, nullptr);
+    if (nested_) {
+      return;
+    }
+    named.inside.store(0, std::memory_order_release);  // pairs with: handle_pool::close()
+    light_fence();                                     // likewise
+    if (named.tag.load(std::memory_order_relaxed) != handle<T>::live_tag) [[unlikely]] {
+      dispose_of(named);
+    }
+  }
+
+  // Apart, so that the code of every call stays small.
+  [[gnu::cold, gnu::noinline]] static void dispose_of(handle<T>& dead) noexcept {
+    const int error = errno;
+    if (T* object = handle_pool<T>::take(dead); object != nullptr) {
+      Dispose(object);
+    }
+    errno = error;
+  }
+
+#ifdef NDEBUG
+  static std::uintptr_t this_thread() noexcept { return 1; }
+  static void complain_of_others(const handle<T>&) noexcept {}
+#else
+  static std::uintptr_t this_thread() noexcept {
+    static thread_local char mark;
+    return reinterpret_cast<std::uintptr_t>(&mark);
+  }
+  static void complain_of_others(const handle<T>& named) noexcept {
+    const std::uintptr_t other = named.inside.load(std::memory_order_relaxed);
+    if (other != 0 && other != this_thread()) {
+      std::fputs("serverlink: two threads use a socket at the same time\n", stderr);
+      std::abort();
+    }
+  }
+#endif
+
+  handle<T>* handle_ = nullptr;
+  bool nested_ = false;
 };
 
 // getpid(2), remembered per process: a call a message would be a system call a message.

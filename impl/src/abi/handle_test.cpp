@@ -3,7 +3,10 @@
 #include <doctest/doctest.h>
 #include <sys/wait.h>
 
+#include <atomic>
+#include <csignal>
 #include <set>
+#include <thread>
 #include <vector>
 
 namespace slk::abi {
@@ -49,6 +52,103 @@ TEST_CASE("handle_pool: memory is reused in the end") {
   }
   CHECK(seen.size() < 200);
 }
+
+namespace {
+
+int disposed = 0;
+void dispose(thing* dead) noexcept {
+  disposed += dead->number;
+}
+using call = handle_call<thing, dispose>;
+int interrupted = 0;
+bool close(void* raw) {
+  return pool::close(raw, [](thing&) { ++interrupted; }, dispose);
+}
+
+}  // namespace
+
+TEST_CASE("handle_call: a close waits for the call that is under way, and its end destroys") {
+  disposed = interrupted = 0;
+  thing one{1};
+  void* raw = pool::acquire(&one);
+  {
+    const call outer(raw);
+    CHECK(outer);
+    {
+      const call nested(raw);
+      CHECK(&*nested == &one);
+    }
+    CHECK(close(raw));
+    CHECK_FALSE(close(raw));
+    CHECK(interrupted == 1);
+    CHECK_FALSE(call(raw));
+    CHECK(disposed == 0);
+    CHECK(outer->number == 1);
+  }
+  CHECK(disposed == 1);
+}
+
+TEST_CASE("handle_call: a close without a call destroys at once") {
+  disposed = interrupted = 0;
+  thing one{1};
+  void* raw = pool::acquire(&one);
+  static_cast<void>(call(raw));
+  CHECK(close(raw));
+  CHECK(disposed == 1);
+  CHECK(interrupted == 0);
+  CHECK_FALSE(call(raw));
+  CHECK_FALSE(call(nullptr));
+}
+
+TEST_CASE("handle_call: of a call and a close at the same time exactly one destroys") {
+  register_asymmetric_fence();
+  disposed = 0;
+  constexpr int rounds = 2000;
+  std::atomic<void*> shared{nullptr};
+  std::atomic<int> left{0};
+  std::thread caller([&] {
+    for (int round = 0; round < rounds; ++round) {
+      void* raw = nullptr;
+      while ((raw = shared.load()) == nullptr) {
+      }
+      while (call(raw)) {
+      }
+      shared = nullptr;
+      ++left;
+    }
+  });
+  thing one{1};
+  for (int round = 0; round < rounds; ++round) {
+    void* raw = pool::acquire(&one);
+    shared = raw;
+    CHECK(close(raw));
+    while (left.load() != round + 1) {
+      std::this_thread::yield();
+    }
+  }
+  caller.join();
+  CHECK(disposed == rounds);
+}
+
+#ifndef NDEBUG
+TEST_CASE("handle_call: debug builds stop a second thread in its tracks") {
+  thing one;
+  void* raw = pool::acquire(&one);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    void* fresh = pool::acquire(&one);
+    std::signal(SIGABRT, SIG_DFL);  // not the test framework's
+    const call first(fresh);
+    std::thread([&] { static_cast<void>(call(fresh)); }).join();
+    ::_exit(0);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFSIGNALED(status));
+  CHECK(WTERMSIG(status) == SIGABRT);
+  CHECK(pool::release(static_cast<handle<thing>*>(raw)) == &one);
+}
+#endif
 
 TEST_CASE("handle_pool: a child of fork does not find its parent's") {
   thing one;

@@ -7,8 +7,8 @@
 
 using slk::message;
 using slk::abi::fail;
-using slk::abi::find_socket;
 using slk::abi::guard;
+using slk::abi::socket_call;
 
 static_assert(sizeof(slk_msg_t) == sizeof(message));
 static_assert(alignof(slk_msg_t) >= alignof(message));
@@ -93,8 +93,8 @@ int slk_msg_close(slk_msg_t* msg) {
 }
 
 int slk_msg_send(slk_msg_t* msg, void* socket, int flags) {
-  slk::socket* target = find_socket(socket);
-  if (target == nullptr) {
+  const socket_call target(socket);
+  if (!target) {
     return fail(ENOTSOCK);
   }
   message* from = live(msg);
@@ -102,8 +102,8 @@ int slk_msg_send(slk_msg_t* msg, void* socket, int flags) {
 }
 
 int slk_msg_recv(slk_msg_t* msg, void* socket, int flags) {
-  slk::socket* target = find_socket(socket);
-  if (target == nullptr) {
+  const socket_call target(socket);
+  if (!target) {
     return fail(ENOTSOCK);
   }
   message* into = live(msg);

@@ -1,6 +1,9 @@
 #include <poll.h>
 #include <serverlink/serverlink.h>
 
+#include <array>
+#include <cstddef>
+#include <memory_resource>
 #include <span>
 #include <vector>
 
@@ -9,8 +12,8 @@
 #include "io/wait.hpp"
 
 using slk::abi::fail;
-using slk::abi::find_socket;
 using slk::abi::guard;
+using slk::abi::socket_call;
 
 namespace {
 
@@ -31,15 +34,13 @@ short from_system(short revents, short wanted) noexcept {
 }
 
 // Sets the revents of the socket items. The number with events, or -errno.
-int look_at_sockets(std::span<slk_pollitem_t> items) {
+int look_at_sockets(std::span<slk_pollitem_t> items, std::span<const socket_call> calls) {
   int count = 0;
-  for (slk_pollitem_t& item : items) {
-    if (item.socket == nullptr) {
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    slk_pollitem_t& item = items[i];
+    const socket_call& polled = calls[i];
+    if (!polled) {
       continue;
-    }
-    slk::socket* polled = find_socket(item.socket);
-    if (polled == nullptr) {
-      return -ENOTSOCK;
     }
     const int events = polled->ready_events(item.events & socket_events);
     if (events < 0) {
@@ -53,12 +54,12 @@ int look_at_sockets(std::span<slk_pollitem_t> items) {
 
 // Announces the wait to the sockets, then looks once more: what comes from now on raises their
 // descriptors. True: nothing has come, so waiting is in order.
-bool prepare_sockets(std::span<const slk_pollitem_t> items) {
+bool prepare_sockets(std::span<const slk_pollitem_t> items, std::span<const socket_call> calls) {
   bool quiet = true;
-  for (const slk_pollitem_t& item : items) {
-    if (slk::socket* polled = find_socket(item.socket); polled != nullptr) {
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (const socket_call& polled = calls[i]; polled) {
       polled->prepare_wait();
-      quiet = quiet && !polled->wait_is_over(item.events & socket_events);
+      quiet = quiet && !polled->wait_is_over(items[i].events & socket_events);
     }
   }
   return quiet;
@@ -79,29 +80,37 @@ int collect_descriptors(std::span<slk_pollitem_t> items, std::span<const pollfd>
 int poll_items(std::span<slk_pollitem_t> items, long timeout_ms) {
   const slk::deadline until = slk::deadline::in_ms(timeout_ms);
   const slk::deadline at_once = slk::deadline::in_ms(0);
-  std::vector<pollfd> system(items.size());
+  // Few items, as usual, cost no allocation.
+  std::array<std::byte, 1024> few;
+  std::pmr::monotonic_buffer_resource memory(few.data(), few.size());
+  std::pmr::vector<pollfd> system(items.size(), &memory);
+  std::pmr::vector<socket_call> calls(&memory);  // until the end: none of them may go meanwhile
+  calls.reserve(items.size());
   bool descriptors = false;
   for (std::size_t i = 0; i < items.size(); ++i) {
     slk_pollitem_t& item = items[i];
     item.revents = 0;
-    slk::socket* polled = find_socket(item.socket);
+    const socket_call& polled = calls.emplace_back(item.socket);
+    if (!polled && item.socket != nullptr) {
+      return -ENOTSOCK;
+    }
     descriptors = descriptors || item.socket == nullptr;
-    system[i] = polled == nullptr ? pollfd{item.fd, to_system(item.events), 0}
-                                  : pollfd{polled->wait_fd(), POLLIN, 0};
+    system[i] =
+        !polled ? pollfd{item.fd, to_system(item.events), 0} : pollfd{polled->wait_fd(), POLLIN, 0};
   }
   for (;;) {
-    int count = look_at_sockets(items);
+    int count = look_at_sockets(items, calls);
     const bool may_wait = count == 0 && timeout_ms != 0 && !until.passed();
     if (count < 0 || (!may_wait && !descriptors)) {
       return count;
     }
-    const bool wait = may_wait && prepare_sockets(items);
+    const bool wait = may_wait && prepare_sockets(items, calls);
     if (const int error = slk::wait_for(system, wait ? until : at_once); error != 0) {
       return -error;
     }
     const int ready = collect_descriptors(items, system);
     if (wait) {
-      count = look_at_sockets(items);
+      count = look_at_sockets(items, calls);
     }
     if (count < 0 || count + ready > 0 || !may_wait) {
       return count < 0 ? count : count + ready;

@@ -9,20 +9,19 @@
 #include "socket/context.hpp"
 
 using slk::abi::fail;
-using slk::abi::find_socket;
 using slk::abi::guard;
+using slk::abi::socket_call;
 
 namespace {
 
 using pool = slk::abi::handle_pool<slk::socket>;
 using context_pool = slk::abi::handle_pool<slk::context>;
-using socket_handle = slk::abi::handle<slk::socket>;
 
 // The calls that take an endpoint.
 template <class Call>
 int with_endpoint(void* socket, const char* endpoint, Call call) noexcept {
-  slk::socket* target = find_socket(socket);
-  if (target == nullptr) {
+  const socket_call target(socket);
+  if (!target) {
     return fail(ENOTSOCK);
   }
   if (endpoint == nullptr) {
@@ -56,16 +55,10 @@ void* slk_socket(void* context, int type) {
 }
 
 int slk_close(void* socket) {
-  if (find_socket(socket) == nullptr) {
-    return fail(ENOTSOCK);
-  }
-  return guard([&]() -> int {
-    const std::unique_ptr<slk::socket> dead(pool::release(static_cast<socket_handle*>(socket)));
-    if (dead == nullptr) {
-      return -ENOTSOCK;
-    }
-    dead->close();
-    return 0;
+  return guard([&] {
+    const bool closed =
+        pool::close(socket, [](slk::socket& busy) { busy.interrupt(); }, slk::abi::dispose);
+    return closed ? 0 : -ENOTSOCK;
   });
 }
 
@@ -90,20 +83,25 @@ int slk_disconnect(void* socket, const char* endpoint) {
 }
 
 int slk_setsockopt(void* socket, int option, const void* value, size_t length) {
-  slk::socket* target = find_socket(socket);
-  return target == nullptr ? fail(ENOTSOCK)
-                           : guard([&] { return target->set_option(option, value, length); });
+  const socket_call target(socket);
+  return !target ? fail(ENOTSOCK)
+                 : guard([&] { return target->set_option(option, value, length); });
 }
 
 int slk_getsockopt(void* socket, int option, void* value, size_t* length) {
-  slk::socket* target = find_socket(socket);
-  return target == nullptr ? fail(ENOTSOCK)
-                           : guard([&] { return target->get_option(option, value, length); });
+  const socket_call target(socket);
+  return !target ? fail(ENOTSOCK)
+                 : guard([&] { return target->get_option(option, value, length); });
+}
+
+int slk_socket_monitor(void* socket, const char* endpoint, int events) {
+  const socket_call target(socket);
+  return !target ? fail(ENOTSOCK) : guard([&] { return target->monitor(endpoint, events); });
 }
 
 int slk_is_connected(void* socket, const void* id, size_t id_length) {
-  slk::socket* target = find_socket(socket);
-  int error = target == nullptr ? ENOTSOCK : id == nullptr ? EFAULT : 0;
+  const socket_call target(socket);
+  int error = !target ? ENOTSOCK : id == nullptr ? EFAULT : 0;
   if (error == 0) {
     const int outcome =
         guard([&] { return target->is_connected({static_cast<const char*>(id), id_length}); });
@@ -117,8 +115,8 @@ int slk_is_connected(void* socket, const void* id, size_t id_length) {
 }
 
 int slk_send(void* socket, const void* data, size_t length, int flags) {
-  slk::socket* target = find_socket(socket);
-  if (target == nullptr) {
+  const socket_call target(socket);
+  if (!target) {
     return fail(ENOTSOCK);
   }
   if (data == nullptr && length > 0) {
@@ -133,8 +131,8 @@ int slk_send_const(void* socket, const void* data, size_t length, int flags) {
 
 int slk_send_to(void* socket, const void* id, size_t id_length, const void* data, size_t length,
                 int flags) {
-  slk::socket* target = find_socket(socket);
-  if (target == nullptr) {
+  const socket_call target(socket);
+  if (!target) {
     return fail(ENOTSOCK);
   }
   if ((id == nullptr && id_length > 0) || (data == nullptr && length > 0)) {
@@ -149,8 +147,8 @@ int slk_send_to(void* socket, const void* id, size_t id_length, const void* data
 }
 
 int slk_recv(void* socket, void* buffer, size_t capacity, int flags) {
-  slk::socket* target = find_socket(socket);
-  if (target == nullptr) {
+  const socket_call target(socket);
+  if (!target) {
     return fail(ENOTSOCK);
   }
   if (buffer == nullptr && capacity > 0) {

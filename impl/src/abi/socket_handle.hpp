@@ -5,9 +5,12 @@
 
 namespace slk::abi {
 
-// The socket behind a handle; nullptr: there is none, or no more.
-inline socket* find_socket(void* raw) noexcept {
-  return handle_pool<socket>::find(raw);
+inline void dispose(socket* dead) noexcept {
+  dead->close();
+  delete dead;
 }
+
+// A call on the socket behind a handle; false: there is none, or no more.
+using socket_call = handle_call<socket, dispose>;
 
 }  // namespace slk::abi

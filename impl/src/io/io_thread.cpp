@@ -22,6 +22,7 @@ constexpr std::uint64_t patrol_interval_ns = 100'000;
 constexpr std::uint64_t patrol_interval_max_ns = 400'000;
 // With timed waits off, the tail of a burst waits for this alone.
 constexpr std::uint64_t untimed_patrol_interval_ns = 20'000'000;
+constexpr std::uint64_t deferred_after_ns = 5'000'000;
 constexpr unsigned long timer_slack_ns = 1'000;
 constexpr std::size_t events_per_wait = 64;
 
@@ -100,11 +101,25 @@ void io_thread::stop() noexcept {
 }
 
 void io_thread::post(task command) {
+  class task_command final : public io_command {
+   public:
+    explicit task_command(task what) : what_(std::move(what)) {}
+    void run() override { what_(); }
+
+   private:
+    task what_;
+  };
+  post(std::make_unique<task_command>(std::move(command)));
+}
+
+void io_thread::post(std::unique_ptr<io_command> command) noexcept {
   bool first = false;
   {
     const std::lock_guard lock(commands_mutex_);
-    first = commands_.empty();
-    commands_.push_back(std::move(command));
+    first = commands_ == nullptr;
+    io_command* last = command.get();
+    (first ? commands_ : last_command_->next_) = std::move(command);
+    last_command_ = last;
   }
   if (first) {
     wakeup_.raise();
@@ -129,10 +144,9 @@ void io_thread::adopt(std::shared_ptr<event_handler> handler) {
 }
 
 void io_thread::retire(event_handler& handler) noexcept {
-  if (const auto found = live_.find(&handler); found != live_.end()) {
+  if (auto place = live_.extract(&handler); !place.empty()) {
     // Buried after the batch of events, some of which may still name it.
-    retired_.push_back(std::move(found->second));
-    live_.erase(found);
+    retired_.insert(std::move(place));
   }
 }
 
@@ -150,34 +164,18 @@ void io_thread::unwatch(int fd) noexcept {
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
 }
 
-io_thread::timer_id io_thread::add_timer(std::uint64_t delay_ms, task due) {
-  const std::uint64_t due_ns = monotonic_ns() + delay_ms * 1'000'000u;
-  const timer_id id = ++last_timer_;
-  timers_.emplace(timer_key{due_ns, id}, std::move(due));
-  timer_due_ns_.emplace(id, due_ns);
-  return id;
-}
-
-void io_thread::cancel_timer(timer_id id) noexcept {
-  if (const auto found = timer_due_ns_.find(id); found != timer_due_ns_.end()) {
-    timers_.erase({found->second, id});
-    timer_due_ns_.erase(found);
-  }
-}
-
 void io_thread::run() noexcept {
   pthread_setname_np(pthread_self(), "slk-io");
   ::prctl(PR_SET_TIMERSLACK, timer_slack_ns, 0, 0, 0);
   while (!stop_seen_) {
     run_commands();
     patrol();
-    run_timers();
+    timers_.run_due();
     retired_.clear();  // before the wait: somebody may be waiting for them to be gone
     wait_and_dispatch();
   }
   // The context stops us only when every session has gone; what is left dies with its descriptors.
   armed_.clear();
-  timers_.clear();
   live_.clear();
   retired_.clear();
   for (patrolled* at = armed_stack_.exchange(nullptr); at != nullptr;) {
@@ -186,30 +184,40 @@ void io_thread::run() noexcept {
   }
 }
 
-void io_thread::run_commands() {
-  std::vector<task> batch;
+void io_thread::run_commands() noexcept {
+  std::unique_ptr<io_command> batch = std::move(deferred_);
   {
+    std::unique_ptr<io_command>* end = &batch;
+    while (*end != nullptr) {
+      end = &(*end)->next_;
+    }
     const std::lock_guard lock(commands_mutex_);
-    batch.swap(commands_);
+    *end = std::move(commands_);
     stop_wanted_ = stopping_;
-    stop_seen_ = stopping_ && batch.empty();
+    stop_seen_ = stopping_ && batch == nullptr;
   }
-  for (task& command : batch) {
-    command();
+  std::unique_ptr<io_command>* deferred_end = &deferred_;
+  while (batch != nullptr) {
+    std::unique_ptr<io_command> command = std::move(batch);
+    batch = std::move(command->next_);
+    try {
+      command->run();
+    } catch (...) {
+      *deferred_end = std::move(command);
+      deferred_end = &(*deferred_end)->next_;
+    }
   }
 }
 
-void io_thread::run_timers() {
-  if (timers_.empty()) {
-    return;
-  }
-  const std::uint64_t now_ns = monotonic_ns();
-  while (!timers_.empty() && timers_.begin()->first.first <= now_ns) {
-    const auto first = timers_.begin();
-    const task due = std::move(first->second);
-    timer_due_ns_.erase(first->first.second);
-    timers_.erase(first);
-    due();
+void io_thread::list_as_armed(patrolled& armed) noexcept {
+  try {
+    armed_.push_back(std::move(armed.keep_alive_));
+  } catch (...) {
+    // Out of memory: back to where it came from, for another attempt.
+    patrolled* top = armed_stack_.load(std::memory_order_relaxed);
+    do {
+      armed.next_armed_ = top;
+    } while (!armed_stack_.compare_exchange_weak(top, &armed));
   }
 }
 
@@ -220,7 +228,7 @@ void io_thread::patrol() noexcept {
   }
   for (patrolled* at = armed_stack_.exchange(nullptr); at != nullptr;) {
     patrolled* next = at->next_armed_;
-    armed_.push_back(std::move(at->keep_alive_));
+    list_as_armed(*at);
     at = next;
   }
   if (armed_.empty()) {
@@ -257,8 +265,11 @@ std::int64_t io_thread::next_wait_ns() const noexcept {
     const std::int64_t left_ns = due_ns > now_ns ? static_cast<std::int64_t>(due_ns - now_ns) : 0;
     wait_ns = wait_ns < 0 ? left_ns : std::min(wait_ns, left_ns);
   };
+  if (deferred_ != nullptr) {
+    consider(now_ns + deferred_after_ns);
+  }
   if (!timers_.empty()) {
-    consider(timers_.begin()->first.first);
+    consider(timers_.first_due_ns());
   }
   if (!armed_.empty()) {
     consider(next_patrol_ns_);

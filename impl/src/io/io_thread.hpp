@@ -21,12 +21,12 @@
 #include <memory>
 #include <mutex>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include "base/cache_line.hpp"
 #include "base/unique_fd.hpp"
 #include "io/event_signal.hpp"
+#include "io/timer_queue.hpp"
 
 namespace slk {
 
@@ -57,10 +57,24 @@ class patrolled {
   patrolled* next_armed_ = nullptr;
 };
 
+// Something to run on an I/O thread, made where memory can be had.
+class io_command {
+ public:
+  io_command() = default;
+  io_command(const io_command&) = delete;
+  io_command& operator=(const io_command&) = delete;
+  virtual ~io_command() = default;
+  // What throws has changed nothing, and is run again a little later.
+  virtual void run() = 0;
+
+ private:
+  friend class io_thread;
+  std::unique_ptr<io_command> next_;
+};
+
 class io_thread {
  public:
   using task = std::function<void()>;
-  using timer_id = std::uint64_t;  // 0 is no timer
 
   // Throws std::system_error.
   io_thread();
@@ -72,6 +86,7 @@ class io_thread {
   // -- any thread ---------------------------------------------------------------------------------
 
   void post(task command);
+  void post(std::unique_ptr<io_command> command) noexcept;
   void arm(std::shared_ptr<patrolled> armed) noexcept;
   [[nodiscard]] int load() const noexcept { return load_.load(std::memory_order_relaxed); }
   void adjust_load(int change) noexcept { load_.fetch_add(change, std::memory_order_relaxed); }
@@ -86,15 +101,12 @@ class io_thread {
   void rewatch(int fd, std::uint32_t epoll_events, event_handler& handler) noexcept;
   void unwatch(int fd) noexcept;
 
-  timer_id add_timer(std::uint64_t delay_ms, task due);
-  void cancel_timer(timer_id id) noexcept;
+  [[nodiscard]] timer_queue& timers() noexcept { return timers_; }
 
  private:
-  using timer_key = std::pair<std::uint64_t, timer_id>;  // due time in monotonic ns, id
-
   void run() noexcept;
-  void run_commands();
-  void run_timers();
+  void run_commands() noexcept;
+  void list_as_armed(patrolled& armed) noexcept;
   void patrol() noexcept;
   void wait_and_dispatch() noexcept;
   [[nodiscard]] std::int64_t next_wait_ns() const noexcept;  // -1: for ever
@@ -105,7 +117,8 @@ class io_thread {
 
   // Any thread; guarded by commands_mutex_.
   std::mutex commands_mutex_;
-  std::vector<task> commands_;
+  std::unique_ptr<io_command> commands_;  // a list, so that posting needs no memory
+  io_command* last_command_ = nullptr;
   bool stopping_ = false;
 
   // Any thread. arm(): push, then look at sleeping_   pairs with   wait_and_dispatch(): set
@@ -116,11 +129,12 @@ class io_thread {
   std::atomic<int> load_{0};
 
   // This thread only.
-  std::unordered_map<event_handler*, std::shared_ptr<event_handler>> live_;
-  std::vector<std::shared_ptr<event_handler>> retired_;
-  std::map<timer_key, task> timers_;
-  std::unordered_map<timer_id, std::uint64_t> timer_due_ns_;
-  timer_id last_timer_ = 0;
+  timer_queue timers_;  // outlives the handlers, which own timers
+  // Places move from one to the other, so that retiring cannot fail.
+  using handlers = std::map<event_handler*, std::shared_ptr<event_handler>>;
+  handlers live_;
+  handlers retired_;
+  std::unique_ptr<io_command> deferred_;  // commands that failed, for lack of memory
   std::vector<std::shared_ptr<patrolled>> armed_;
   std::uint64_t next_patrol_ns_ = 0;
   std::uint64_t patrol_interval_ns_;

@@ -125,38 +125,51 @@ TEST_CASE("io_thread: timers run in the order of their time, cancelled ones neve
   io.start();
   std::vector<int> order;
   std::promise<void> last;
+  timer third(io.timers(), [&] {
+    order.push_back(3);
+    last.set_value();
+  });
+  timer first(io.timers(), [&] { order.push_back(1); });
+  timer doomed(io.timers(), [&] { order.push_back(99); });
+  timer second(io.timers(), [&] { order.push_back(2); });
   REQUIRE(run_on(io, [&] {
-    io.add_timer(30, [&] {
-      order.push_back(3);
-      last.set_value();
-    });
-    io.add_timer(5, [&] { order.push_back(1); });
-    const auto doomed = io.add_timer(10, [&] { order.push_back(99); });
-    io.add_timer(15, [&] { order.push_back(2); });
-    io.cancel_timer(doomed);
-    io.cancel_timer(doomed);
-    io.cancel_timer(0);
+    third.start(30);
+    first.start(5);
+    doomed.start(10);
+    second.start(1);
+    second.start(15);  // begins anew
+    doomed.cancel();
+    doomed.cancel();
+    CHECK(second.running());
+    CHECK_FALSE(doomed.running());
   }));
   REQUIRE(last.get_future().wait_for(patience) == std::future_status::ready);
   CHECK(order == std::vector<int>{1, 2, 3});
 }
 
-TEST_CASE("io_thread: a timer may cancel another that is due as well, or add one") {
+TEST_CASE("io_thread: a timer may cancel another that is due as well, or start itself again") {
   io_thread io;
   io.start();
   std::vector<int> order;
   std::promise<void> last;
-  io_thread::timer_id second = 0;
+  timer second(io.timers(), [&] { order.push_back(2); });
+  timer* again = nullptr;
+  timer first(io.timers(), [&] {
+    order.push_back(1);
+    second.cancel();
+    if (order.size() == 2) {
+      last.set_value();
+    } else {
+      again->start(1);
+    }
+  });
+  again = &first;
   REQUIRE(run_on(io, [&] {
-    io.add_timer(1, [&] {
-      order.push_back(1);
-      io.cancel_timer(second);
-      io.add_timer(1, [&] { last.set_value(); });
-    });
-    second = io.add_timer(1, [&] { order.push_back(2); });
+    first.start(1);
+    second.start(1);
   }));
   REQUIRE(last.get_future().wait_for(patience) == std::future_status::ready);
-  CHECK(order == std::vector<int>{1});
+  CHECK(order == std::vector<int>{1, 1});
 }
 
 TEST_CASE("io_thread: the patrol looks until it is told to forget") {

@@ -6,10 +6,10 @@
 #pragma once
 
 #include <atomic>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <vector>
 
 #include "io/signaler.hpp"
 
@@ -31,13 +31,14 @@ struct socket_event {
     disconnected,  // such a pipe has lost its peer; it waits for the next
     received,      // bytes were taken off a connection while the application was silent
     ended,         // the pipe takes no more messages, and delivers only what it holds
-    stop,          // the context is being terminated
   };
   kind what;
   std::shared_ptr<slk::pipe> subject;
   std::string routing_id;     // attached, connected: what the peer calls itself; may be empty
   properties_ref properties;  // attached, connected: what recv'd messages say of the peer
 };
+
+using socket_events = std::list<socket_event>;
 
 class inbox {
  public:
@@ -47,24 +48,35 @@ class inbox {
   slk::signaler& signal() noexcept { return signal_; }
 
   void post(socket_event event);
+  // The same for one that was made beforehand: this cannot fail.
+  void post(socket_events event) noexcept;
+
+  // Calls on the socket are to fail with this error from now on; the first one counts.
+  void stop(int error) noexcept;
+  // 0: they are not. As of the last take().
+  [[nodiscard]] int stop_error() const noexcept { return taken_stop_error_; }
 
   // One load, for every call of the application. pairs with: post()
   [[nodiscard]] bool has_events() const noexcept {
     return pending_.load(std::memory_order_acquire);
   }
 
-  [[nodiscard]] std::vector<socket_event> take();
+  [[nodiscard]] socket_events take() noexcept;
+  // What was taken and could not be dealt with, for another attempt.
+  void put_back(socket_events events) noexcept;
 
   // The socket goes: gives out what is left, and forgets what is posted from now on. An event that
   // stayed would keep its pipe, and the pipe this inbox.
-  [[nodiscard]] std::vector<socket_event> close();
+  [[nodiscard]] socket_events close() noexcept;
 
  private:
   slk::signaler signal_;
   std::atomic<bool> pending_{false};
   std::mutex mutex_;
-  std::vector<socket_event> events_;  // guarded by mutex_
-  bool closed_ = false;               // guarded by mutex_
+  socket_events events_;      // guarded by mutex_
+  bool closed_ = false;       // guarded by mutex_
+  int stop_error_ = 0;        // guarded by mutex_
+  int taken_stop_error_ = 0;  // of the socket's thread
 };
 
 }  // namespace slk

@@ -27,10 +27,13 @@ constexpr std::size_t index_of(inproc_link::side which) noexcept {
 
 bool inproc_link::join(side which, std::weak_ptr<pipe> end, std::shared_ptr<inbox> owner) {
   signaler* signal = &owner->signal();
+  socket_events farewell;
+  farewell.push_back({socket_event::kind::ended, nullptr, {}, {}});
   const std::lock_guard lock(mutex_);
   ends_[index_of(which)].pipe = std::move(end);
   ends_[index_of(which)].owner = std::move(owner);
   ends_[index_of(which)].joined = true;
+  ends_[index_of(which)].farewell = std::move(farewell);
   inproc_channel& out = which == side::connecting ? forward : backward;
   inproc_channel& in = which == side::connecting ? backward : forward;
   out.producer.store(signal, std::memory_order_release);  // pairs with: wake()
@@ -38,20 +41,32 @@ bool inproc_link::join(side which, std::weak_ptr<pipe> end, std::shared_ptr<inbo
   return ends_[1 - index_of(which)].left;
 }
 
-void inproc_link::leave(side which) {
+void inproc_link::leave(side which) noexcept {
   std::shared_ptr<pipe> other;
   std::shared_ptr<inbox> other_owner;
+  std::shared_ptr<inbox> released;
+  socket_events farewell;
   {
     const std::lock_guard lock(mutex_);
     ends_[index_of(which)].left = true;
     end_state& peer = ends_[1 - index_of(which)];
+    if (!peer.joined) {
+      // It may be long until somebody comes for the messages, and nobody is woken any more.
+      inproc_channel& out = which == side::connecting ? forward : backward;
+      inproc_channel& in = which == side::connecting ? backward : forward;
+      out.producer.store(nullptr, std::memory_order_relaxed);  // the other end comes by mutex_
+      in.consumer.store(nullptr, std::memory_order_relaxed);
+      released = std::move(ends_[index_of(which)].owner);
+    }
     if (!peer.left) {
       other = peer.pipe.lock();
       other_owner = peer.owner;
+      farewell = std::move(ends_[index_of(which)].farewell);
     }
   }
-  if (other != nullptr && other_owner != nullptr) {
-    other_owner->post({socket_event::kind::ended, std::move(other), {}, {}});
+  if (other != nullptr && other_owner != nullptr && !farewell.empty()) {
+    farewell.front().subject = std::move(other);
+    other_owner->post(std::move(farewell));
   }
 }
 
@@ -117,7 +132,12 @@ void inproc_pipe::message_published() noexcept {
   // Behind the fence that wake() passes. pairs with: look_away()
   if (out_channel_.unattended.load(std::memory_order_relaxed)) [[unlikely]] {
     if (out_channel_.unattended.exchange(false, std::memory_order_acq_rel)) {
-      link_->announce(side_);
+      try {
+        link_->announce(side_);
+      } catch (...) {
+        // Out of memory: the next message tells of this one.
+        out_channel_.unattended.store(true, std::memory_order_relaxed);
+      }
     }
   }
 }

@@ -48,7 +48,7 @@ class inproc_link {
   [[nodiscard]] bool join(side which, std::weak_ptr<pipe> end, std::shared_ptr<inbox> owner);
 
   // Unregisters an end, and tells the other socket if it is there.
-  void leave(side which);
+  void leave(side which) noexcept;
 
   // Tells the other socket that something has come from this side.
   void announce(side which);
@@ -61,6 +61,7 @@ class inproc_link {
   struct end_state {
     std::weak_ptr<slk::pipe> pipe;
     std::shared_ptr<slk::inbox> owner;  // kept: the channels name its signaler
+    socket_events farewell;             // what leave() tells the other end
     std::uint64_t send_mark = 0;
     std::uint64_t receive_mark = 0;
     bool joined = false;
@@ -83,7 +84,7 @@ class inproc_pipe final : public pipe {
   void look_again() noexcept override;
 
   // This socket lets go of the pipe.
-  void leave() { link_->leave(side_); }
+  void leave() noexcept { link_->leave(side_); }
 
  protected:
   bool find_room() noexcept override;

@@ -159,8 +159,8 @@ TEST_CASE("inproc_pipe: leaving is told to the other side, once; what was sent s
   l.sender->leave();
   auto events = l.receiver_box->take();
   REQUIRE(events.size() == 1);
-  CHECK(events[0].what == socket_event::kind::ended);
-  CHECK(events[0].subject == l.receiver);
+  CHECK(events.front().what == socket_event::kind::ended);
+  CHECK(events.front().subject == l.receiver);
   CHECK(l.read() == "x");
   l.receiver->leave();
   CHECK(l.sender_box->take().empty());

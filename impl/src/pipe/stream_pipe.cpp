@@ -229,6 +229,11 @@ bool stream_pipe::begin_body(const frame_header& header,
   // Never ahead of the data received by more than a slab: a header alone must not cost memory.
   const std::uint64_t capacity =
       std::min<std::uint64_t>(header.body_bytes, present.size() + stream_reader::slab_bytes);
+  try {
+    staged_frames_.emplace_back();  // for finish_body()
+  } catch (...) {
+    return false;
+  }
   body_ = message_block::allocate(static_cast<std::size_t>(std::max<std::uint64_t>(capacity, 1)));
   if (body_ == nullptr) {
     return false;
@@ -262,7 +267,7 @@ bool stream_pipe::finish_body() noexcept {
   frame.adopt_block(body_);
   body_ = nullptr;
   frame.set_more(body_more_);
-  staged_frames_.push_back(std::move(frame));
+  staged_frames_.back() = std::move(frame);
   staged_ = !body_more_;
   staging_ = body_more_;
   return staged_;
@@ -294,31 +299,47 @@ void stream_pipe::command_received(const std::uint8_t* body, std::size_t size_by
 }
 
 // Unknown commands are ignored, as their senders expect.
-void stream_pipe::answer_if_ping(std::span<const std::uint8_t> command) {
+void stream_pipe::answer_if_ping(std::span<const std::uint8_t> command) noexcept {
   command_view parsed;
   ping_view ping;
   if (parse_command(command, parsed) && parsed.name == "PING" && parse_ping(parsed.data, ping)) {
     std::array<std::uint8_t, pong_frame_bytes_max> pong;
     writer_.queue_control({pong.data(), encode_pong(pong.data(), ping.context)});
+    const bool first = !peer_pings_.exchange(true, std::memory_order_relaxed);
+    const std::uint16_t ttl_before =
+        peer_ttl_tenths_.exchange(ping.ttl_tenths, std::memory_order_relaxed);
+    if ((first || ttl_before != ping.ttl_tenths) && !tell_session(&stream_owner::peer_pings_anew)) {
+      peer_pings_.store(false, std::memory_order_relaxed);  // the next PING brings it up again
+    }
   }
 }
 
 void stream_pipe::protocol_broken() noexcept {
   forget_input();
-  tell_session(&stream_owner::peer_broke_protocol);
+  if (!tell_session(&stream_owner::peer_broke_protocol)) {
+    writer_.abort();
+  }
 }
 
 void stream_pipe::end_connection() noexcept {
-  tell_session(&stream_owner::replaced);
+  if (!tell_session(&stream_owner::replaced)) {
+    writer_.abort();
+  }
 }
 
-void stream_pipe::tell_session(void (stream_owner::*what)() noexcept) noexcept {
+// False: out of memory.
+bool stream_pipe::tell_session(void (stream_owner::*what)() noexcept) noexcept {
   auto self = std::static_pointer_cast<stream_pipe>(shared_from_this());
-  io_.post([weak = std::weak_ptr(self), what] {
-    if (const auto alive = weak.lock(); alive != nullptr && alive->session_ != nullptr) {
-      (alive->session_->*what)();
-    }
-  });
+  try {
+    io_.post([weak = std::weak_ptr(self), what] {
+      if (const auto alive = weak.lock(); alive != nullptr && alive->session_ != nullptr) {
+        (alive->session_->*what)();
+      }
+    });
+    return true;
+  } catch (...) {
+    return false;
+  }
 }
 
 void stream_pipe::abandon_input() noexcept {
@@ -339,6 +360,8 @@ void stream_pipe::forget_input() noexcept {
 void stream_pipe::open(stream_owner& session, int fd, std::size_t segment_bytes,
                        std::span<const std::uint8_t> early) {
   session_ = &session;
+  peer_ttl_tenths_.store(0, std::memory_order_relaxed);
+  peer_pings_.store(false, std::memory_order_relaxed);
   reader_.open(fd, early);
   writer_.open(fd, segment_bytes);
   waiting_writable_ = false;
@@ -352,7 +375,7 @@ void stream_pipe::flush_on_io_thread() noexcept {
   }
 }
 
-void stream_pipe::close(bool keep_received) {
+void stream_pipe::close(bool keep_received) noexcept {
   session_ = nullptr;
   writer_.close();
   reader_.close(keep_received);
@@ -444,19 +467,34 @@ patrolled::look stream_pipe::on_patrol() noexcept {
   return look::idle;
 }
 
-void stream_pipe::attend_silence() {
-  bool received = false;
-  const bool legal =
-      reader_.take_over(frame_bytes_max_, received,
-                        [this](std::span<const std::uint8_t> command) { answer_if_ping(command); });
-  if (received) {
-    inbox_->post({socket_event::kind::received, shared_from_this(), {}, {}});
+void stream_pipe::attend_silence() noexcept {
+  bool legal = true;
+  try {
+    bool received = false;
+    legal = reader_.take_over(
+        frame_bytes_max_, received,
+        [this](std::span<const std::uint8_t> command) { answer_if_ping(command); });
+    untold_input_ = untold_input_ || received;
+    if (untold_input_) {
+      inbox_->post({socket_event::kind::received, shared_from_this(), {}, {}});
+      untold_input_ = false;
+    }
+  } catch (...) {
+    // Out of memory: what was not taken or told is so the next time.
   }
   if (writer_.has_control()) {
     flush_on_io_thread();
   }
   if (!legal && session_ != nullptr) {
     session_->peer_broke_protocol();
+  }
+}
+
+void stream_pipe::ping(std::uint16_t ttl_tenths) noexcept {
+  std::array<std::uint8_t, ping_frame_bytes_max> frame;
+  writer_.queue_control({frame.data(), encode_ping(frame.data(), ttl_tenths, {})});
+  if (writer_.has_control()) {
+    flush_on_io_thread();
   }
 }
 

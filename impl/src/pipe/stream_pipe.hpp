@@ -31,6 +31,8 @@ class stream_owner {
   virtual void peer_broke_protocol() noexcept = 0;
   // Another connection has taken this one's place.
   virtual void replaced() noexcept = 0;
+  // The peer sent its first PING, or one with another time to live: stream_pipe::peer_ttl_tenths().
+  virtual void peer_pings_anew() noexcept {}
 
  protected:
   ~stream_owner() = default;
@@ -90,14 +92,24 @@ class stream_pipe final : public pipe, public patrolled {
   void open(stream_owner& session, int fd, std::size_t segment_bytes,
             std::span<const std::uint8_t> early);
   // It has died: what was received is kept for the application. Afterwards fd may be closed.
-  void close(bool keep_received);
+  void close(bool keep_received) noexcept;
   // The kernel's buffer has room again. True: all is sent, no need to wait any longer.
   bool writable() noexcept;
   look on_patrol() noexcept override;
   // Has the session say when the kernel's buffer has room, for a pipe nobody else flushes.
   void wait_until_writable() noexcept;
   // The application has not read for a while, and something has come: answers PINGs on its behalf.
-  void attend_silence();
+  void attend_silence() noexcept;
+  // Sends a PING, which may wait behind messages.
+  void ping(std::uint16_t ttl_tenths) noexcept;
+  // Of this connection's last PING: how long the peer may be unheard of; 0 is for ever.
+  [[nodiscard]] std::uint16_t peer_ttl_tenths() const noexcept {
+    return peer_ttl_tenths_.load(std::memory_order_relaxed);
+  }
+  // It has sent any PING.
+  [[nodiscard]] bool peer_pings() const noexcept {
+    return peer_pings_.load(std::memory_order_relaxed);
+  }
   // Reads what has come, for a socket that only sends. REQUIRES: !settings::application_reads.
   void discard_input() noexcept;
 
@@ -130,8 +142,8 @@ class stream_pipe final : public pipe, public patrolled {
   void end_waiting() noexcept;
   void room_changed() noexcept;
   void flush_on_io_thread() noexcept;
-  void answer_if_ping(std::span<const std::uint8_t> command);
-  void tell_session(void (stream_owner::*what)() noexcept) noexcept;
+  void answer_if_ping(std::span<const std::uint8_t> command) noexcept;
+  bool tell_session(void (stream_owner::*what)() noexcept) noexcept;
 
   io_thread& io_;
   std::shared_ptr<inbox> inbox_;
@@ -153,11 +165,16 @@ class stream_pipe final : public pipe, public patrolled {
   // Written by the application: its last look found no room.
   std::atomic<bool> room_wanted_{false};
 
+  // Hints for the I/O thread from whoever reads; nothing is ordered by them.
+  std::atomic<std::uint16_t> peer_ttl_tenths_{0};
+  std::atomic<bool> peer_pings_{false};
+
   // I/O thread.
   stream_owner* session_ = nullptr;
   std::uint32_t patrol_flush_count_ = 0;
   unsigned idle_looks_ = 0;
   bool waiting_writable_ = false;
+  bool untold_input_ = false;  // was taken over, and the socket was not told of it
   // Armed, but not on the patrol's list, nor about to be put there by arm(): an entry is linked
   // through the pipe itself, so it must never be listed twice.
   bool parked_ = false;

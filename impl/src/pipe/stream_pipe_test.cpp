@@ -388,7 +388,8 @@ TEST_CASE("stream_pipe: armed by the application and waiting for room, it is lis
   u.io.post([answered] { answered->set_value(); });
   u.io.start();
   std::promise<void> patrolled_on;
-  u.io.post([&] { u.io.add_timer(5, [&] { patrolled_on.set_value(); }); });
+  timer later(u.io.timers(), [&] { patrolled_on.set_value(); });
+  u.io.post([&] { later.start(5); });
   REQUIRE(patrolled_on.get_future().wait_for(5s) == std::future_status::ready);
   // And it is disarmed in the end, so that the next message arms it again.
   const auto end = std::chrono::steady_clock::now() + 5s;

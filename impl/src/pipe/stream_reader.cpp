@@ -1,6 +1,7 @@
 #include "pipe/stream_reader.hpp"
 
 #include <algorithm>
+#include <array>
 #include <new>
 
 #include "base/copy_bytes.hpp"
@@ -11,6 +12,11 @@ namespace slk {
 // One writer, so load and store need not be one operation.
 void stream_reader::count_read() noexcept {
   reads_.store(reads_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+// Under lock_, so the same holds.
+void stream_reader::count_arrival() noexcept {
+  arrivals_.store(arrivals_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
 // REQUIRES: lock_ held: take_over() looks at the slab, too.
@@ -77,27 +83,26 @@ stream_reader::outcome stream_reader::read_direct(std::span<std::uint8_t> into, 
   return result;
 }
 
-// REQUIRES: lock_ held. True: bytes came, or had come before and were not told of.
-bool stream_reader::read_ahead() {
-  constexpr std::size_t step_bytes = 16 * 1024;
+// REQUIRES: lock_ held.
+void stream_reader::read_ahead() {
+  std::array<std::uint8_t, 16 * 1024> step;
   std::size_t held_bytes = 0;
   for (const left_over& rest : left_) {
     held_bytes += rest.bytes.size();
   }
-  bool any = false;
   while (held_bytes < taken_over_bytes_max && !drained_) {
-    left_over ahead;
-    ahead.bytes.resize(step_bytes);
-    const io_outcome got = receive_some(fd_, ahead.bytes.data(), step_bytes);
+    left_over& ahead = left_.emplace_back();
+    ahead.bytes.reserve(step.size());
+    const io_outcome got = receive_some(fd_, step.data(), step.size());
     if (got.what != io_outcome::kind::done) {
+      left_.pop_back();
       break;  // the end of the stream is reported by the poller, too
     }
-    ahead.bytes.resize(got.bytes);
+    count_arrival();
+    ahead.bytes.assign(step.begin(), step.begin() + static_cast<std::ptrdiff_t>(got.bytes));
+    ahead.bytes.shrink_to_fit();
     held_bytes += got.bytes;
-    left_.push_back(std::move(ahead));
-    any = true;
   }
-  return any;
 }
 
 // REQUIRES: lock_ held, left_ not empty, `into` not empty.
@@ -128,6 +133,7 @@ stream_reader::outcome stream_reader::read_descriptor(std::span<std::uint8_t> fi
   read_bytes = got.bytes;
   switch (got.what) {
     case io_outcome::kind::done:
+      count_arrival();
       // Less than asked for: the kernel's buffer is empty, and the next arrival is a new edge.
       // Not so behind a hang-up, which has had its edge already.
       ready_ = hang_up_ || got.bytes == first.size() + second.size();
@@ -170,26 +176,32 @@ void stream_reader::abandon() noexcept {
 }
 
 void stream_reader::open(int fd, std::span<const std::uint8_t> early) {
+  std::list<left_over> end_mark;
+  end_mark.push_back({{}, 0, true, false});
   const try_lock_guard guard(lock_);
   if (!early.empty()) {
     left_.push_back({{early.begin(), early.end()}, 0, false, false});
   }
+  end_mark_ = std::move(end_mark);
   fd_ = fd;
   drained_ = false;
 }
 
-void stream_reader::close(bool keep_received) {
+void stream_reader::close(bool keep_received) noexcept {
   const try_lock_guard guard(lock_);
   if (fd_ < 0) {
     return;
   }
-  left_over rest;
-  rest.ends_stream = true;
+  left_over& rest = end_mark_.front();
   if (keep_received && !abandoned_ && !drained_) {
     constexpr std::size_t step_bytes = 64 * 1024;
     for (;;) {
       const std::size_t have = rest.bytes.size();
-      rest.bytes.resize(have + step_bytes);
+      try {
+        rest.bytes.resize(have + step_bytes);
+      } catch (...) {
+        break;  // out of memory: what is still in the kernel is lost with the connection
+      }
       const io_outcome got = receive_some(fd_, rest.bytes.data() + have, step_bytes);
       rest.bytes.resize(have + got.bytes);
       if (got.what != io_outcome::kind::done) {
@@ -198,7 +210,7 @@ void stream_reader::close(bool keep_received) {
     }
   }
   if (!abandoned_) {
-    left_.push_back(std::move(rest));
+    left_.splice(left_.end(), end_mark_);
   }
   if (watched_by_ != nullptr) {
     watched_by_->remove(fd_);

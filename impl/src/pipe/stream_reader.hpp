@@ -17,7 +17,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
 #include <span>
 #include <vector>
@@ -77,11 +77,16 @@ class stream_reader {
   void open(int fd, std::span<const std::uint8_t> early);
   // The connection has died, or is to be dropped: keeps what the kernel still has, lets go of fd,
   // whose edges then name nobody: the socket may drop the pipe before the descriptor is closed.
-  void close(bool keep_received);
+  void close(bool keep_received) noexcept;
 
   // Changes with every read of the application; what the I/O thread tells its silence by.
   [[nodiscard]] std::uint32_t reads() const noexcept {
     return reads_.load(std::memory_order_relaxed);  // a hint, nothing is ordered by it
+  }
+
+  // Changes with every read, of either thread, that found bytes: the peer's sign of life.
+  [[nodiscard]] std::uint32_t arrivals() const noexcept {
+    return arrivals_.load(std::memory_order_relaxed);  // a hint, nothing is ordered by it
   }
 
   // The application is silent: reads what has come on its behalf, up to a limit, and calls
@@ -105,8 +110,9 @@ class stream_reader {
   outcome read_descriptor(std::span<std::uint8_t> first, std::span<std::uint8_t> second,
                           std::size_t& read_bytes) noexcept;
   [[nodiscard]] bool make_slab() noexcept;
-  [[nodiscard]] bool read_ahead();
+  void read_ahead();
   void count_read() noexcept;
+  void count_arrival() noexcept;
 
   std::unique_ptr<std::uint8_t[]> slab_;
   std::size_t filled_bytes_ = 0;
@@ -120,8 +126,10 @@ class stream_reader {
   bool drained_ = false;  // end of stream or an error was read; the I/O thread will close
   bool abandoned_ = false;
   bool slab_aligned_ = true;  // the slab begins with a frame
-  std::deque<left_over> left_;
+  std::list<left_over> left_;
+  std::list<left_over> end_mark_;  // made by open(), so that close() cannot fail to set it
   std::atomic<std::uint32_t> reads_{0};
+  std::atomic<std::uint32_t> arrivals_{0};
 };
 
 // Implementation details follow.
@@ -138,17 +146,25 @@ bool stream_reader::take_over(std::uint64_t frame_bytes_max, bool& received, Vis
       return true;  // of an earlier connection, or half read: the application is at it
     }
   }
-  received = read_ahead();
+  read_ahead();
   frame_walker walker;
   bool legal = walker.walk(slab(), frame_bytes_max, visit);
-  for (left_over& rest : left_) {
-    const bool fresh = !rest.visited;
-    rest.visited = true;
-    legal = legal && walker.walk(rest.bytes, frame_bytes_max, [&](std::span<const std::uint8_t> c) {
+  for (auto rest = left_.begin(); rest != left_.end() && legal;) {
+    const bool fresh = !rest->visited;
+    const bool aligned = walker.between_frames();
+    const std::uint64_t other_frames = walker.other_frames();
+    rest->visited = true;
+    legal = walker.walk(rest->bytes, frame_bytes_max, [&](std::span<const std::uint8_t> command) {
       if (fresh) {
-        visit(c);
+        visit(command);
       }
     });
+    if (aligned && walker.between_frames() && walker.other_frames() == other_frames) {
+      rest = left_.erase(rest);  // commands, done with: a peer that beats fills no memory
+      continue;
+    }
+    received = received || fresh;
+    ++rest;
   }
   return legal;
 }

@@ -210,13 +210,24 @@ void stream_writer::rewind_to_message() noexcept {
   ring_.unconsume(consumed - message_at);
 }
 
-void stream_writer::queue_control(std::span<const std::uint8_t> frame) {
+void stream_writer::queue_control(std::span<const std::uint8_t> frame) noexcept {
   const try_lock_guard guard(lock_);
   if (control_.size() + frame.size() > control_bytes_max) {
     return;
   }
-  control_.insert(control_.end(), frame.begin(), frame.end());
+  try {
+    control_.insert(control_.end(), frame.begin(), frame.end());
+  } catch (...) {
+    return;  // out of memory, which peers must bear as they do a lost PING
+  }
   has_control_.store(true, std::memory_order_relaxed);  // under lock_
+}
+
+void stream_writer::abort() noexcept {
+  const try_lock_guard guard(lock_);
+  if (fd_ >= 0) {
+    abort_connection(fd_);
+  }
 }
 
 bool stream_writer::has_unsent() noexcept {

@@ -73,7 +73,10 @@ class stream_writer {
 
   // Queues a command frame, to be sent between messages. Dropped where many wait already: a peer
   // that asks without reading must not cost memory without end.
-  void queue_control(std::span<const std::uint8_t> frame);
+  void queue_control(std::span<const std::uint8_t> frame) noexcept;
+
+  // Breaks the connection, if there is one; the I/O thread sees the hang-up.
+  void abort() noexcept;
 
   // Some wait for that. A stale answer is mended by the next flush.
   [[nodiscard]] bool has_control() const noexcept {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "io/io_thread.hpp"
+#include "session/monitor.hpp"
 #include "session/session.hpp"
 #include "session/session_settings.hpp"
 #include "transport/listen.hpp"
@@ -21,12 +22,16 @@ class listener final : public event_handler, public std::enable_shared_from_this
   void start();
 
   // Stops listening and ends the connections accepted here, as session::close() does.
-  void close(int linger_ms, bool notify);
+  void close(int linger_ms, bool notify) noexcept;
 
   void on_events(std::uint32_t epoll_events) noexcept override;
 
  private:
   void accept_one(unique_fd accepted);
+  void report(int event, int value) noexcept {
+    place_.monitor->emit(event, value, settings_.endpoint);
+  }
+  void look() noexcept;
   void pause() noexcept;
   void stop_listening() noexcept;
 
@@ -36,7 +41,7 @@ class listener final : public event_handler, public std::enable_shared_from_this
   const slk::scheme scheme_;
   listening bound_;
   std::vector<std::weak_ptr<session>> sessions_;
-  io_thread::timer_id pause_timer_ = 0;
+  timer pause_timer_{place_.io.timers(), [this] { look(); }};
 };
 
 }  // namespace slk

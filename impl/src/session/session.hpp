@@ -9,6 +9,7 @@
 
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -18,6 +19,8 @@
 #include "io/io_thread.hpp"
 #include "pipe/stream_pipe.hpp"
 #include "session/activity.hpp"
+#include "session/heartbeat.hpp"
+#include "session/monitor.hpp"
 #include "session/reconnect_backoff.hpp"
 #include "session/session_settings.hpp"
 #include "transport/address.hpp"
@@ -34,6 +37,7 @@ class session final : public event_handler,
     io_thread& io;
     slk::activity& counted;
     std::shared_ptr<inbox> socket;
+    std::shared_ptr<slk::monitor> monitor;
   };
 
   // Connects, and reconnects. pipe is the one that exists since connect(); null with `immediate`.
@@ -47,7 +51,7 @@ class session final : public event_handler,
 
   // The socket lets go of the connection: what is unsent may take linger_ms (-1: for ever), then
   // it ends. notify: the socket lives on, and is told that the pipe has ended.
-  void close(int linger_ms, bool notify);
+  void close(int linger_ms, bool notify) noexcept;
 
   [[nodiscard]] bool ended() const noexcept { return state_ == state::ended; }
 
@@ -55,8 +59,12 @@ class session final : public event_handler,
   void want_writable() noexcept override;
   void peer_broke_protocol() noexcept override;
   void replaced() noexcept override { give_up(); }
+  void peer_pings_anew() noexcept override;
 
  private:
+  // For which input is left to a silent application.
+  static constexpr std::uint64_t grace_ms = 20;
+
   enum class state : std::uint8_t {
     idle,
     waiting,
@@ -68,7 +76,7 @@ class session final : public event_handler,
   };
 
   void connect() noexcept;
-  void connection_failed() noexcept;
+  void connection_failed(int why) noexcept;  // an errno
   void begin_handshake() noexcept;
   void continue_handshake() noexcept;
   bool send_handshake() noexcept;
@@ -76,8 +84,8 @@ class session final : public event_handler,
   void activate();
   void active_events(std::uint32_t epoll_events) noexcept;
   void connection_lost() noexcept;
-  void watch_silence();
-  void end_of_grace();
+  void watch_silence() noexcept;
+  void end_of_grace() noexcept;
   void give_up() noexcept;
   void drain() noexcept;
   void discard_while_draining() noexcept;
@@ -88,11 +96,16 @@ class session final : public event_handler,
   [[nodiscard]] bool keeps_pipe() const noexcept { return connects() && !settings_.immediate; }
   [[nodiscard]] std::uint32_t active_interest() const noexcept;
   [[nodiscard]] properties_ref peer_properties() const;
-  void tell(socket_event::kind what);
+  void tell_peer(socket_event::kind what);
+  void tell_loss(socket_event::kind what) noexcept;
+  void prepare_to_tell();
+  void report(int event, int value) noexcept { monitor_->emit(event, value, settings_.endpoint); }
+  void report_failed_handshake() noexcept;
 
   io_thread& io_;
   activity::token counted_;
   std::shared_ptr<inbox> socket_;
+  std::shared_ptr<slk::monitor> monitor_;
   const session_settings settings_;
   std::optional<address> target_;  // what to connect to; none on the accepting side
   const slk::scheme scheme_;
@@ -101,12 +114,16 @@ class session final : public event_handler,
   unique_fd fd_;
   std::shared_ptr<stream_pipe> pipe_;
   std::optional<handshake> handshake_;
+  socket_events untold_losses_;      // made beforehand: losses are told without fail
   std::vector<std::uint8_t> early_;  // bytes behind the peer's READY
   reconnect_backoff backoff_;
-  io_thread::timer_id retry_timer_ = 0;
-  io_thread::timer_id handshake_timer_ = 0;
-  io_thread::timer_id linger_timer_ = 0;
-  io_thread::timer_id silence_timer_ = 0;
+  timer retry_timer_{io_.timers(), [this] { connect(); }};
+  timer handshake_timer_{io_.timers(), [this] { connection_failed(ETIMEDOUT); }};
+  timer linger_timer_{io_.timers(), [this] { end(); }};
+  timer drain_timer_{io_.timers(), [this] { discard_while_draining(); }};
+  timer silence_timer_{io_.timers(), [this] { watch_silence(); }};
+  timer grace_timer_{io_.timers(), [this] { end_of_grace(); }};
+  heartbeat heartbeat_{io_.timers(), settings_.heartbeat, [this] { connection_lost(); }};
   std::uint32_t reads_seen_ = 0;  // of the application, when it was last looked at
   bool watching_input_ = false;   // the application is silent: EPOLLIN is ours to see, once
   bool awaiting_room_ = false;    // the pipe waits for EPOLLOUT

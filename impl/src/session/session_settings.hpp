@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include "session/heartbeat.hpp"
 #include "transport/socket_options.hpp"
 #include "wire/socket_type.hpp"
 
@@ -12,14 +13,16 @@ namespace slk {
 struct session_settings {
   slk::socket_type socket_type = slk::socket_type::pair;
   std::string routing_id;
+  std::string endpoint;  // for the monitor: what was bound or connected to
   transport_options transport;
   std::uint64_t send_mark = 1000;
   std::int64_t frame_bytes_max = -1;
   int handshake_interval_ms = 30000;  // 0: none
   int reconnect_interval_ms = 100;    // -1: never
   int reconnect_interval_max_ms = 0;  // 0: no exponential back-off
-  bool immediate = false;             // no pipe without a connection
-  bool application_reads = true;      // false for a socket type that only sends
+  slk::heartbeat::settings heartbeat;
+  bool immediate = false;         // no pipe without a connection
+  bool application_reads = true;  // false for a socket type that only sends
 };
 
 }  // namespace slk

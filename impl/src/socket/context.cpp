@@ -115,7 +115,7 @@ void context::shut_down() {
   if (!stopping_) {
     stopping_ = true;
     for (const auto& socket : sockets_) {
-      socket->post({socket_event::kind::stop, nullptr, {}, {}});
+      socket->stop(ETERM);
     }
   }
 }

@@ -15,6 +15,7 @@ void fair_queue::add(pipe& fresh) {
     // never be reported, since the kernel has nothing left for it.
     wake(*pipes_.front());
   }
+  ended_.reserve(pipes_.size() + 1);  // note_if_ended() must not fail
   pipes_.push_back(&fresh);
   fresh.readable = true;
   fresh.queue_position = pipes_.size() - 1;

@@ -1,6 +1,7 @@
 #include "socket/inproc_registry.hpp"
 
 #include <cerrno>
+#include <iterator>
 #include <utility>
 
 namespace slk {
@@ -14,7 +15,7 @@ std::shared_ptr<inproc_pipe> inproc_registry::binding_end(const std::shared_ptr<
   return pipe;
 }
 
-int inproc_registry::bind(const std::string& name, const party& who, std::vector<joined>& waiting) {
+int inproc_registry::bind(const std::string& name, const party& who, socket_events& waiting) {
   const std::lock_guard lock(mutex_);
   if (!bound_.try_emplace(name, who).second) {
     return EADDRINUSE;
@@ -23,16 +24,23 @@ int inproc_registry::bind(const std::string& name, const party& who, std::vector
   if (found == waiting_.end()) {
     return 0;
   }
-  for (waiting_link& one : found->second) {
-    joined end;
-    end.pipe = binding_end(one.link, who, end.peer_has_left);
-    end.routing_id = one.who.routing_id;
-    end.peer_known = true;
-    if (auto connecting = one.pipe.lock()) {
-      one.who.inbox->post(
-          {socket_event::kind::connected, std::move(connecting), who.routing_id, {}});
+  try {
+    for (waiting_link& one : found->second) {
+      bool has_left = false;
+      const auto pipe = binding_end(one.link, who, has_left);
+      waiting.push_back({socket_event::kind::attached, pipe, one.who.routing_id, {}});
+      if (has_left) {
+        waiting.push_back({socket_event::kind::ended, pipe, {}, {}});
+      }
+      if (auto connecting = one.pipe.lock()) {
+        one.who.inbox->post(
+            {socket_event::kind::connected, std::move(connecting), who.routing_id, {}});
+      }
     }
-    waiting.push_back(std::move(end));
+  } catch (...) {
+    waiting.clear();
+    bound_.erase(name);  // those that wait do so for the next attempt, which joins them anew
+    throw;
   }
   waiting_.erase(found);
   return 0;
@@ -61,7 +69,8 @@ inproc_registry::joined inproc_registry::connect(const std::string& name, const 
     waiting_[name].push_back({std::move(link), end.pipe, who});
     return end;
   }
-  auto binding = binding_end(link, found->second, end.peer_has_left);
+  bool has_left = false;  // cannot be
+  auto binding = binding_end(link, found->second, has_left);
   end.routing_id = found->second.routing_id;
   end.peer_known = true;
   found->second.inbox->post({socket_event::kind::attached, std::move(binding), who.routing_id, {}});
@@ -71,6 +80,22 @@ inproc_registry::joined inproc_registry::connect(const std::string& name, const 
 void inproc_registry::forget(const inbox* who) {
   const std::lock_guard lock(mutex_);
   std::erase_if(bound_, [who](const auto& entry) { return entry.second.inbox.get() == who; });
+}
+
+void inproc_registry::forget_waiting(const inbox* who, bool drop_messages) {
+  const std::lock_guard lock(mutex_);
+  for (auto entry = waiting_.begin(); entry != waiting_.end();) {
+    std::vector<waiting_link>& links = entry->second;
+    std::erase_if(links, [&](waiting_link& one) {
+      if (one.who.inbox.get() != who || !one.pipe.expired()) {
+        return false;
+      }
+      one.who.inbox.reset();
+      // Nobody else consumes before bind(), which needs the lock.
+      return drop_messages || one.link->forward.ring.front().empty();
+    });
+    entry = links.empty() ? waiting_.erase(entry) : std::next(entry);
+  }
 }
 
 }  // namespace slk

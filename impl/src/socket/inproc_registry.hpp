@@ -24,19 +24,22 @@ class inproc_registry {
   // One end of a connection, for the socket that asked.
   struct joined {
     std::shared_ptr<inproc_pipe> pipe;
-    std::string routing_id;      // of the other socket
-    bool peer_known = false;     // connect(): somebody is bound; else `connected` is posted later
-    bool peer_has_left = false;  // bind(): the connecting socket is closed; its messages are here
+    std::string routing_id;   // of the other socket
+    bool peer_known = false;  // somebody is bound; else `connected` is posted later
   };
 
-  // Takes the name, and the connections that waited for it. EADDRINUSE.
-  [[nodiscard]] int bind(const std::string& name, const party& who, std::vector<joined>& waiting);
+  // Takes the name, and the connections that waited for it: what the socket is to be told of them,
+  // some of which have ended. EADDRINUSE.
+  [[nodiscard]] int bind(const std::string& name, const party& who, socket_events& waiting);
   // ENOENT: not bound by this inbox.
   [[nodiscard]] int unbind(const std::string& name, const inbox* who);
   // Connects to the name, or waits for it.
   [[nodiscard]] joined connect(const std::string& name, const party& who);
   // The socket is closing: frees its names.
   void forget(const inbox* who);
+  // The socket has let go of pipes that nobody was bound for: what they hold waits on, or with
+  // drop_messages goes.
+  void forget_waiting(const inbox* who, bool drop_messages);
 
  private:
   struct waiting_link {

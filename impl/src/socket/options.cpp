@@ -38,6 +38,10 @@ constexpr std::int64_t any_int = std::numeric_limits<int>::max();
 constexpr std::int64_t any_int64 = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t id_bytes = static_cast<std::int64_t>(routing_id_bytes_max);
 
+// On the wire it is 16 bits of tenths of a second, and that is how it is kept.
+constexpr int ttl_unit_ms = 100;
+constexpr std::int64_t ttl_ms_max = 65535 * ttl_unit_ms + ttl_unit_ms - 1;
+
 using o = socket_options;
 
 const option_row table[] = {
@@ -64,6 +68,9 @@ const option_row table[] = {
     {SLK_IMMEDIATE, &o::immediate, 0, 1, every_type},
     {SLK_IPV6, &o::ipv6, 0, 1, every_type},
     {SLK_HANDSHAKE_IVL, &o::handshake_ivl_ms, 0, any_int, every_type},
+    {SLK_HEARTBEAT_IVL, &o::heartbeat_ivl_ms, 0, any_int, every_type},
+    {SLK_HEARTBEAT_TTL, &o::heartbeat_ttl_ms, 0, ttl_ms_max, every_type},
+    {SLK_HEARTBEAT_TIMEOUT, &o::heartbeat_timeout_ms, -1, any_int, every_type},
 };
 
 const option_row* find_row(socket_type type, int option) noexcept {
@@ -143,7 +150,12 @@ int copy_option(const void* from, std::size_t bytes, void* value,
 
 int socket_options::set(socket_type type, int option, const void* value, std::size_t size_bytes) {
   const option_row* row = find_row(type, option);
-  return row == nullptr ? EINVAL : std::visit(setter{*this, *row, value, size_bytes}, row->member);
+  if (row == nullptr) {
+    return EINVAL;
+  }
+  const int error = std::visit(setter{*this, *row, value, size_bytes}, row->member);
+  heartbeat_ttl_ms -= heartbeat_ttl_ms % ttl_unit_ms;
+  return error;
 }
 
 int socket_options::get(socket_type type, int option, void* value, std::size_t* size_bytes) const {
@@ -169,6 +181,7 @@ session_settings socket_options::for_session(socket_type type) const {
   settings.handshake_interval_ms = handshake_ivl_ms;
   settings.reconnect_interval_ms = reconnect_ivl_ms;
   settings.reconnect_interval_max_ms = reconnect_ivl_max_ms;
+  settings.heartbeat = {heartbeat_ivl_ms, heartbeat_timeout_ms, heartbeat_ttl_ms};
   settings.immediate = immediate != 0;
   settings.application_reads = type != socket_type::push;
   return settings;

@@ -35,6 +35,9 @@ struct socket_options {
   int immediate = 0;
   int ipv6 = 0;
   int handshake_ivl_ms = 30000;
+  int heartbeat_ivl_ms = 0;
+  int heartbeat_ttl_ms = 0;
+  int heartbeat_timeout_ms = -1;
 
   // 0 or EINVAL: no such option for this type, a wrong size or a value out of range.
   [[nodiscard]] int set(socket_type type, int option, const void* value, std::size_t size_bytes);

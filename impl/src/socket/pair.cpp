@@ -14,6 +14,13 @@ class pair_socket final : public socket {
  public:
   explicit pair_socket(context& home) : socket(home, socket_type::pair) {}
 
+  void cancel_message() noexcept override {
+    if (peer_ != nullptr) {
+      peer_->rollback();
+    }
+    open_ = dropping_ = false;
+  }
+
  private:
   int route(const std::uint8_t* data, std::size_t size_bytes, bool more) noexcept override {
     if (dropping_) [[unlikely]] {

@@ -25,6 +25,14 @@ class router_socket final : public socket {
     return peers_.find(routing_id) != nullptr ? 1 : 0;
   }
 
+  void cancel_message() noexcept override {
+    if (target_ != nullptr) {
+      target_->rollback();
+    }
+    open_ = false;
+    target_ = nullptr;
+  }
+
  private:
   int route(const std::uint8_t* data, std::size_t size_bytes, bool more) noexcept override {
     if (!open_) {
@@ -65,14 +73,6 @@ class router_socket final : public socket {
   }
 
   int may_name_peer() const noexcept override { return open_ ? EFSM : 0; }
-
-  void cancel_message() noexcept override {
-    if (target_ != nullptr) {
-      target_->rollback();
-    }
-    open_ = false;
-    target_ = nullptr;
-  }
 
   int fetch(frame_view& frame, pipe*& from) noexcept override {
     if (body_follows_ != nullptr) {
@@ -142,8 +142,10 @@ class router_socket final : public socket {
       unroute(*holder);
       drop_connection(*holder);
     }
+    if (!peer.readable) {  // else memory ran out behind it, the last time
+      queue_.add(peer);
+    }
     peers_.add(peer);
-    queue_.add(peer);
   }
 
   // Five bytes, 0 and a counter: no peer may choose a name that begins with 0.
@@ -158,6 +160,7 @@ class router_socket final : public socket {
     unroute(gone);
     if (body_follows_ == &gone) {
       body_follows_ = nullptr;
+      message_cut();
     }
   }
 

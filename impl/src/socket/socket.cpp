@@ -327,25 +327,25 @@ int socket::ready_events(int wanted) {
 
 int socket::process_events() {
   if (inbox_->has_events()) {
-    for (socket_event& event : inbox_->take()) {
-      handle(event);
+    socket_events events = inbox_->take();
+    stopped_ = inbox_->stop_error();
+    while (!events.empty()) {
+      try {
+        handle(events.front());
+      } catch (...) {
+        inbox_->put_back(std::move(events));
+        throw;
+      }
+      events.pop_front();
     }
   }
-  return stopped_ ? ETERM : 0;
+  return stopped_;
 }
 
 void socket::handle(socket_event& event) {
-  switch (event.what) {
-    case socket_event::kind::stop:
-      stopped_ = true;
-      return;
-    case socket_event::kind::attached:
-      event.subject->routing_id = std::move(event.routing_id);
-      event.subject->properties = std::move(event.properties);
-      add_pipe(std::move(event.subject), true);
-      return;
-    default:
-      break;
+  if (event.what == socket_event::kind::attached) {
+    attach(event);
+    return;
   }
   pipe& subject = *event.subject;
   if (!pipes_.contains(&subject)) {
@@ -358,7 +358,7 @@ void socket::handle(socket_event& event) {
     if (subject.is_stream() && type_ != socket_type::push) {
       static_cast<stream_pipe&>(subject).reader().watch(ready_, &subject);
     }
-    peer_known(subject, std::move(event.routing_id));
+    peer_known(subject, std::string(event.routing_id));  // it may be called for once more
   } else if (event.what == socket_event::kind::ended) {
     pipe_ended(subject);
     subject.end_input();
@@ -371,6 +371,19 @@ void socket::handle(socket_event& event) {
   } else if (subject.input_ended()) {
     remove_pipe(subject);
   }
+}
+
+// Leaves no trace where there is no memory: it is called for again.
+void socket::attach(socket_event& event) {
+  pipe& fresh = *event.subject;
+  fresh.routing_id = event.routing_id;
+  try {
+    add_pipe(event.subject, true);
+  } catch (...) {
+    detach(fresh);
+    throw;
+  }
+  fresh.properties = std::move(event.properties);
 }
 
 void socket::add_pipe(std::shared_ptr<pipe> fresh, bool known) {
@@ -394,7 +407,8 @@ void socket::reap_ended() noexcept {
   }
 }
 
-void socket::remove_pipe(pipe& gone) noexcept {
+// The inverse of add_pipe().
+void socket::detach(pipe& gone) noexcept {
   pipe_removed(gone);
   if (running_ahead_ == &gone) {
     running_ahead_ = nullptr;
@@ -405,11 +419,22 @@ void socket::remove_pipe(pipe& gone) noexcept {
     auto& stream = static_cast<stream_pipe&>(gone);
     stream.reader().unwatch(ready_);
     flush_.forget(stream);
-  } else {
-    static_cast<inproc_pipe&>(gone).leave();
+  }
+  const bool inproc = !gone.is_stream();
+  if (pipes_.erase(&gone) != 0 && inproc) {
     --inproc_pipes_;
   }
-  pipes_.erase(&gone);
+}
+
+void socket::remove_pipe(pipe& gone) noexcept {
+  const std::shared_ptr<pipe> kept = gone.shared_from_this();
+  if (gone.reading()) {
+    message_cut();
+  }
+  detach(gone);
+  if (!gone.is_stream()) {
+    static_cast<inproc_pipe&>(gone).leave();
+  }
 }
 
 void socket::drop_connection(pipe& replaced) {

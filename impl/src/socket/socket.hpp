@@ -25,6 +25,7 @@
 #include "pipe/inbox.hpp"
 #include "pipe/pipe.hpp"
 #include "session/listener.hpp"
+#include "session/monitor.hpp"
 #include "session/session.hpp"
 #include "socket/context.hpp"
 #include "socket/fair_queue.hpp"
@@ -73,11 +74,19 @@ class socket {
   [[nodiscard]] int set_option(int option, const void* value, std::size_t size_bytes);
   [[nodiscard]] int get_option(int option, void* value, std::size_t* size_bytes);
 
+  // Tells the chosen events to a PAIR at an inproc endpoint from now on; nullptr: no more.
+  [[nodiscard]] int monitor(const char* name, int events);
+
+  // Takes back the frames of the message that is being sent.
+  virtual void cancel_message() noexcept {}
+
   // A ROUTER knows a peer of this name; -ENOTSUP for other types.
   [[nodiscard]] virtual int is_connected(std::string_view routing_id);
 
   // Lets go of everything; what is unsent lingers in the background.
-  void close();
+  void close() noexcept;
+  // By any thread: the call under way on another one ends, with ENOTSOCK if it has to wait.
+  void interrupt() noexcept { inbox_->stop(ENOTSOCK); }
 
   // -- for a poll over several sockets
   // --------------------------------------------------------------
@@ -106,8 +115,6 @@ class socket {
   [[nodiscard]] virtual bool can_resume_send() noexcept { return can_send(); }
   // Whether a message that names its peer may begin: 0, EFSM or ENOTSUP.
   [[nodiscard]] virtual int may_name_peer() const noexcept { return ENOTSUP; }
-  // Takes back the frames of the message that is being sent.
-  virtual void cancel_message() noexcept {}
   // A pipe has come. known: the peer is there, and its routing id is pipe.routing_id; else
   // peer_known() follows, once or at every reconnect.
   virtual void pipe_added(pipe& fresh, bool known) = 0;
@@ -160,40 +167,52 @@ class socket {
     return error;
   }
   void add_wait_fd(pipe& blocked) noexcept;
+  // The rest of the message that is being received is gone.
+  void message_cut() noexcept { receive_more_ = false; }
   // Ends the connection of a pipe that another has taken the place of.
   void drop_connection(pipe& replaced);
 
   socket_options options_;
   const slk::socket_type type_;
   const std::shared_ptr<inbox> inbox_ = std::make_shared<inbox>();
+  const std::shared_ptr<slk::monitor> monitor_ = std::make_shared<slk::monitor>();
   ready_set ready_{inbox_->signal().fd()};
   fair_queue queue_{ready_};
 
  private:
+  // To close a listener or a session, without fail.
+  struct close_request : io_command {
+    int linger_ms = 0;
+    bool notify = false;
+  };
+  template <class Target>
+  static std::unique_ptr<close_request> request_to_close(std::shared_ptr<Target> target);
+
   struct endpoint {
     enum class kind : std::uint8_t { bound, connected, inproc_bound, inproc_connected };
     kind what;
     std::string name;
     io_thread* io = nullptr;
-    std::shared_ptr<slk::listener> listener;
-    std::shared_ptr<slk::session> session;
+    std::unique_ptr<close_request> closing;  // of its listener or session; made with it
     std::weak_ptr<slk::pipe> pipe;
   };
 
   // Nothing is to be done before a call's own work.
   [[nodiscard]] bool quiet() const noexcept {
-    return !signal_armed_ && !stopped_ && !inbox_->has_events();
+    return !signal_armed_ && stopped_ == 0 && !inbox_->has_events();
   }
-  // What a call begins with: 0 or ETERM.
+  // What a call begins with: 0, ETERM, or ENOTSOCK after interrupt().
   [[nodiscard]] int enter() {
     if (signal_armed_) [[unlikely]] {
       signal_armed_ = false;
       inbox_->signal().finish_sleep();
     }
-    return inbox_->has_events() || stopped_ ? process_events() : 0;
+    return inbox_->has_events() || stopped_ != 0 ? process_events() : 0;
   }
   int process_events();
   void handle(socket_event& event);
+  void attach(socket_event& event);
+  void detach(pipe& gone) noexcept;
   void reap_ended() noexcept;
   void remove_pipe(pipe& gone) noexcept;
   void add_pipe(std::shared_ptr<pipe> fresh, bool known);
@@ -240,7 +259,10 @@ class socket {
   [[nodiscard]] int connect_stream(address where);
   [[nodiscard]] int connect_inproc(const address& where);
   [[nodiscard]] inproc_registry::party as_party() const;
-  void let_go(endpoint& one, bool notify);
+  [[nodiscard]] session::place place_on(io_thread& io) const {
+    return {io, context_.counted(), inbox_, monitor_};
+  }
+  void let_go(endpoint& one, bool notify) noexcept;
   [[nodiscard]] int get_special_option(int option, void* value, std::size_t* size_bytes);
 
   static constexpr std::size_t wait_fds_max = 8;
@@ -256,7 +278,7 @@ class socket {
   std::vector<pollfd> wait_fds_;
   pipe* running_ahead_ = nullptr;  // since the last message; see pause_for()
   bool receive_more_ = false;
-  bool stopped_ = false;
+  int stopped_ = 0;  // not 0: the error of every call
   bool closed_ = false;
   bool fd_given_out_ = false;
   bool signal_armed_ = false;

@@ -11,6 +11,37 @@
 
 namespace slk {
 
+namespace {
+
+// start() may throw, and is run again then.
+template <class Target>
+std::unique_ptr<io_command> request_to_start(std::shared_ptr<Target> target) {
+  class start_request final : public io_command {
+   public:
+    explicit start_request(std::shared_ptr<Target> whom) : whom_(std::move(whom)) {}
+    void run() override { whom_->start(); }
+
+   private:
+    const std::shared_ptr<Target> whom_;
+  };
+  return std::make_unique<start_request>(std::move(target));
+}
+
+}  // namespace
+
+template <class Target>
+std::unique_ptr<socket::close_request> socket::request_to_close(std::shared_ptr<Target> target) {
+  class request final : public close_request {
+   public:
+    explicit request(std::shared_ptr<Target> whom) : whom_(std::move(whom)) {}
+    void run() override { whom_->close(linger_ms, notify); }
+
+   private:
+    const std::shared_ptr<Target> whom_;
+  };
+  return std::make_unique<request>(std::move(target));
+}
+
 inproc_registry::party socket::as_party() const {
   return {inbox_, options_.routing_id, static_cast<std::uint64_t>(options_.sndhwm),
           static_cast<std::uint64_t>(options_.rcvhwm)};
@@ -39,33 +70,46 @@ int socket::bind_stream(const address& where) {
   session_settings settings = options_.for_session(type_);
   result<listening> bound = listen_on(where, settings.transport);
   if (!bound) {
+    monitor_->emit(SLK_EVENT_BIND_FAILED, bound.error(), where.text);
     return -bound.error();
   }
   endpoint fresh;
   fresh.what = endpoint::kind::bound;
-  fresh.name = last_endpoint_ = bound.value().endpoint;
+  fresh.name = bound.value().endpoint;
   fresh.io = io;
-  fresh.listener = std::make_shared<listener>(session::place{*io, context_.counted(), inbox_},
-                                              std::move(settings), where.scheme, bound.take());
-  endpoints_.push_back(fresh);
-  io->post([starting = fresh.listener] { starting->start(); });
+  std::string last = fresh.name;
+  const int fd = bound.value().fd.get();
+  const auto bound_here =
+      std::make_shared<listener>(place_on(*io), std::move(settings), where.scheme, bound.take());
+  fresh.closing = request_to_close(bound_here);
+  auto start = request_to_start(bound_here);
+  endpoints_.push_back(std::move(fresh));
+  last_endpoint_.swap(last);
+  monitor_->emit(SLK_EVENT_LISTENING, fd, last_endpoint_);
+  io->post(std::move(start));
   return 0;
 }
 
 int socket::bind_inproc(const address& where) {
-  std::vector<inproc_registry::joined> waiting;
-  if (const int error = context_.inproc().bind(where.path, as_party(), waiting); error != 0) {
+  socket_events waiting;
+  std::string last = where.text;
+  endpoints_.push_back({endpoint::kind::inproc_bound, where.text, nullptr, nullptr, {}});
+  int error = ENOMEM;
+  try {
+    error = context_.inproc().bind(where.path, as_party(), waiting);
+  } catch (...) {
+    // As it stands.
+  }
+  if (error != 0) {
+    endpoints_.pop_back();
     return -error;
   }
-  last_endpoint_ = where.text;
-  endpoints_.push_back({endpoint::kind::inproc_bound, where.text, nullptr, nullptr, nullptr, {}});
-  for (inproc_registry::joined& end : waiting) {
-    pipe& joined = *end.pipe;
-    joined.routing_id = std::move(end.routing_id);
-    add_pipe(std::move(end.pipe), true);
-    if (end.peer_has_left) {
-      inbox_->post({socket_event::kind::ended, joined.shared_from_this(), {}, {}});
-    }
+  last_endpoint_.swap(last);
+  inbox_->put_back(std::move(waiting));
+  try {
+    static_cast<void>(process_events());
+  } catch (...) {
+    // The name is bound; the next call attends to those that waited for it.
   }
   return 0;
 }
@@ -102,10 +146,12 @@ int socket::connect_stream(address where) {
     return -error;
   }
   session_settings settings = options_.for_session(type_);
+  settings.endpoint = where.text;
   endpoint fresh;
   fresh.what = endpoint::kind::connected;
-  fresh.name = last_endpoint_ = where.text;
+  fresh.name = where.text;
   fresh.io = io;
+  std::string last = where.text;
   std::shared_ptr<stream_pipe> pipe;
   if (!settings.immediate) {
     pipe = std::make_shared<stream_pipe>(
@@ -115,13 +161,24 @@ int socket::connect_stream(address where) {
     pipe->routing_id = std::move(routing_id);
     fresh.pipe = pipe;
   }
-  fresh.session = std::make_shared<session>(session::place{*io, context_.counted(), inbox_},
-                                            std::move(settings), std::move(where), pipe);
-  endpoints_.push_back(fresh);
-  if (pipe != nullptr) {
-    add_pipe(std::move(pipe), false);
+  const auto connecting_here =
+      std::make_shared<session>(place_on(*io), std::move(settings), std::move(where), pipe);
+  fresh.closing = request_to_close(connecting_here);
+  auto start = request_to_start(connecting_here);
+  endpoints_.push_back(std::move(fresh));
+  try {
+    if (pipe != nullptr) {
+      add_pipe(pipe, false);
+    }
+  } catch (...) {
+    if (pipes_.contains(pipe.get())) {
+      remove_pipe(*pipe);
+    }
+    endpoints_.pop_back();
+    throw;
   }
-  io->post([starting = fresh.session] { starting->start(); });
+  last_endpoint_.swap(last);
+  io->post(std::move(start));
   return 0;
 }
 
@@ -130,14 +187,25 @@ int socket::connect_inproc(const address& where) {
   if (const int error = connecting(routing_id); error != 0) {
     return -error;
   }
-  inproc_registry::joined end = context_.inproc().connect(where.path, as_party());
-  last_endpoint_ = where.text;
-  endpoints_.push_back(
-      {endpoint::kind::inproc_connected, where.text, nullptr, nullptr, nullptr, end.pipe});
-  pipe& fresh = *end.pipe;
-  fresh.routing_id = routing_id.empty() ? end.routing_id : routing_id;
-  const bool known = end.peer_known || !routing_id.empty();
-  add_pipe(std::move(end.pipe), known);
+  std::string last = where.text;
+  endpoints_.push_back({endpoint::kind::inproc_connected, where.text, nullptr, nullptr, {}});
+  std::shared_ptr<pipe> added;
+  try {
+    inproc_registry::joined end = context_.inproc().connect(where.path, as_party());
+    added = end.pipe;
+    endpoints_.back().pipe = added;
+    added->routing_id = routing_id.empty() ? end.routing_id : routing_id;
+    add_pipe(added, end.peer_known || !routing_id.empty());
+  } catch (...) {
+    if (pipes_.contains(added.get())) {
+      remove_pipe(*added);
+    } else if (added != nullptr) {
+      static_cast<inproc_pipe&>(*added).leave();
+    }
+    endpoints_.pop_back();
+    throw;
+  }
+  last_endpoint_.swap(last);
   return 0;
 }
 
@@ -155,6 +223,11 @@ int socket::unbind(std::string_view name) {
   if (found == endpoints_.end()) {
     const result<address> where = parse_address(name, true, true);
     return where ? -ENOENT : -where.error();
+  }
+  if (found->what == endpoint::kind::inproc_bound) {
+    // Only the name; connections stay. Not found: freed already.
+    static_cast<void>(
+        context_.inproc().unbind(found->name.substr(sizeof("inproc://") - 1), inbox_.get()));
   }
   let_go(*found, true);
   endpoints_.erase(found);
@@ -184,35 +257,36 @@ int socket::disconnect(std::string_view name) {
 }
 
 // notify: the socket lives on, and accepted connections of a listener report their end.
-void socket::let_go(endpoint& one, bool notify) {
+void socket::let_go(endpoint& one, bool notify) noexcept {
   const int linger_ms = options_.linger_ms;
+  const auto post_closing = [&] {
+    one.closing->linger_ms = linger_ms;
+    one.closing->notify = notify;
+    one.io->post(std::move(one.closing));
+  };
   switch (one.what) {
     case endpoint::kind::bound:
-      one.io->post(
-          [closing = one.listener, linger_ms, notify] { closing->close(linger_ms, notify); });
+      post_closing();
       break;
     case endpoint::kind::inproc_bound:
-      // Only the name; connections stay. Not found: freed already.
-      static_cast<void>(
-          context_.inproc().unbind(one.name.substr(sizeof("inproc://") - 1), inbox_.get()));
       break;
     case endpoint::kind::connected:
       if (const auto pipe = one.pipe.lock(); pipe != nullptr && pipes_.contains(pipe.get())) {
         remove_pipe(*pipe);
         static_cast<stream_pipe&>(*pipe).abandon_input();
       }
-      one.io->post(
-          [closing = one.session, linger_ms, notify] { closing->close(linger_ms, notify); });
+      post_closing();
       break;
     case endpoint::kind::inproc_connected:
       if (const auto pipe = one.pipe.lock(); pipe != nullptr && pipes_.contains(pipe.get())) {
         remove_pipe(*pipe);
       }
+      context_.inproc().forget_waiting(inbox_.get(), linger_ms == 0);
       break;
   }
 }
 
-void socket::close() {
+void socket::close() noexcept {
   if (closed_) {
     return;
   }
@@ -233,6 +307,7 @@ void socket::close() {
     }
   }
   context_.remove_socket(inbox_);
+  monitor_->seal();
 }
 
 // -- options

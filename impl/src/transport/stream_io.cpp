@@ -74,10 +74,21 @@ void abort_connection(int fd) noexcept {
   ::shutdown(fd, SHUT_RDWR);
 }
 
-std::size_t unacknowledged_bytes(int fd) noexcept {
+namespace {
+
+std::size_t queued_bytes(int fd, unsigned long which) noexcept {
   int pending = 0;
-  return ::ioctl(fd, SIOCOUTQ, &pending) == 0 && pending > 0 ? static_cast<std::size_t>(pending)
-                                                             : 0;
+  return ::ioctl(fd, which, &pending) == 0 && pending > 0 ? static_cast<std::size_t>(pending) : 0;
+}
+
+}  // namespace
+
+std::size_t unread_bytes(int fd) noexcept {
+  return queued_bytes(fd, SIOCINQ);
+}
+
+std::size_t unacknowledged_bytes(int fd) noexcept {
+  return queued_bytes(fd, SIOCOUTQ);
 }
 
 }  // namespace slk

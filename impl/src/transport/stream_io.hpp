@@ -32,6 +32,8 @@ io_outcome receive_some(int fd, std::span<std::uint8_t> first,
 void end_sending(int fd) noexcept;
 // Ends both directions at once; whoever watches fd sees the hang-up.
 void abort_connection(int fd) noexcept;
+// Bytes that have come and were not read; 0 where that cannot be known.
+std::size_t unread_bytes(int fd) noexcept;
 // Bytes that the peer's kernel has not acknowledged; 0 where that cannot be known.
 std::size_t unacknowledged_bytes(int fd) noexcept;
 

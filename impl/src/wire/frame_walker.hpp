@@ -24,11 +24,17 @@ class frame_walker {
   [[nodiscard]] bool walk(std::span<const std::uint8_t> bytes, std::uint64_t frame_bytes_max,
                           Visit visit);
 
+  // Nothing of a frame has come that is not complete.
+  [[nodiscard]] bool between_frames() const noexcept { return !in_body_ && header_bytes_ == 0; }
+  // How many frames have begun that are not shown to visit().
+  [[nodiscard]] std::uint64_t other_frames() const noexcept { return other_frames_; }
+
  private:
   [[nodiscard]] std::size_t take_header(std::span<const std::uint8_t> bytes) noexcept;
 
   std::array<std::uint8_t, frame_header_bytes_max> header_{};
   std::size_t header_bytes_ = 0;
+  std::uint64_t other_frames_ = 0;
   frame_header frame_{};
   bool in_body_ = false;
   std::uint64_t body_left_ = 0;
@@ -51,6 +57,9 @@ inline std::size_t frame_walker::take_header(std::span<const std::uint8_t> bytes
   command_bytes_ = 0;
   in_body_ = true;
   body_left_ = frame_.body_bytes;
+  if (!frame_.command() || frame_.body_bytes > command_bytes_max) {
+    ++other_frames_;
+  }
   return frame_.header_bytes - before;
 }
 

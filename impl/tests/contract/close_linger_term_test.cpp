@@ -1,6 +1,8 @@
 // The end of sockets and contexts: nothing is lost that was promised, nothing hangs that was not.
 #include <atomic>
+#include <filesystem>
 #include <future>
+#include <iterator>
 
 #include "fixture.hpp"
 
@@ -276,6 +278,30 @@ CONTRACT_OVER_ALL("close: the address can be bound again soon") {
   push.connect(endpoint);
   push.send_message({"x"});
   CHECK(next.recv() == "x");
+}
+
+TEST_CASE("close: a socket that waited for an inproc name leaves nothing behind but its messages") {
+  const auto open_descriptors = [] {
+    const std::filesystem::directory_iterator all("/proc/self/fd");
+    return std::distance(begin(all), end(all));
+  };
+  context ctx;
+  socket first(ctx, SLK_PUSH);  // the context's threads are running
+  const auto before = open_descriptors();
+  const std::string name = inproc::unbound();
+  for (int i = 0; i < 50; ++i) {
+    socket push(ctx, SLK_PUSH);
+    push.set(SLK_LINGER, -1);
+    push.connect(i % 2 == 0 ? name : inproc::unbound());
+    if (i == 20) {
+      push.send_message({"kept"});
+    }
+  }
+  CHECK(open_descriptors() == before);
+  socket pull(ctx, SLK_PULL);
+  pull.bind(name);
+  CHECK(pull.recv() == "kept");
+  CHECK(remains([&] { return !pull.can_recv(); }));
 }
 
 TEST_CASE("contexts: many of them, made and ended, with sockets in use") {

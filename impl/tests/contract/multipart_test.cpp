@@ -204,3 +204,34 @@ CONTRACT_OVER_ALL("send: msg_send, send_const and send deliver the same") {
     }
   }
 }
+
+CONTRACT_OVER_ALL("multipart: a disconnect in the midst of a message drops its rest") {
+  for (const int type : {SLK_PULL, SLK_DEALER, SLK_ROUTER}) {
+    for (const bool behind_second : {false, true}) {
+      CAPTURE(type);
+      CAPTURE(behind_second);
+      context ctx;
+      socket receiver(ctx, type);
+      socket sender(ctx, type == SLK_PULL ? SLK_PUSH : SLK_DEALER);
+      socket next(ctx, type == SLK_PULL ? SLK_PUSH : SLK_DEALER);
+      const std::string endpoint = sender.bind(Transport::wildcard());
+      receiver.connect(endpoint);
+      receiver.connect(next.bind(Transport::wildcard()));
+      REQUIRE(sender.wait(SLK_POLLOUT));
+      REQUIRE(next.wait(SLK_POLLOUT));
+      sender.send_message({"a", "b", "c"});
+      REQUIRE(receiver.recv());
+      if (behind_second) {
+        REQUIRE(receiver.recv());
+      }
+      REQUIRE(receiver.get(SLK_RCVMORE) == 1);
+      REQUIRE(slk_disconnect(receiver.raw(), endpoint.c_str()) == 0);
+      CHECK(receiver.get(SLK_RCVMORE) == 0);
+      next.send_message({"whole"});
+      const parts message = receiver.recv_message();
+      REQUIRE_FALSE(message.empty());
+      CHECK(message.back() == "whole");
+      CHECK(message.size() == (type == SLK_ROUTER ? 2 : 1));
+    }
+  }
+}

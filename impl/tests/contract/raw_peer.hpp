@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -135,13 +136,22 @@ class raw_listener {
   std::string endpoint_;
 };
 
-inline raw_peer raw_connect(const std::string& endpoint) {
+inline raw_peer raw_connect(const std::string& endpoint,
+                            descriptor fd = descriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC,
+                                                                0))) {
+  if (endpoint.starts_with("ipc://")) {
+    sockaddr_un local{};
+    local.sun_family = AF_UNIX;
+    endpoint.copy(local.sun_path, sizeof local.sun_path - 1, 6);
+    descriptor stream(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(::connect(stream.get(), reinterpret_cast<sockaddr*>(&local), sizeof local) == 0);
+    return raw_peer(std::move(stream));
+  }
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const int port = std::stoi(endpoint.substr(endpoint.rfind(':') + 1));
   address.sin_port = htons(static_cast<std::uint16_t>(port));
-  descriptor fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   REQUIRE(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
   return raw_peer(std::move(fd));
 }

@@ -1,6 +1,7 @@
 // Models the end of an inproc connection (impl/src/pipe/inproc_pipe.cpp: join, leave; inbox.cpp:
 // post, take; socket/socket.cpp: enter, fetch_or_wait, reap_ended): what was published before the
-// close is received before the end is seen, no event is lost, and the end is told once.
+// close is received before the end is seen, no event is lost, the end is told once, and nobody
+// wakes a socket that has gone.
 
 #include "checks.hpp"
 #include "signaler_steps.hpp"
@@ -104,18 +105,33 @@ model closing_peer() {
 
 // -- connect before bind, and a close at the same time --------------------------------------------
 
-enum link_variable : word { ring, link_mutex, left, joined, notice };
+// `waker` stands for the channel's pointer to the signaler of the connecting peer, which goes with
+// its inbox.
+enum link_variable : word { ring, link_mutex, left, joined, notice, waker, gone };
 
 model joining_and_leaving() {
   model made;
-  made.variables = {"ring", "link_mutex", "left", "joined", "notice"};
+  made.variables = {"ring", "link_mutex", "left", "joined", "notice", "waker", "gone"};
+  made.initial[waker] = 1;
   made.threads = {
       {"connecting peer",
        {{"publish", [](cpu& c) { c.store(ring, 1, order::release); }},
         {"lock the link", [](cpu& c) { c.lock(link_mutex); }},
         {"set left", [](cpu& c) { c.store(left, 1, order::relaxed); }},
         {"is the other there", [](cpu& c) { c.local(got) = c.load(joined); }},
+        {"clear the waker",
+         [](cpu& c) {
+           if (c.local(got) == 0) {
+             c.store(waker, 0, order::relaxed);
+           }
+         }},
         {"unlock the link", [](cpu& c) { c.unlock(link_mutex); }},
+        {"let the inbox go",
+         [](cpu& c) {
+           if (c.local(got) == 0) {
+             c.direct(gone) = 1;
+           }
+         }},
         {"tell",
          [](cpu& c) {
            if (c.local(got) != 0) {
@@ -127,6 +143,13 @@ model joining_and_leaving() {
         {"set joined", [](cpu& c) { c.store(joined, 1, order::relaxed); }},
         {"has the other left", [](cpu& c) { c.local(told) = c.load(left); }},
         {"unlock the link", [](cpu& c) { c.unlock(link_mutex); }},
+        {"whom to wake", [](cpu& c) { c.local(seen) = c.load(waker); }},
+        {"wake",
+         [](cpu& c) {
+           if (c.local(seen) != 0 && c.direct(gone) != 0) {
+             c.fail("woke a peer that is gone");
+           }
+         }},
         {"wait for the end",
          [](cpu& c) {
            if (c.local(told) == 0 && c.load(notice) == 0) {
@@ -172,10 +195,21 @@ TEST_CASE("inproc close: no event is lost") {
 TEST_CASE("inproc close: an end that joins hears of one that leaves, once") {
   const model made = joining_and_leaving();
   check_holds(made);
-  check_breaks(made.swapped("connecting peer", "unlock the link", "is the other there"),
+  const model telling = made.without("binder", "wake");
+  check_breaks(telling.swapped("connecting peer", "unlock the link", "is the other there"),
                machine::weak, "told twice");
+  check_breaks(telling.swapped("connecting peer", "lock the link", "is the other there"),
+               machine::x86, "binder waits for ever at: wait for the end");
+}
+
+TEST_CASE("inproc close: an end that joins wakes none that has left before") {
+  const model made = joining_and_leaving();
+  constexpr std::string_view dangling = "woke a peer that is gone";
+  check_breaks(made.swapped("connecting peer", "clear the waker", "unlock the link"), machine::x86,
+               dangling);
+  check_breaks(made.without("connecting peer", "clear the waker"), machine::x86, dangling);
   check_breaks(made.swapped("connecting peer", "lock the link", "is the other there"), machine::x86,
-               "binder waits for ever at: wait for the end");
+               dangling);
 }
 
 }  // namespace slk::model

@@ -1,0 +1,167 @@
+// Sockets and several threads: what ends a call that waits on another thread.
+#include <atomic>
+#include <functional>
+#include <future>
+
+#include "fixture.hpp"
+
+namespace contract {
+
+namespace {
+
+constexpr int every_type[] = {SLK_PAIR, SLK_DEALER, SLK_ROUTER, SLK_PULL, SLK_PUSH};
+
+// A call that waits for ever on a socket that nobody is connected to, and its errno.
+struct waiting_call {
+  const char* name;
+  int impossible_for;  // a socket type; -1: none
+  int (*run)(void* socket);
+};
+
+int wait_in_send(void* socket) {
+  // A ROUTER waits for room only where it must not drop, and at a peer that is known.
+  return slk_send(socket, "x", 1, 0) < 0 ? errno : 0;
+}
+int wait_in_recv(void* socket) {
+  char byte = 0;
+  return slk_recv(socket, &byte, 1, 0) < 0 ? errno : 0;
+}
+int wait_in_msg_recv(void* socket) {
+  slk_msg_t msg;
+  slk_msg_init(&msg);
+  const int error = slk_msg_recv(&msg, socket, 0) < 0 ? errno : 0;
+  slk_msg_close(&msg);
+  return error;
+}
+int wait_in_poll(void* socket) {
+  slk_pollitem_t twice[] = {{socket, 0, SLK_POLLIN, 0}, {socket, 0, SLK_POLLIN, 0}};
+  return slk_poll(twice, 2, -1) < 0 ? errno : 0;
+}
+
+constexpr waiting_call waiting_calls[] = {
+    {"send", SLK_PULL, wait_in_send},
+    {"recv", SLK_PUSH, wait_in_recv},
+    {"msg_recv", SLK_PUSH, wait_in_msg_recv},
+    {"poll", -1, wait_in_poll},
+};
+
+bool can_wait(const waiting_call& call, int type) {
+  return type != call.impossible_for && !(call.run == wait_in_send && type == SLK_ROUTER);
+}
+
+// Begins the call on a thread of its own and gives it the time to get to its wait.
+std::future<int> begin(const waiting_call& call, void* socket) {
+  std::promise<void> started;
+  auto is_started = started.get_future();
+  auto result = std::async(std::launch::async, [&call, socket, at = std::move(started)]() mutable {
+    at.set_value();
+    return call.run(socket);
+  });
+  is_started.wait();
+  std::this_thread::sleep_for(3ms);  // either side of the wait is legal; mostly within it
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("threads: closing a socket ends the call that waits on it, with ENOTSOCK") {
+  for (const int type : every_type) {
+    for (const waiting_call& call : waiting_calls) {
+      if (!can_wait(call, type)) {
+        continue;
+      }
+      CAPTURE(type);
+      CAPTURE(call.name);
+      context ctx;
+      void* raw = slk_socket(ctx.raw(), type);
+      REQUIRE(raw != nullptr);
+      auto waiting = begin(call, raw);
+      CHECK(slk_close(raw) == 0);
+      REQUIRE(waiting.wait_for(deadline) == std::future_status::ready);
+      CHECK(waiting.get() == ENOTSOCK);
+      CHECK(slk_close(raw) == -1);
+      CHECK(errno == ENOTSOCK);
+      CHECK(slk_send(raw, "x", 1, 0) == -1);
+      CHECK(errno == ENOTSOCK);
+    }
+  }
+}
+
+TEST_CASE("threads: ending a context ends every call that waits, with ETERM") {
+  for (const int type : every_type) {
+    for (const waiting_call& call : waiting_calls) {
+      if (!can_wait(call, type)) {
+        continue;
+      }
+      CAPTURE(type);
+      CAPTURE(call.name);
+      context ctx;
+      void* raw = slk_socket(ctx.raw(), type);
+      REQUIRE(raw != nullptr);
+      auto waiting = begin(call, raw);
+      auto ended = std::async(std::launch::async, [&] { return ctx.term(); });
+      REQUIRE(waiting.wait_for(deadline) == std::future_status::ready);
+      CHECK(waiting.get() == ETERM);
+      CHECK(slk_close(raw) == 0);
+      CHECK(ended.get() == 0);
+    }
+  }
+}
+
+TEST_CASE("threads: a ROUTER that waits for room is woken as well") {
+  for (const bool by_close : {true, false}) {
+    context ctx;
+    socket dealer(ctx, SLK_DEALER);
+    dealer.set(SLK_ROUTING_ID, "full").set(SLK_RCVHWM, 1);
+    void* router = slk_socket(ctx.raw(), SLK_ROUTER);
+    const int one = 1;
+    REQUIRE(slk_setsockopt(router, SLK_ROUTER_MANDATORY, &one, sizeof one) == 0);
+    REQUIRE(slk_setsockopt(router, SLK_SNDHWM, &one, sizeof one) == 0);
+    const std::string name = inproc::unbound();
+    REQUIRE(slk_bind(router, name.c_str()) == 0);
+    dealer.connect(name);
+    while (slk_send_to(router, "full", 4, "x", 1, SLK_DONTWAIT) == 1) {
+    }
+    REQUIRE(errno == EAGAIN);
+    auto waiting = std::async(std::launch::async, [router] {
+      return slk_send_to(router, "full", 4, "x", 1, 0) < 0 ? errno : 0;
+    });
+    std::this_thread::sleep_for(3ms);
+    if (by_close) {
+      CHECK(slk_close(router) == 0);
+      CHECK(waiting.get() == ENOTSOCK);
+    } else {
+      REQUIRE(slk_ctx_shutdown(ctx.raw()) == 0);
+      CHECK(waiting.get() == ETERM);
+      CHECK(slk_close(router) == 0);
+    }
+  }
+}
+
+CONTRACT_OVER_ALL("threads: closing in the midst of traffic is an error there, never a crash") {
+  context ctx;
+  for (int round = 0; round < 40; ++round) {
+    socket pull(ctx, SLK_PULL);
+    const std::string endpoint = pull.bind(Transport::wildcard());
+    void* push = slk_socket(ctx.raw(), SLK_PUSH);
+    REQUIRE(slk_connect(push, endpoint.c_str()) == 0);
+    std::atomic<int> sent{0};
+    auto sending = std::async(std::launch::async, [&] {
+      while (slk_send(push, "x", 1, 0) == 1) {
+        ++sent;
+      }
+      return errno;
+    });
+    REQUIRE(pull.recv() == "x");
+    REQUIRE(slk_close(push) == 0);
+    REQUIRE(sending.wait_for(deadline) == std::future_status::ready);
+    CHECK(sending.get() == ENOTSOCK);
+    int received = 1;
+    while (received < sent && pull.recv()) {
+      ++received;
+    }
+    CHECK(received == sent);
+  }
+}
+
+}  // namespace contract
