@@ -203,7 +203,7 @@ def test_ctrl_c_ends_it_and_keeps_what_is_done(contender: str, tmp_path: Path) -
     options = ("--contender", contender, *TCP_64, "--wait", "60s")
     work = ("--count", "100000k", "--results", str(tmp_path), "--timeout", "60s")
     code = "from slkbench.cli.main import main; main()"
-    command = [sys.executable, "-c", code, "profile", "allocations", *options, *work]
+    command = [sys.executable, "-P", "-c", code, "profile", "allocations", *options, *work]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert "counting allocations" in process.stderr.readline()
