@@ -220,6 +220,11 @@ class Cell:
             parts.append(str(self.topology))
         if self.metric is not Metric.THROUGHPUT:
             parts.append(str(self.metric))
+        if (self.sndhwm, self.rcvhwm) != (1000, 1000):
+            marks = dict.fromkeys((self.sndhwm, self.rcvhwm))
+            parts.append(f"hwm {'/'.join(map(str, marks))}")
+        if self.io_threads != 1:
+            parts.append(f"{self.io_threads} I/O threads")
         if self.senders > 1:
             parts.append(f"{self.senders} senders")
         if self.receivers > 1:
