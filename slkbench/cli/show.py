@@ -91,7 +91,7 @@ def _show_scenario(scenario: Scenario, *, as_json: bool) -> None:
     click.echo(f"{format_duration(cost.least_s)} to {format_duration(cost.most_s)}")
     for cell in scenario.cells:
         work = "calibrated" if cell.messages is None else f"{cell.messages} messages"
-        click.echo(f"  {cell.title}, {work}, hwm {cell.sndhwm}/{cell.rcvhwm}")
+        click.echo(f"  {cell.title}, {work}")
 
 
 def _show_run(result: RunResult, *, as_json: bool) -> None:
