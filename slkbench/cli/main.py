@@ -21,6 +21,7 @@ _VERBS = {
     "list": ("slkbench.cli.list", "List scenarios, contenders and stored runs."),
     "show": ("slkbench.cli.show", "Show the verdicts of a run, or what a scenario measures."),
     "profile": ("slkbench.cli.profile", "Count what a message costs: instructions, calls, memory."),
+    "selftest": ("slkbench.cli.selftest", "Prove the error rates of the verdicts."),
     "doctor": ("slkbench.cli.doctor", "Tell how fit this machine is to measure on."),
 }
 

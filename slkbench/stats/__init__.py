@@ -13,6 +13,7 @@ from slkbench.stats.blocks import (
     discarded_blocks,
     value_of,
 )
+from slkbench.stats.noise import Mode, Noise, find_modes, noise_of, smallest_effect
 from slkbench.stats.ratios import (
     Ratio,
     Summary,
@@ -26,6 +27,9 @@ from slkbench.stats.ratios import (
     unpaired_ratio,
 )
 from slkbench.stats.verdict import (
+    DECIDED,
+    Decision,
+    decide,
     default_statistic,
     judge_cell,
     level_per_look,
@@ -36,24 +40,32 @@ from slkbench.stats.verdict import (
 
 __all__ = [
     "CPU_PER_MESSAGE",
+    "DECIDED",
     "P50",
     "P99",
     "TIME_PER_MESSAGE",
+    "Decision",
+    "Mode",
+    "Noise",
     "Ratio",
     "Summary",
     "adjusted_p_values",
+    "decide",
     "default_statistic",
     "discarded_blocks",
+    "find_modes",
     "floor_ratios",
     "geometric_mean",
     "judge_cell",
     "level_per_look",
     "looks_of",
     "minimum_effect",
+    "noise_of",
     "noise_sd",
     "paired_ratio",
     "pattern_ratio",
     "should_stop",
+    "smallest_effect",
     "summarise",
     "unpaired_ratio",
     "value_of",

@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "Array",
     "Interval",
+    "Values",
     "exact_level",
     "hodges_lehmann",
     "interval",
@@ -24,7 +26,8 @@ __all__ = [
     "walsh_averages",
 ]
 
-Values = Sequence[float] | NDArray[np.float64]
+Array = NDArray[np.float64]
+Values = Sequence[float] | Array
 
 
 @dataclass(frozen=True, slots=True)

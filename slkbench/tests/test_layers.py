@@ -29,7 +29,8 @@ LAYERS = {
     "profile": 3,
     "runner": 4,
     "report": 5,
-    "cli": 6,
+    "selftest": 6,
+    "cli": 7,
 }
 # The driver runs inside the endpoint's process; a contender's build flags are read from its binary;
 # errors.py imports nothing, so all may use it.
