@@ -8,7 +8,9 @@ the estimate and its exact interval, ``blocks`` the pairing and the outcome-blin
 from slkbench.stats.blocks import (
     CPU_PER_MESSAGE,
     P50,
+    P90,
     P99,
+    P999,
     TIME_PER_MESSAGE,
     discarded_blocks,
     value_of,
@@ -37,7 +39,9 @@ from slkbench.stats.verdict import (
 __all__ = [
     "CPU_PER_MESSAGE",
     "P50",
+    "P90",
     "P99",
+    "P999",
     "TIME_PER_MESSAGE",
     "Ratio",
     "Summary",
