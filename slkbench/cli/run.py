@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from slkbench.cli.outcome import FAIL_ON, exit_code
-from slkbench.cli.parameters import AFFINITY, COUNT, DURATION, PERCENT, SIZE, WAIT, enum_choice
+from slkbench.cli.parameters import (
+    AFFINITY,
+    COUNT,
+    DURATION,
+    PERCENT,
+    RATES,
+    SIZE,
+    WAIT,
+    enum_choice,
+)
 from slkbench.model import Layer, Metric, Pattern, Topology, Transport
 
 if TYPE_CHECKING:
@@ -27,6 +36,7 @@ Examples:
   slkbench run --transport tcp --transport inproc --size 64 --size 64KiB --budget 10m
   slkbench run --scenario reference-report --label my-change
   slkbench run --metric round-trip --contender libzmq --contender serverlink
+  slkbench run --metric paced --rate 10k,50%,80% --size 64 --count 100k
   slkbench run --size 1KiB --lib mine=/opt/mine/libzmq.so.5:zmq
   slkbench run --scenario default --dry-run
   slkbench run --resume
@@ -138,9 +148,10 @@ def _peer_options(function: Any) -> Any:
             ),
             click.option(
                 "--rate",
-                "offered_msgs_per_s",
-                type=COUNT,
-                help="Messages per second, for --metric paced.",
+                "rates",
+                type=RATES,
+                help="Messages per second, for --metric paced; or % of what the slowest contender "
+                "sustains, found before measuring. A cell for each: 10k,50%,80%.",
             ),
         )
     ):
@@ -262,10 +273,11 @@ def _print_plan(request: Request, backend: Backend | None) -> None:
 
 def _print_result(result: RunResult, results: Path) -> None:
     """The table, the doubts, the folder and what to do next."""
+    from slkbench.cli.latency_table import latency_lines
     from slkbench.cli.table import closing_lines, finding_lines, verdict_table
 
     click.echo(verdict_table(result))
-    for line in closing_lines(result) + finding_lines(result.findings):
+    for line in closing_lines(result) + latency_lines(result) + finding_lines(result.findings):
         click.echo(line)
     where = "" if results == Path("results") else f" --results {results}"
     click.echo(f"\n{len(result.samples)} samples in {result.path}")

@@ -141,7 +141,7 @@ def geometric_mean(
         own = [s for s in samples if s.cell_key == cell.key]
         arm = [s for s in own if s.arm == contender]
         baseline = [s for s in own if s.role == ArmRole.BASELINE]
-        if any(s.status == Status.FAILED for s in arm + baseline):
+        if any(s.status in {Status.FAILED, Status.SATURATED} for s in arm + baseline):
             return None
         by_cell.append(
             paired_differences(

@@ -24,6 +24,7 @@ LAYERS = {
     "contenders": 3,
     "machine": 3,
     "store": 3,
+    "histograms": 3,
     "driver": 3,
     "endpoint": 3,
     "profile": 3,
