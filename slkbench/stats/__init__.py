@@ -25,6 +25,7 @@ from slkbench.stats.ratios import (
     summarise,
     unpaired_ratio,
 )
+from slkbench.stats.unpaired import Shift, judge_shift
 from slkbench.stats.verdict import (
     default_statistic,
     judge_cell,
@@ -40,6 +41,7 @@ __all__ = [
     "P99",
     "TIME_PER_MESSAGE",
     "Ratio",
+    "Shift",
     "Summary",
     "adjusted_p_values",
     "default_statistic",
@@ -47,6 +49,7 @@ __all__ = [
     "floor_ratios",
     "geometric_mean",
     "judge_cell",
+    "judge_shift",
     "level_per_look",
     "looks_of",
     "minimum_effect",

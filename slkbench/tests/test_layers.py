@@ -28,6 +28,7 @@ LAYERS = {
     "endpoint": 3,
     "profile": 3,
     "runner": 4,
+    "across": 4,
     "report": 5,
     "cli": 6,
 }
