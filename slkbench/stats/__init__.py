@@ -28,6 +28,7 @@ from slkbench.stats.ratios import (
     summarise,
     unpaired_ratio,
 )
+from slkbench.stats.unpaired import Shift, judge_shift
 from slkbench.stats.verdict import (
     DECIDED,
     Decision,
@@ -52,6 +53,7 @@ __all__ = [
     "Mode",
     "Noise",
     "Ratio",
+    "Shift",
     "Summary",
     "adjusted_p_values",
     "decide",
@@ -61,6 +63,7 @@ __all__ = [
     "floor_ratios",
     "geometric_mean",
     "judge_cell",
+    "judge_shift",
     "level_per_look",
     "looks_of",
     "minimum_effect",

@@ -29,6 +29,7 @@ LAYERS = {
     "endpoint": 3,
     "profile": 3,
     "runner": 4,
+    "across": 4,
     "report": 5,
     "selftest": 6,
     "cli": 7,
