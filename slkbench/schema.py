@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, Literal
@@ -34,6 +34,7 @@ __all__ = [
     "header",
     "pandas_dtypes",
     "profile_columns",
+    "profile_row_from",
     "profile_row_of",
     "row_of",
     "sample_of",
@@ -51,8 +52,10 @@ A run is a folder `<utc>-<scenario>-<commit>[-dirty]/`:
   UTF-8, one line per row, a line feed at the end of each.
 
 What `slkbench profile` counted is a folder of its own, `<utc>-profile-<tool>-<commit>[-dirty]/`:
-`run.json` as above, `profile-<tool>.csv` in the same form and `profile-<tool>.md`, its tables. It
-holds no samples: what runs under such a tool is not timed.
+`run.json` as above, `profile-<tool>.csv` in the same form and `profile-<tool>.md`, its tables. A
+profile of a run (`--run`) is in the run's folder, beside its samples: the same files, with
+`profile-<tool>.json` in place of `run.json`, and `stacks/` with the folded stacks and flame graphs
+of `profile cpu`. It holds no samples: what runs under such a tool is not timed.
 
 A *sample* is one fresh process set that measures one arm in one cell; it is the unit of
 observation. An empty cell is a missing value: unknown or not applicable, never 0. A row is never
@@ -122,6 +125,19 @@ def row_of(sample: Sample) -> list[str]:
 def profile_row_of(row: ProfileRow) -> list[str]:
     """The cells of a profile's row, in the form of ``row_of``."""
     return [_to_cell(getattr(row, item.name)) for item in profile_columns()]
+
+
+def profile_row_from(cells: Mapping[str, str]) -> ProfileRow:
+    """The row whose cells, by the name of their column, are these.
+
+    Columns that are not there have their defaults; others than the known ones are left out.  Raises
+    ``StoreError`` that names the column and the cell.
+    """
+    known = {item.name: item for item in profile_columns()}
+    values: dict[str, Any] = {
+        name: _from_cell(known[name], cell) for name, cell in cells.items() if name in known
+    }
+    return ProfileRow(**values)
 
 
 def _to_cell(value: float | str | None) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from slkbench.runner.result import RunResult
     from slkbench.runner.session import Backend, Request
 
-__all__ = ["cell_options", "command"]
+__all__ = ["cell_options", "command", "narrowing_options"]
 
 _LATEST = "latest"
 
@@ -45,6 +45,19 @@ def _fail_on(
         if word not in FAIL_ON:
             raise click.BadParameter(f"{word!r} is not one of {', '.join(FAIL_ON)}")
     return chosen - {"none"}
+
+
+def narrowing_options(function: Any) -> Any:
+    """Which cells of a stored run."""
+    for name, letter, key, choices in (
+        ("--transport", "-t", "transports", enum_choice(Transport)),
+        ("--size", None, "sizes", SIZE),
+        ("--pattern", "-p", "patterns", enum_choice(Pattern)),
+    ):
+        names = [name, *([letter] if letter else []), key]
+        option = click.option(*names, multiple=True, type=choices, help="Only such cells.")
+        function = option(function)
+    return function
 
 
 def cell_options(function: Any) -> Any:

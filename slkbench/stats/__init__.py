@@ -13,6 +13,7 @@ from slkbench.stats.blocks import (
     discarded_blocks,
     value_of,
 )
+from slkbench.stats.means import mean_interval
 from slkbench.stats.ratios import (
     Ratio,
     Summary,
@@ -25,6 +26,7 @@ from slkbench.stats.ratios import (
     summarise,
     unpaired_ratio,
 )
+from slkbench.stats.signed_rank import Interval, hodges_lehmann, interval
 from slkbench.stats.verdict import (
     default_statistic,
     judge_cell,
@@ -39,6 +41,7 @@ __all__ = [
     "P50",
     "P99",
     "TIME_PER_MESSAGE",
+    "Interval",
     "Ratio",
     "Summary",
     "adjusted_p_values",
@@ -46,9 +49,12 @@ __all__ = [
     "discarded_blocks",
     "floor_ratios",
     "geometric_mean",
+    "hodges_lehmann",
+    "interval",
     "judge_cell",
     "level_per_look",
     "looks_of",
+    "mean_interval",
     "minimum_effect",
     "noise_sd",
     "paired_ratio",
