@@ -26,7 +26,14 @@ if TYPE_CHECKING:
     from slkbench.runner.result import RunResult
     from slkbench.runner.session import Backend, Request
 
-__all__ = ["cell_options", "command", "effort_options", "fail_on_words", "peer_options"]
+__all__ = [
+    "cell_options",
+    "command",
+    "effort_options",
+    "fail_on_words",
+    "narrowing_options",
+    "peer_options",
+]
 
 _LATEST = "latest"
 
@@ -56,6 +63,19 @@ def fail_on_words(
         if word not in FAIL_ON:
             raise click.BadParameter(f"{word!r} is not one of {', '.join(FAIL_ON)}")
     return chosen - {"none"}
+
+
+def narrowing_options(function: Any) -> Any:
+    """Which cells of a stored run."""
+    for name, letter, key, choices in (
+        ("--transport", "-t", "transports", enum_choice(Transport)),
+        ("--size", None, "sizes", SIZE),
+        ("--pattern", "-p", "patterns", enum_choice(Pattern)),
+    ):
+        names = [name, *([letter] if letter else []), key]
+        option = click.option(*names, multiple=True, type=choices, help="Only such cells.")
+        function = option(function)
+    return function
 
 
 def cell_options(function: Any) -> Any:

@@ -15,6 +15,7 @@ from slkbench.stats.blocks import (
     discarded_blocks,
     value_of,
 )
+from slkbench.stats.means import mean_interval
 from slkbench.stats.noise import Mode, Noise, find_modes, noise_of, smallest_effect
 from slkbench.stats.ratios import (
     Ratio,
@@ -28,6 +29,7 @@ from slkbench.stats.ratios import (
     summarise,
     unpaired_ratio,
 )
+from slkbench.stats.signed_rank import Interval, hodges_lehmann, interval
 from slkbench.stats.unpaired import Shift, judge_shift
 from slkbench.stats.verdict import (
     DECIDED,
@@ -50,6 +52,7 @@ __all__ = [
     "P999",
     "TIME_PER_MESSAGE",
     "Decision",
+    "Interval",
     "Mode",
     "Noise",
     "Ratio",
@@ -62,10 +65,13 @@ __all__ = [
     "find_modes",
     "floor_ratios",
     "geometric_mean",
+    "hodges_lehmann",
+    "interval",
     "judge_cell",
     "judge_shift",
     "level_per_look",
     "looks_of",
+    "mean_interval",
     "minimum_effect",
     "noise_of",
     "noise_sd",
