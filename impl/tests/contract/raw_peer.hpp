@@ -76,6 +76,8 @@ class raw_peer {
     return false;
   }
 
+  int fd() const { return fd_.get(); }
+
   // Both greetings and both READY commands.
   void shake_hands(std::string_view socket_type) const {
     write(greeting());
