@@ -22,6 +22,7 @@ _VERBS = {
     "show": ("slkbench.cli.show", "Show the verdicts of a run, or what a scenario measures."),
     "profile": ("slkbench.cli.profile", "Tell what a message costs: CPU time, calls, memory."),
     "explain": ("slkbench.cli.explain", "Split the gaps of a run over what threads do."),
+    "claims": ("slkbench.cli.claims", "Judge claims by what is measured."),
     "doctor": ("slkbench.cli.doctor", "Tell how fit this machine is to measure on."),
 }
 
