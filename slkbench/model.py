@@ -89,6 +89,7 @@ class Status(StrEnum):
     FAILED = "FAILED"
     INVALID = "INVALID"
     SKIPPED = "SKIPPED"
+    SATURATED = "SATURATED"
 
 
 class Abi(StrEnum):
@@ -169,6 +170,8 @@ def _key_of(conditions: Cell | Sample) -> CellKey:
         conditions.idle_peers,
         conditions.offered_msgs_per_s,
     )
+    if isinstance(conditions, Cell) and conditions.offered_share is not None:
+        return (*usual, *further, f"{conditions.offered_share:.6%}")
     return usual if further == _USUAL_FURTHER else (*usual, *further)
 
 
@@ -182,7 +185,9 @@ class Cell:
     ``messages`` is None where the work per sample is calibrated to ``Scenario.min_time_s``.
     ``senders`` and ``receivers`` are sockets, those of one side driven by one thread; at most one
     of the two is above 1.  ``idle_peers`` are connected to the receiver and silent.
-    ``offered_msgs_per_s`` is the schedule of the metric paced, 0 for the others.
+    ``offered_msgs_per_s`` is the schedule of the metric paced, 0 for the others.  Until it is known
+    it may be given as ``offered_share`` of what the slowest contender sustains; a run finds that
+    out before it measures, and its cells then have the rate alone.
     """
 
     pattern: Pattern
@@ -199,6 +204,7 @@ class Cell:
     receivers: int = 1
     idle_peers: int = 0
     offered_msgs_per_s: int = 0
+    offered_share: float | None = None
 
     @property
     def key(self) -> CellKey:
@@ -220,6 +226,11 @@ class Cell:
             parts.append(str(self.topology))
         if self.metric is not Metric.THROUGHPUT:
             parts.append(str(self.metric))
+        if (self.sndhwm, self.rcvhwm) != (1000, 1000):
+            marks = dict.fromkeys((self.sndhwm, self.rcvhwm))
+            parts.append(f"hwm {'/'.join(map(str, marks))}")
+        if self.io_threads != 1:
+            parts.append(f"{self.io_threads} I/O threads")
         if self.senders > 1:
             parts.append(f"{self.senders} senders")
         if self.receivers > 1:
@@ -228,6 +239,8 @@ class Cell:
             parts.append(f"{self.idle_peers} idle")
         if self.offered_msgs_per_s > 0:
             parts.append(f"at {format_rate(self.offered_msgs_per_s)}")
+        if self.offered_share is not None:
+            parts.append(f"at {self.offered_share:.3g} of what the slowest sustains")
         return " ".join(parts)
 
 
@@ -354,7 +367,10 @@ class Sample:
         "CPU use of foreign processes, of one CPU, beyond two clock ticks"
     )
     env_pad_bytes: int | None = column("random pad of the environment block", unit="B")
-    status: str = column("OK, FAILED, INVALID or SKIPPED", default="OK")
+    status: str = column(
+        "OK, FAILED, INVALID, SKIPPED, or SATURATED: fell behind the schedule of metric paced",
+        default="OK",
+    )
     reason: str | None = column("why the status is not OK")
     options: str | None = column("socket options read back, as JSON")
     started_utc: str | None = column("start of the sample, ISO 8601, UTC")
@@ -380,6 +396,22 @@ class Sample:
         "process, so both ends of each connection, and of two processes both added up",
         unit="B",
         since=2,
+    )
+    max_ns: int | None = column(
+        "longest round trip, where metric is paced; the percentiles beside it are then of the "
+        "histogram too, so to three digits",
+        unit="ns",
+        since=3,
+    )
+    send_lag_p99_ns: int | None = column(
+        "99th percentile of how late the sender of metric paced was with a message, before it "
+        "first tried to send it; only from 10,000 messages up",
+        unit="ns",
+        since=3,
+    )
+    histograms: str | None = column(
+        "file in the run's folder with all round trips and all send lags of metric paced",
+        since=3,
     )
 
     @property

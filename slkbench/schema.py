@@ -9,7 +9,9 @@ an older one with the defaults of the columns that came later:
 
 1. the first;
 2. cells with many peers and at a paced rate: ``senders``, ``receivers``, ``idle_peers``,
-   ``offered_msgs_per_s``, ``slowest_sender_share``, ``idle_peer_bytes``.
+   ``offered_msgs_per_s``, ``slowest_sender_share``, ``idle_peer_bytes``;
+3. latency at a given rate: ``max_ns``, ``send_lag_p99_ns``, ``histograms``, and the status
+   SATURATED.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ __all__ = [
     "sample_of",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 READABLE_VERSIONS = range(1, SCHEMA_VERSION + 1)
 
 _FORM = """\
@@ -50,6 +52,8 @@ A run is a folder `<utc>-<scenario>-<commit>[-dirty]/`:
   version and build flags, tool versions, `schema_version`.
 - `samples.csv`: one row per sample, appended and synced to disk as it is measured. RFC 4180,
   UTF-8, one line per row, a line feed at the end of each.
+- `histograms/*.hlog`: of each sample of metric paced all round trips and, under the tag `send-lag`,
+  how late the messages went, in ns: an HdrHistogram log, compressed V2, for its usual tools.
 
 What `slkbench profile` counted is a folder of its own, `<utc>-profile-<tool>-<commit>[-dirty]/`:
 `run.json` as above, `profile-<tool>.csv` in the same form and `profile-<tool>.md`, its tables. A

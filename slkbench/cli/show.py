@@ -116,17 +116,21 @@ def _show_scenario(scenario: Scenario, *, as_json: bool) -> None:
     click.echo(f"{format_duration(cost.least_s)} to {format_duration(cost.most_s)}")
     for cell in scenario.cells:
         work = "calibrated" if cell.messages is None else f"{cell.messages} messages"
-        click.echo(f"  {cell.title}, {work}, hwm {cell.sndhwm}/{cell.rcvhwm}")
+        click.echo(f"  {cell.title}, {work}")
 
 
 def _show_run(result: RunResult, *, as_json: bool) -> None:
+    from slkbench.cli.latency_table import latency_lines, latency_records
+
     if as_json:
         document = verdict_document(result.path.name, result.verdicts)
+        if records := latency_records(result):
+            document["percentiles"] = records
         click.echo(json.dumps(document, indent=2, allow_nan=False))
         return
     from slkbench.cli.table import closing_lines, verdict_table
 
-    for line in (verdict_table(result), *closing_lines(result)):
+    for line in (verdict_table(result), *closing_lines(result), *latency_lines(result)):
         click.echo(line)
     click.echo(f"\n{len(result.samples)} samples in {result.path}, run {result.status}")
 

@@ -7,11 +7,13 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "clock.hpp"
 #include "control_line.hpp"
+#include "histogram.hpp"
 #include "ledger.hpp"
 #include "usage.hpp"
 #include "workload_spec.hpp"
@@ -26,6 +28,12 @@ class region_watcher {
   virtual void end() = 0;
 };
 
+// What the sender of a paced workload counted, in ns.
+struct paced_record {
+  histogram round_trips;  // each from when its message was due
+  histogram send_lag;     // from when a message was due to when the sender first tried to send it
+};
+
 struct role_report {
   region_watcher* watcher = nullptr;  // null: nobody listens
   int thread_id = -1;                 // as the kernel numbers threads
@@ -35,6 +43,7 @@ struct role_report {
   usage of_thread;  // while the timed messages passed
   usage of_process;
   std::vector<std::int64_t> round_trips_ns;  // sorted
+  std::optional<paced_record> paced;         // instead of these
   double slowest_sender_share = -1;          // only of a receiver that has several senders
   std::int64_t idle_peers_bytes = -1;        // resident memory that idle peers brought, if any
 };

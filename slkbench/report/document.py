@@ -13,6 +13,7 @@ from slkbench.report.costs import copy_flame_graphs, cost_sections
 from slkbench.report.evidence import Evidence, gather
 from slkbench.report.explain import draw_accounts
 from slkbench.report.illustrations import Illustration, draw_all
+from slkbench.report.latency import percentile_section
 from slkbench.report.markdown import code, figure, heading
 from slkbench.report.naming import NOT_AVAILABLE, contender_title
 from slkbench.report.provenance import (
@@ -175,8 +176,12 @@ def _paced(evidence: Evidence, charts: list[str]) -> list[tuple[str, list[str]]]
     if not evidence.of(Metric.PACED):
         return []
     tables = round_trip_section(evidence, Metric.PACED)
+    percentiles = percentile_section(evidence)
     return [
-        ("Round trips at a given rate", [*charts, *tables, *gap_section(evidence, Metric.PACED)])
+        (
+            "Round trips at a given rate",
+            [*charts, *percentiles, *tables, *gap_section(evidence, Metric.PACED)],
+        )
     ]
 
 
