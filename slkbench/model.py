@@ -219,28 +219,22 @@ class Cell:
     @property
     def title(self) -> str:
         """For reading: ``router-router tcp 1 KiB``, and whatever differs from the usual."""
+        marks = dict.fromkeys((self.sndhwm, self.rcvhwm))
+        share = self.offered_share or 0.0
+        unusual = (
+            (self.layer is not Layer.NATIVE, f"{self.layer}"),
+            (self.topology is not Topology.THREADS, f"{self.topology}"),
+            (self.metric is not Metric.THROUGHPUT, f"{self.metric}"),
+            (list(marks) != [1000], f"hwm {'/'.join(map(str, marks))}"),
+            (self.io_threads != 1, f"{self.io_threads} I/O threads"),
+            (self.senders > 1, f"{self.senders} senders"),
+            (self.receivers > 1, f"{self.receivers} receivers"),
+            (self.idle_peers > 0, f"{self.idle_peers} idle"),
+            (self.offered_msgs_per_s > 0, f"at {format_rate(self.offered_msgs_per_s)}"),
+            (self.offered_share is not None, f"at {share:.3g} of what the slowest sustains"),
+        )
         parts = [str(self.pattern), str(self.transport), format_size(self.size_bytes)]
-        if self.layer is not Layer.NATIVE:
-            parts.append(str(self.layer))
-        if self.topology is not Topology.THREADS:
-            parts.append(str(self.topology))
-        if self.metric is not Metric.THROUGHPUT:
-            parts.append(str(self.metric))
-        if (self.sndhwm, self.rcvhwm) != (1000, 1000):
-            marks = dict.fromkeys((self.sndhwm, self.rcvhwm))
-            parts.append(f"hwm {'/'.join(map(str, marks))}")
-        if self.io_threads != 1:
-            parts.append(f"{self.io_threads} I/O threads")
-        if self.senders > 1:
-            parts.append(f"{self.senders} senders")
-        if self.receivers > 1:
-            parts.append(f"{self.receivers} receivers")
-        if self.idle_peers > 0:
-            parts.append(f"{self.idle_peers} idle")
-        if self.offered_msgs_per_s > 0:
-            parts.append(f"at {format_rate(self.offered_msgs_per_s)}")
-        if self.offered_share is not None:
-            parts.append(f"at {self.offered_share:.3g} of what the slowest sustains")
+        parts += [text for is_unusual, text in unusual if is_unusual]
         return " ".join(parts)
 
 

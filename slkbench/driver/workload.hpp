@@ -20,18 +20,18 @@
 
 namespace slkbench {
 
+// What the sender of a paced workload counted, in ns.
+struct paced_record {
+  histogram round_trips;  // each from when its message was due
+  histogram send_lag;     // from when a message was due to when the sender first tried to send it
+};
+
 // Hears when the timed messages begin and end: in the thread that does it, outside its clock.
 class region_watcher {
  public:
   virtual ~region_watcher() = default;
   virtual void begin() = 0;
   virtual void end() = 0;
-};
-
-// What the sender of a paced workload counted, in ns.
-struct paced_record {
-  histogram round_trips;  // each from when its message was due
-  histogram send_lag;     // from when a message was due to when the sender first tried to send it
 };
 
 struct role_report {
