@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "context.hpp"
+#include "curve.hpp"
 #include "interpreter.hpp"
 #include "poll.hpp"
 #include "socket.hpp"
@@ -87,6 +88,7 @@ NB_MODULE(_ext, m) {
   slk::python::watch_forks();
   define_context(m);
   define_socket(m);
+  slk::python::define_curve(m);
   m.def("poll", &slk::python::poll, "items"_a, "timeout_ms"_a = -1);
   m.def("version_info", &version_info);
   m.def("strerror", &slk_strerror, "errnum"_a);

@@ -18,6 +18,7 @@ from serverlink._ext import has, strerror
 from serverlink._ext import version_info as slk_version_info
 from serverlink.constants import *
 from serverlink.context import Context
+from serverlink.curve import curve_keypair, curve_public, z85_decode, z85_encode
 from serverlink.error import Again, ContextTerminated, ServerLinkError
 from serverlink.monitor import parse_monitor_message, recv_monitor_message
 from serverlink.poll import Poller, select
@@ -33,11 +34,15 @@ __all__ = [
     "ServerLinkError",
     "Socket",
     "__version__",
+    "curve_keypair",
+    "curve_public",
     "has",
     "parse_monitor_message",
     "recv_monitor_message",
     "select",
     "slk_version_info",
     "strerror",
+    "z85_decode",
+    "z85_encode",
 ]
 __all__ += constants.__all__
