@@ -11,6 +11,7 @@ from slkbench.report.evidence import Evidence, gather
 from slkbench.report.illustrations import Illustration, draw_all
 from slkbench.report.markdown import code, figure, heading
 from slkbench.report.naming import NOT_AVAILABLE, contender_title
+from slkbench.report.noise import noise_section
 from slkbench.report.provenance import (
     failures_section,
     fairness_section,
@@ -104,6 +105,7 @@ def _text(evidence: Evidence, drawn: Sequence[Illustration]) -> str:
             ],
         ),
         *_paced(evidence, charts("paced")),
+        ("Noise", noise_section(evidence)),
         ("What was measured and how", method_section(evidence)),
         ("Fairness", fairness_section(evidence)),
         ("Machine", machine_section(evidence)),

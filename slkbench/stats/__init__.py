@@ -13,7 +13,14 @@ from slkbench.stats.blocks import (
     discarded_blocks,
     value_of,
 )
-from slkbench.stats.noise import Mode, Noise, find_modes, noise_of, smallest_effect
+from slkbench.stats.noise import (
+    FEWEST_FOR_MODES,
+    Mode,
+    Noise,
+    find_modes,
+    noise_of,
+    smallest_effect,
+)
 from slkbench.stats.ratios import (
     Ratio,
     Summary,
@@ -26,6 +33,7 @@ from slkbench.stats.ratios import (
     summarise,
     unpaired_ratio,
 )
+from slkbench.stats.sessions import Recurrence, recurrences
 from slkbench.stats.verdict import (
     DECIDED,
     Decision,
@@ -41,6 +49,7 @@ from slkbench.stats.verdict import (
 __all__ = [
     "CPU_PER_MESSAGE",
     "DECIDED",
+    "FEWEST_FOR_MODES",
     "P50",
     "P99",
     "TIME_PER_MESSAGE",
@@ -48,6 +57,7 @@ __all__ = [
     "Mode",
     "Noise",
     "Ratio",
+    "Recurrence",
     "Summary",
     "adjusted_p_values",
     "decide",
@@ -64,6 +74,7 @@ __all__ = [
     "noise_sd",
     "paired_ratio",
     "pattern_ratio",
+    "recurrences",
     "should_stop",
     "smallest_effect",
     "summarise",
