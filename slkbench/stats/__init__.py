@@ -8,11 +8,14 @@ the estimate and its exact interval, ``blocks`` the pairing and the outcome-blin
 from slkbench.stats.blocks import (
     CPU_PER_MESSAGE,
     P50,
+    P90,
     P99,
+    P999,
     TIME_PER_MESSAGE,
     discarded_blocks,
     value_of,
 )
+from slkbench.stats.means import mean_interval
 from slkbench.stats.noise import (
     FEWEST_FOR_MODES,
     Mode,
@@ -34,6 +37,8 @@ from slkbench.stats.ratios import (
     unpaired_ratio,
 )
 from slkbench.stats.sessions import Recurrence, recurrences
+from slkbench.stats.signed_rank import Interval, hodges_lehmann, interval
+from slkbench.stats.unpaired import Shift, judge_shift
 from slkbench.stats.verdict import (
     DECIDED,
     Decision,
@@ -51,13 +56,17 @@ __all__ = [
     "DECIDED",
     "FEWEST_FOR_MODES",
     "P50",
+    "P90",
     "P99",
+    "P999",
     "TIME_PER_MESSAGE",
     "Decision",
+    "Interval",
     "Mode",
     "Noise",
     "Ratio",
     "Recurrence",
+    "Shift",
     "Summary",
     "adjusted_p_values",
     "decide",
@@ -66,9 +75,13 @@ __all__ = [
     "find_modes",
     "floor_ratios",
     "geometric_mean",
+    "hodges_lehmann",
+    "interval",
     "judge_cell",
+    "judge_shift",
     "level_per_look",
     "looks_of",
+    "mean_interval",
     "minimum_effect",
     "noise_of",
     "noise_sd",

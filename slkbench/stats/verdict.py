@@ -25,7 +25,9 @@ from slkbench.model import ArmRole, Cell, Metric, Sample, Scenario, Status, Verd
 from slkbench.stats.blocks import (
     CPU_PER_MESSAGE,
     P50,
+    P90,
     P99,
+    P999,
     TIME_PER_MESSAGE,
     BlockKey,
     discarded_blocks,
@@ -47,7 +49,16 @@ __all__ = [
 
 FAMILY_ERROR = 0.05
 FLOOR_NAME = "floor"
-MIN_EFFECTS = {TIME_PER_MESSAGE: 0.02, CPU_PER_MESSAGE: 0.02, P50: 0.05, P99: 0.10}
+MIN_EFFECTS = {
+    TIME_PER_MESSAGE: 0.02,
+    CPU_PER_MESSAGE: 0.02,
+    P50: 0.05,
+    P90: 0.05,
+    P99: 0.10,
+    P999: 0.10,
+}
+# The first may be the machine's, and is measured once more.
+SATURATED_FROM = 2
 MAX_DISCARDED_FRACTION = 0.25
 MAX_WIDENING_FOR_EQUIVALENT = 2.0
 PLACEBO_MUST_BE_TIGHT_FROM = 32
@@ -96,7 +107,7 @@ def default_statistic(metric: Metric) -> str:
 
 
 def minimum_effect(scenario: Scenario, statistic: str) -> float:
-    """The effect that matters, as a fraction: the scenario's, or 2 %, p50 5 %, p99 10 %."""
+    """The effect that matters, as a fraction: the scenario's, or 2 %, p50 and p90 5 %, p99 10 %."""
     if scenario.min_effect is not None:
         return scenario.min_effect
     return MIN_EFFECTS.get(statistic, MIN_EFFECTS[TIME_PER_MESSAGE])
@@ -109,7 +120,8 @@ def judge_cell(
 
     ``samples`` may hold other cells too.  ``statistic`` is a column of times in ns or
     ``cpu_ns_per_message``; by default ``default_statistic``.  A contender of which a sample failed
-    has ``status`` FAILED and no ratio; one that was not measured SKIPPED.
+    has ``status`` FAILED and no ratio; one that was not measured SKIPPED.  Where one of the arms
+    could not keep up with the rate, it is SATURATED.
     """
     own = [sample for sample in samples if sample.cell_key == cell.key]
     asked = statistic or default_statistic(cell.metric)
@@ -196,11 +208,25 @@ def _lack(own: Sequence[Sample], name: str, baseline: str) -> tuple[Status, str]
             Status.FAILED,
             f"{first.arm} failed in {count} of {of} samples: {first.reason or '?'}",
         )
+    if (saturated := _saturation(compared)) is not None:
+        return Status.SATURATED, saturated
     for arm in (baseline, name):
         measured = [s for s in compared if s.arm == arm]
         if not any(s.status != Status.SKIPPED for s in measured):
             reasons = [s.reason for s in measured if s.reason]
             return Status.SKIPPED, f"{arm}: {reasons[0] if reasons else 'not measured'}"
+    return None
+
+
+def _saturation(compared: Sequence[Sample]) -> str | None:
+    """Which arm could not keep up with the rate, in more samples than the machine may explain."""
+    placebo_last = sorted(compared, key=lambda s: s.role == ArmRole.PLACEBO)
+    for arm in dict.fromkeys(s.arm for s in placebo_last):
+        own = [s for s in compared if s.arm == arm]
+        saturated = [s for s in own if s.status == Status.SATURATED]
+        if len(saturated) >= SATURATED_FROM:
+            count = f"{len(saturated)} of {len(own)} samples"
+            return f"{arm} was saturated in {count}: {saturated[0].reason or '?'}"
     return None
 
 

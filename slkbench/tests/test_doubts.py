@@ -13,6 +13,7 @@ from slkbench.model import (
     ArmRole,
     Cell,
     Pattern,
+    ProfileRow,
     Sample,
     Scenario,
     Status,
@@ -20,6 +21,7 @@ from slkbench.model import (
     Verdict,
     VerdictKind,
 )
+from slkbench.runner.companions import instructions_ratio
 from slkbench.stats import find_modes, judge_cell, noise_of, smallest_effect
 
 CELL = Cell(Pattern.PUSH_PULL, Transport.TCP, 1024)
@@ -131,3 +133,27 @@ def test_the_smallest_effect_is_more_than_the_minimum_and_half_the_interval() ->
     assert wider > 0.10
     unknown: Verdict = replace(verdict, low=None)
     assert smallest_effect(unknown) is None
+
+
+def test_instructions_are_compared_where_both_were_counted_in_the_cell() -> None:
+    rows = [
+        ProfileRow(
+            tool="instructions",
+            contender=name,
+            pattern=CELL.pattern,
+            transport=CELL.transport,
+            size_bytes=CELL.size_bytes,
+            role=role,
+            quantity="instructions",
+            per_message=count,
+        )
+        for name, count in (("libzmq", 2000.0), ("mine", 500.0))
+        for role in ("sender", "all")
+    ]
+    profiles = {"instructions": rows}
+    assert instructions_ratio(profiles, CELL, "mine", "libzmq") == 0.25
+    assert instructions_ratio(profiles, CELL, "other", "libzmq") is None
+    assert instructions_ratio({}, CELL, "mine", "libzmq") is None
+    larger = replace(CELL, size_bytes=64)
+    assert instructions_ratio(profiles, larger, "mine", "libzmq") is None
+    assert instructions_ratio(profiles, replace(CELL, senders=2), "mine", "libzmq") is None
