@@ -16,7 +16,14 @@ from slkbench.stats.blocks import (
     value_of,
 )
 from slkbench.stats.means import mean_interval
-from slkbench.stats.noise import Mode, Noise, find_modes, noise_of, smallest_effect
+from slkbench.stats.noise import (
+    FEWEST_FOR_MODES,
+    Mode,
+    Noise,
+    find_modes,
+    noise_of,
+    smallest_effect,
+)
 from slkbench.stats.ratios import (
     Ratio,
     Summary,
@@ -29,6 +36,7 @@ from slkbench.stats.ratios import (
     summarise,
     unpaired_ratio,
 )
+from slkbench.stats.sessions import Recurrence, recurrences
 from slkbench.stats.signed_rank import Interval, hodges_lehmann, interval
 from slkbench.stats.unpaired import Shift, judge_shift
 from slkbench.stats.verdict import (
@@ -46,6 +54,7 @@ from slkbench.stats.verdict import (
 __all__ = [
     "CPU_PER_MESSAGE",
     "DECIDED",
+    "FEWEST_FOR_MODES",
     "P50",
     "P90",
     "P99",
@@ -56,6 +65,7 @@ __all__ = [
     "Mode",
     "Noise",
     "Ratio",
+    "Recurrence",
     "Shift",
     "Summary",
     "adjusted_p_values",
@@ -77,6 +87,7 @@ __all__ = [
     "noise_sd",
     "paired_ratio",
     "pattern_ratio",
+    "recurrences",
     "should_stop",
     "smallest_effect",
     "summarise",
