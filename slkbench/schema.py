@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, Literal
@@ -36,6 +36,7 @@ __all__ = [
     "header",
     "pandas_dtypes",
     "profile_columns",
+    "profile_row_from",
     "profile_row_of",
     "row_of",
     "sample_of",
@@ -55,8 +56,10 @@ A run is a folder `<utc>-<scenario>-<commit>[-dirty]/`:
   how late the messages went, in ns: an HdrHistogram log, compressed V2, for its usual tools.
 
 What `slkbench profile` counted is a folder of its own, `<utc>-profile-<tool>-<commit>[-dirty]/`:
-`run.json` as above, `profile-<tool>.csv` in the same form and `profile-<tool>.md`, its tables. It
-holds no samples: what runs under such a tool is not timed.
+`run.json` as above, `profile-<tool>.csv` in the same form and `profile-<tool>.md`, its tables. A
+profile of a run (`--run`) is in the run's folder, beside its samples: the same files, with
+`profile-<tool>.json` in place of `run.json`, and `stacks/` with the folded stacks and flame graphs
+of `profile cpu`. It holds no samples: what runs under such a tool is not timed.
 
 A *sample* is one fresh process set that measures one arm in one cell; it is the unit of
 observation. An empty cell is a missing value: unknown or not applicable, never 0. A row is never
@@ -126,6 +129,19 @@ def row_of(sample: Sample) -> list[str]:
 def profile_row_of(row: ProfileRow) -> list[str]:
     """The cells of a profile's row, in the form of ``row_of``."""
     return [_to_cell(getattr(row, item.name)) for item in profile_columns()]
+
+
+def profile_row_from(cells: Mapping[str, str]) -> ProfileRow:
+    """The row whose cells, by the name of their column, are these.
+
+    Columns that are not there have their defaults; others than the known ones are left out.  Raises
+    ``StoreError`` that names the column and the cell.
+    """
+    known = {item.name: item for item in profile_columns()}
+    values: dict[str, Any] = {
+        name: _from_cell(known[name], cell) for name, cell in cells.items() if name in known
+    }
+    return ProfileRow(**values)
 
 
 def _to_cell(value: float | str | None) -> str:

@@ -26,7 +26,14 @@ if TYPE_CHECKING:
     from slkbench.runner.result import RunResult
     from slkbench.runner.session import Backend, Request
 
-__all__ = ["cell_options", "command"]
+__all__ = [
+    "cell_options",
+    "command",
+    "effort_options",
+    "fail_on_words",
+    "narrowing_options",
+    "peer_options",
+]
 
 _LATEST = "latest"
 
@@ -47,14 +54,28 @@ Sizes: 64, 1KiB, 64k (k is 1024). Durations: 250ms, 30s, 5m. --count: 10000, 10k
 """
 
 
-def _fail_on(
+def fail_on_words(
     _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
 ) -> frozenset[str]:
+    """Split and check what ``--fail-on`` names, for click."""
     chosen = frozenset(word.strip() for value in values for word in value.split(","))
     for word in sorted(chosen):
         if word not in FAIL_ON:
             raise click.BadParameter(f"{word!r} is not one of {', '.join(FAIL_ON)}")
     return chosen - {"none"}
+
+
+def narrowing_options(function: Any) -> Any:
+    """Which cells of a stored run."""
+    for name, letter, key, choices in (
+        ("--transport", "-t", "transports", enum_choice(Transport)),
+        ("--size", None, "sizes", SIZE),
+        ("--pattern", "-p", "patterns", enum_choice(Pattern)),
+    ):
+        names = [name, *([letter] if letter else []), key]
+        option = click.option(*names, multiple=True, type=choices, help="Only such cells.")
+        function = option(function)
+    return function
 
 
 def cell_options(function: Any) -> Any:
@@ -129,7 +150,7 @@ def cell_options(function: Any) -> Any:
     return function
 
 
-def _peer_options(function: Any) -> Any:
+def peer_options(function: Any) -> Any:
     """How many take part, and at which rate."""
     for option in reversed(
         (
@@ -159,7 +180,7 @@ def _peer_options(function: Any) -> Any:
     return function
 
 
-def _effort_options(function: Any) -> Any:
+def effort_options(function: Any) -> Any:
     """How long, how often and where."""
     for option in reversed(
         (
@@ -192,8 +213,8 @@ def _effort_options(function: Any) -> Any:
 
 @click.command(epilog=_EPILOG)
 @cell_options
-@_peer_options
-@_effort_options
+@peer_options
+@effort_options
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -214,7 +235,7 @@ def _effort_options(function: Any) -> Any:
     "--fail-on",
     multiple=True,
     default=("failure",),
-    callback=_fail_on,
+    callback=fail_on_words,
     metavar="WHAT",
     help=f"When to end with a code above 0: {', '.join(FAIL_ON)}. Repeatable. [failure]",
 )

@@ -9,7 +9,7 @@ from typing import Any
 from slkbench.errors import UsageError
 from slkbench.model import Cell, Scenario
 
-__all__ = ["scenario_of"]
+__all__ = ["fits", "scenario_of"]
 
 # What 30 blocks of four arms take at the default work per sample.
 _AD_HOC_BUDGET_PER_CELL_S = 120.0
@@ -82,7 +82,7 @@ def _narrowed(options: Mapping[str, Any]) -> Scenario:
     from slkbench.scenario import load_scenario
 
     scenario = load_scenario(options["scenario"])
-    cells = tuple(cell for cell in scenario.cells if _fits(cell, options))
+    cells = tuple(cell for cell in scenario.cells if fits(cell, options))
     if not cells:
         asked = ", ".join(
             f"{field} {value}" for key, field in _DIMENSIONS.items() for value in options[key]
@@ -110,9 +110,10 @@ def _contenders(options: Mapping[str, Any], usual: tuple[str, ...]) -> tuple[str
     return tuple(dict.fromkeys((*(options["contenders"] or usual), *brought)))
 
 
-def _fits(cell: Cell, options: Mapping[str, Any]) -> bool:
+def fits(cell: Cell, options: Mapping[str, Any]) -> bool:
+    """Whether a cell is one of those that the options name."""
     return all(
-        not options[key] or getattr(cell, field) in options[key]
+        not options.get(key) or getattr(cell, field) in options[key]
         for key, field in _DIMENSIONS.items()
     )
 

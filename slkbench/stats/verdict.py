@@ -33,9 +33,12 @@ from slkbench.stats.blocks import (
     discarded_blocks,
     paired_differences,
 )
-from slkbench.stats.signed_rank import Interval, hodges_lehmann, interval, p_value
+from slkbench.stats.signed_rank import Interval, Values, hodges_lehmann, interval, p_value
 
 __all__ = [
+    "DECIDED",
+    "Decision",
+    "decide",
     "default_statistic",
     "judge_cell",
     "level_per_look",
@@ -72,7 +75,9 @@ class _Question:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class Decision:
+    """What a set of paired differences says. All effects are in ln t, but ``effective_delta``."""
+
     kind: VerdictKind
     reason: str
     blocks: int
@@ -218,25 +223,38 @@ def _saturation(compared: Sequence[Sample]) -> str | None:
 
 def _answer(
     own: Sequence[Sample], question: _Question, name: str, without: Collection[BlockKey]
-) -> _Answer:
+) -> Decision:
     def differences(second: list[Sample]) -> list[float]:
         first = [s for s in own if s.role == ArmRole.BASELINE]
         found = paired_differences(second, first, question.statistic, without=without)
         return list(found.values())
 
-    contender = differences([s for s in own if s.arm == name])
-    placebo = interval(differences([s for s in own if s.role == ArmRole.PLACEBO]), question.level)
-    bounds = interval(contender, question.level)
-    delta = math.log1p(question.delta)
-    effective = max(delta, abs(placebo.low), abs(placebo.high)) if placebo else delta
-    kind, reason = _classify(bounds, placebo, len(contender), delta, effective)
-    return _Answer(
+    return decide(
+        differences([s for s in own if s.arm == name]),
+        differences([s for s in own if s.role == ArmRole.PLACEBO]),
+        level=question.level,
+        min_effect=question.delta,
+    )
+
+
+def decide(contender: Values, placebo: Values, *, level: float, min_effect: float) -> Decision:
+    """Judge differences of ln t to the baseline, a number per block; ``placebo`` may be empty.
+
+    ``level`` is that of one look, ``min_effect`` a fraction.  Every verdict is made here; what the
+    machine disturbed, and what failed, has been taken out before.
+    """
+    known = interval(placebo, level)
+    bounds = interval(contender, level)
+    delta = math.log1p(min_effect)
+    effective = max(delta, abs(known.low), abs(known.high)) if known else delta
+    kind, reason = _classify(bounds, known, len(contender), delta, effective)
+    return Decision(
         kind=kind,
         reason=reason,
         blocks=len(contender),
         point=hodges_lehmann(contender),
         bounds=bounds,
-        placebo=placebo,
+        placebo=known,
         p_value=p_value(contender),
         effective_delta=math.expm1(effective),
     )
@@ -281,7 +299,7 @@ def _percent(bounds: Interval | None) -> str:
     return f"{math.expm1(bounds.point):+.1%} [{low:+.1%}, {high:+.1%}]"
 
 
-def _doubt(answer: _Answer, put_back: _Answer, own: Sequence[Sample], discarded: int) -> _Answer:
+def _doubt(answer: Decision, put_back: Decision, own: Sequence[Sample], discarded: int) -> Decision:
     """Take back an answer that rests on leaving out disturbed blocks."""
     measured = len({(s.run_id, s.block) for s in own})
     if discarded > MAX_DISCARDED_FRACTION * measured:
@@ -295,7 +313,7 @@ def _doubt(answer: _Answer, put_back: _Answer, own: Sequence[Sample], discarded:
     return answer
 
 
-def _verdict(empty: Verdict, answer: _Answer, question: _Question, looks: int) -> Verdict:
+def _verdict(empty: Verdict, answer: Decision, question: _Question, looks: int) -> Verdict:
     bounds, placebo = answer.bounds, answer.placebo
     needed = None
     if bounds and answer.kind is VerdictKind.INCONCLUSIVE:
