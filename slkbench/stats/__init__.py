@@ -41,6 +41,7 @@ from slkbench.stats.signed_rank import Interval, hodges_lehmann, interval
 from slkbench.stats.unpaired import Shift, judge_shift
 from slkbench.stats.verdict import (
     DECIDED,
+    SATURATED_FROM,
     Decision,
     decide,
     default_statistic,
@@ -59,6 +60,7 @@ __all__ = [
     "P90",
     "P99",
     "P999",
+    "SATURATED_FROM",
     "TIME_PER_MESSAGE",
     "Decision",
     "Interval",

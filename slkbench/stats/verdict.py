@@ -37,6 +37,7 @@ from slkbench.stats.signed_rank import Interval, Values, hodges_lehmann, interva
 
 __all__ = [
     "DECIDED",
+    "SATURATED_FROM",
     "Decision",
     "decide",
     "default_statistic",
@@ -59,6 +60,7 @@ MIN_EFFECTS = {
 }
 # The first may be the machine's, and is measured once more.
 SATURATED_FROM = 2
+"""So many saturated samples make an arm saturated in a cell: those that kept up are a choice."""
 MAX_DISCARDED_FRACTION = 0.25
 MAX_WIDENING_FOR_EQUIVALENT = 2.0
 PLACEBO_MUST_BE_TIGHT_FROM = 32
