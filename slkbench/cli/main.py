@@ -26,6 +26,7 @@ _VERBS = {
     "export": ("slkbench.cli.export", "Write a run's figures in other tools' formats."),
     "profile": ("slkbench.cli.profile", "Tell what a message costs: CPU time, calls, memory."),
     "explain": ("slkbench.cli.explain", "Split the gaps of a run over what threads do."),
+    "claims": ("slkbench.cli.claims", "Judge claims by what is measured."),
     "selftest": ("slkbench.cli.selftest", "Prove the error rates of the verdicts."),
     "doctor": ("slkbench.cli.doctor", "Tell how fit this machine is to measure on."),
 }
