@@ -9,9 +9,9 @@ import click
 
 from slkbench.errors import UsageError
 from slkbench.runner.placement import parse_affinity
-from slkbench.units import parse_count, parse_duration_s, parse_percent, parse_size
+from slkbench.units import parse_count, parse_duration_s, parse_percent, parse_rate, parse_size
 
-__all__ = ["AFFINITY", "COUNT", "DURATION", "PERCENT", "SIZE", "WAIT", "enum_choice"]
+__all__ = ["AFFINITY", "COUNT", "DURATION", "PERCENT", "RATES", "SIZE", "WAIT", "enum_choice"]
 
 
 class ParsedType(click.ParamType):  # type: ignore[type-arg]
@@ -36,12 +36,17 @@ def _parse_wait_s(text: str) -> float:
     return -1.0 if text == "forever" else parse_duration_s(text)
 
 
+def _parse_rates(text: str) -> tuple[int | float, ...]:
+    return tuple(dict.fromkeys(parse_rate(word) for word in text.split(",")))
+
+
 def enum_choice(values: type) -> click.Choice[str]:
     """The values of a StrEnum as a click choice."""
     return click.Choice([str(each) for each in values])  # type: ignore[attr-defined]
 
 
 SIZE = ParsedType("size", parse_size)
+RATES = ParsedType("rate,...", _parse_rates)
 COUNT = ParsedType("count", parse_count)
 DURATION = ParsedType("duration", parse_duration_s)
 PERCENT = ParsedType("percent", parse_percent)

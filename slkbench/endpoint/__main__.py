@@ -1,12 +1,14 @@
 """One measured process. Reads a specification, says READY, waits for go, measures, reports.
 
 Events are lines of JSON on stdout: ``ready`` (endpoint, options, library_version), then
-``result``, or ``failed`` or ``unsupported`` with a reason.  After a failure the process ends at
-once, without closing sockets: a library that misbehaved may never come back from that.
+``result``, or ``failed``, ``unsupported`` or ``saturated`` with a reason; bytes are base64.  After
+a failure the process ends at once, without closing sockets: a library that misbehaved may never
+come back from that.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sys
@@ -52,8 +54,12 @@ class Session(Protocol):
         ...
 
 
+def _as_text(value: object) -> str:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
+
+
 def _tell(event: str, **values: Any) -> None:
-    line = json.dumps({"event": event, **values}, separators=(",", ":"), default=str)
+    line = json.dumps({"event": event, **values}, separators=(",", ":"), default=_as_text)
     os.write(1, line.encode() + b"\n")
 
 
@@ -103,6 +109,8 @@ def main() -> None:
         _measure(_make_session(spec))
     except (_driver.UnsupportedError, UnsupportedWorkloadError) as error:
         _end("unsupported", str(error))
+    except _driver.SaturatedError as error:
+        _end("saturated", str(error))
     except (_driver.DriverError, WorkloadFailedError) as error:
         _end("failed", str(error))
     except Exception as error:  # noqa: BLE001  the library's own or a fault here: told either way

@@ -26,11 +26,18 @@ _STDOUT_LINE_MAX_BYTES = 1 << 20
 
 
 class LaunchFailure(Exception):
-    """Why there is no result; ``is_unsupported`` if the contender lacks what the cell needs."""
+    """Why there is no result.
 
-    def __init__(self, reason: str, *, is_unsupported: bool = False) -> None:
+    ``is_unsupported`` if the contender lacks what the cell needs, ``is_saturated`` if it cannot
+    keep up with the cell's rate.
+    """
+
+    def __init__(
+        self, reason: str, *, is_unsupported: bool = False, is_saturated: bool = False
+    ) -> None:
         super().__init__(reason)
         self.is_unsupported = is_unsupported
+        self.is_saturated = is_saturated
 
 
 class Endpoint:
@@ -281,7 +288,7 @@ class Conversation:
 
 
 def _is_wrong(endpoint: Endpoint) -> bool:
-    if endpoint.garbage or endpoint.find("failed", "unsupported"):
+    if endpoint.garbage or endpoint.find("failed", "unsupported", "saturated"):
         return True
     if not endpoint.has_said_all:
         return False  # it may have ended, and its last words still be in the pipe
@@ -290,7 +297,7 @@ def _is_wrong(endpoint: Endpoint) -> bool:
 
 
 def _failure_of(endpoints: Sequence[Endpoint]) -> LaunchFailure:
-    """The best reason that the processes give: a lacking feature, a crash, the receiver's word."""
+    """The best reason that the processes give: a lacking feature, a crash, a rate, a word."""
     for endpoint in endpoints:
         event = endpoint.find("unsupported")
         if event is not None:
@@ -300,8 +307,14 @@ def _failure_of(endpoints: Sequence[Endpoint]) -> LaunchFailure:
             return LaunchFailure(f"garbage on stdout: {endpoint.garbage!r} ({endpoint.role})")
     for endpoint in endpoints:
         code = endpoint.poll()
-        if code is not None and not endpoint.find("failed") and _is_wrong(endpoint):
+        has_said_why = endpoint.find("failed", "saturated")
+        if code is not None and not has_said_why and _is_wrong(endpoint):
             return LaunchFailure(endpoint.describe_end())
+    for endpoint in endpoints:
+        event = endpoint.find("saturated")
+        if event is not None:
+            reason = str(event["reason"]).removeprefix("sender: ").removeprefix("saturated: ")
+            return LaunchFailure(reason, is_saturated=True)
     said = [
         (endpoint.role, str(event["reason"]))
         for endpoint in endpoints

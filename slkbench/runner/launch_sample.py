@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from slkbench.model import Cell, Placement, Sample, Slot, Status, Topology
 from slkbench.runner.launch_load import Load
 
-__all__ = ["blank_sample", "failed_sample", "measured_sample"]
+__all__ = ["RecordedSample", "blank_sample", "failed_sample", "measured_sample"]
 
 _MIB_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedSample(Sample):
+    """A sample with its histograms, in ns, as the driver encodes them; they are not in its row."""
+
+    round_trips: bytes = b""
+    send_lag: bytes = b""
 
 
 def blank_sample(cell: Cell, slot: Slot, placement: Placement, started_utc: str) -> Sample:
@@ -76,7 +85,7 @@ def measured_sample(
     elapsed_ns = int(timer["elapsed_ns"])
     rate = messages / elapsed_ns * 1e9 if elapsed_ns > 0 else None
     return replace(
-        blank,
+        _recorded(blank, timer) if "round_trips" in timer else blank,
         library_version=version or blank.library_version,
         messages=messages,
         elapsed_ns=elapsed_ns,
@@ -87,6 +96,8 @@ def measured_sample(
         p90_ns=timer.get("p90_ns"),
         p99_ns=timer.get("p99_ns"),
         p999_ns=timer.get("p999_ns"),
+        max_ns=timer.get("max_ns"),
+        send_lag_p99_ns=timer.get("send_lag_p99_ns"),
         sender_user_ns=sending["user_ns"],
         sender_system_ns=sending["system_ns"],
         receiver_user_ns=receiving["user_ns"],
@@ -104,6 +115,14 @@ def measured_sample(
             sort_keys=True,
             separators=(",", ":"),
         ),
+    )
+
+
+def _recorded(blank: Sample, timer: Mapping[str, Any]) -> RecordedSample:
+    return RecordedSample(
+        **{each.name: getattr(blank, each.name) for each in fields(Sample)},
+        round_trips=base64.b64decode(timer["round_trips"]),
+        send_lag=base64.b64decode(timer["send_lag"]),
     )
 
 

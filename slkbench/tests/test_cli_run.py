@@ -118,6 +118,13 @@ def test_peers_and_rate_reach_the_cells(invoke: Invoke) -> None:
     assert "push-pull tcp 64 B 8 senders 9 idle: libzmq, serverlink, floor n/a" in crowd.stdout
     paced = invoke(*["run", "--size", "64", "--metric", "paced", "--rate", "10k", "--dry-run"])
     assert "push-pull tcp 64 B paced at 10.0 k msg/s: " in paced.stdout
+    rates = ["--metric", "paced", "--rate", "10k,50%,80%", "--dry-run"]
+    several = invoke(*["run", "--size", "64", "--pattern", "push-pull", *rates])
+    for rate in ("10.0 k msg/s", "0.5 of what the slowest sustains", "0.8 of what the slowest"):
+        assert f"push-pull tcp 64 B paced at {rate}" in several.stdout
+    narrow = ["--scenario", "paced", "--size", "64", "--transport", "tcp"]
+    narrowed = invoke(*["run", *narrow, "--rate", "5k,10%", "--dry-run"])
+    assert narrowed.stdout.count("paced at ") == 4
     without = invoke(*["run", "--metric", "paced", "--dry-run"])
     assert (without.exit_code, "--rate 10k" in without.stderr) == (2, True)
 

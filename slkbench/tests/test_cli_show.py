@@ -86,7 +86,7 @@ def test_a_run_is_shown_as_a_table(stored: Path) -> None:
 def test_a_scenario_is_shown_with_its_cells() -> None:
     result = invoke("show", "reference-report")
     assert result.exit_code == 0
-    assert "router-router inproc 64 KiB, 1000 messages, hwm 0/0" in result.stdout
+    assert "router-router inproc 64 KiB hwm 0, 1000 messages" in result.stdout
     assert json.loads(invoke("show", "smoke", "--json").stdout)["name"] == "smoke"
 
 

@@ -61,6 +61,9 @@ def test_a_title_names_what_is_not_the_usual() -> None:
     assert unusual.title == "push-pull tcp 1 KiB python processes round-trip"
     crowded = dataclasses.replace(CELL, senders=8, idle_peers=999)
     assert crowded.title == "push-pull tcp 1 KiB 8 senders 999 idle"
+    assert dataclasses.replace(CELL, sndhwm=0, rcvhwm=0).title == "push-pull tcp 1 KiB hwm 0"
+    lopsided = dataclasses.replace(CELL, sndhwm=10, rcvhwm=0, io_threads=2)
+    assert lopsided.title == "push-pull tcp 1 KiB hwm 10/0 2 I/O threads"
 
 
 def test_a_cell_of_one_peer_each_has_the_key_that_older_runs_stored() -> None:
