@@ -5,45 +5,43 @@ import threading
 import serverlink
 
 NUMBERS, WORKERS = 10_000, 3
-END = b""
 
 
 def deal(context: serverlink.Context) -> None:
-    """Deal the numbers to the workers, and an end to each."""
+    """Deal the numbers to the workers."""
     with context.socket(serverlink.PUSH) as push:
         push.bind("inproc://tasks")
         push.send_many([b"%d" % number for number in range(NUMBERS)])
-        push.send_many([END] * WORKERS)
 
 
 def work(context: serverlink.Context) -> None:
-    """Square numbers until the end comes."""
+    """Square numbers until the context ends."""
     with context.socket(serverlink.PULL) as tasks, context.socket(serverlink.PUSH) as results:
         tasks.connect("inproc://tasks")
         results.connect("inproc://results")
-        ended = False
-        while not ended:
-            batch = tasks.recv_many()
-            ended = END in batch
-            results.send_many([b"%d" % int(number) ** 2 for number in batch if number != END])
-        results.send(END)
+        try:
+            while True:
+                results.send_many([b"%d" % int(number) ** 2 for number in tasks.recv_many()])
+        except serverlink.ContextTerminated:
+            pass
 
 
 def main() -> None:
     """Add the squares up."""
-    with serverlink.Context() as context, context.socket(serverlink.PULL) as sink:
+    context = serverlink.Context()
+    threads = [threading.Thread(target=work, args=(context,)) for _ in range(WORKERS)]
+    threads.append(threading.Thread(target=deal, args=(context,)))
+    with context.socket(serverlink.PULL) as sink:
         sink.bind("inproc://results")
-        threads = [threading.Thread(target=work, args=(context,)) for _ in range(WORKERS)]
-        threads.append(threading.Thread(target=deal, args=(context,)))
         for thread in threads:
             thread.start()
-        total = ended = 0
-        while ended < WORKERS:
-            for square in sink.recv_many():
-                total, ended = total + int(square or 0), ended + (square == END)
-        for thread in threads:
-            thread.join()
-    print("sum of squares:", total, "as it should be:", sum(n * n for n in range(NUMBERS)))
+        squares: list[int] = []
+        while len(squares) < NUMBERS:
+            squares += map(int, sink.recv_many())
+    context.term()  # wakes the workers, and waits until they have closed their sockets
+    for thread in threads:
+        thread.join()
+    print("sum of squares:", sum(squares), "as it should be:", sum(n * n for n in range(NUMBERS)))
 
 
 if __name__ == "__main__":

@@ -132,6 +132,38 @@ class Socket(_Socket):
         self._writing: deque[_Turn] = deque()
         self._polling: set[Callable[[], object]] = set()
 
+    # -- calls that do not wait, while others do --------------------------------------------------
+
+    def setsockopt(self, option: int, value: int | bytes) -> None:
+        """Set an option; as ``Socket.setsockopt``."""
+        super().setsockopt(option, value)
+        self._rearm()
+
+    def getsockopt(self, option: int) -> int | bytes:
+        """The value of an option; as ``Socket.getsockopt``."""
+        value = super().getsockopt(option)
+        self._rearm()
+        return value
+
+    set = setsockopt
+    get = getsockopt
+
+    def _bind(self, endpoint: str) -> None:
+        super()._bind(endpoint)
+        self._rearm()
+
+    def _unbind(self, endpoint: str) -> None:
+        super()._unbind(endpoint)
+        self._rearm()
+
+    def _connect(self, endpoint: str) -> None:
+        super()._connect(endpoint)
+        self._rearm()
+
+    def _disconnect(self, endpoint: str) -> None:
+        super()._disconnect(endpoint)
+        self._rearm()
+
     # -- receiving --------------------------------------------------------------------------------
 
     async def recv(  # type: ignore[override]
@@ -142,6 +174,7 @@ class Socket(_Socket):
         if not self._reading and self._calls % _CALLS_PER_TURN:
             got = self._try_recv(flags, copy)
             if got is not None:
+                self._rearm()
                 return got
         return await self._received(lambda: self._try_recv(flags, copy), flags)
 
@@ -153,6 +186,7 @@ class Socket(_Socket):
         if not self._reading and self._calls % _CALLS_PER_TURN:
             got: list[Any] | None = self._try_recv_multipart(flags, copy)
             if got is not None:
+                self._rearm()
                 return got
         return await self._received(lambda: self._try_recv_multipart(flags, copy), flags)
 
@@ -200,6 +234,7 @@ class Socket(_Socket):
         """
         self._calls += 1
         if not self._writing and self._calls % _CALLS_PER_TURN and self._try_send(data, flags):
+            self._rearm()
             return _TRACKED if track else _SENT
         return _Sending(self._sent(lambda: self._try_send(data, flags), flags, track))
 
@@ -217,6 +252,7 @@ class Socket(_Socket):
             and self._calls % _CALLS_PER_TURN
             and self._try_send_multipart(parts, flags)
         ):
+            self._rearm()
             return _TRACKED if track else _SENT
         return _Sending(self._sent(lambda: self._try_send_multipart(parts, flags), flags, track))
 
@@ -306,6 +342,7 @@ class Socket(_Socket):
         if not self._calls % _CALLS_PER_TURN:
             await asyncio.sleep(0)  # the turn of other tasks; somebody may come before us
         if not queue and (got := attempt()) is not None:
+            self._rearm()
             return got
         if limit_ms == 0:
             raise Again
@@ -329,6 +366,7 @@ class Socket(_Socket):
             queue.remove(turn)
             if first and queue:
                 queue[0].wake()
+            self._rearm()
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._loop is not loop:
@@ -336,6 +374,22 @@ class Socket(_Socket):
             self._fd = self.fd
             loop.add_reader(self._fd, self._on_readable)
             self._loop = loop
+
+    def _rearm(self) -> None:
+        """After a call on the socket: the descriptor tells those that wait of nothing before it.
+
+        Every call takes the descriptor's signal back; reading EVENTS has it given again.
+        """
+        if not (self._reading or self._writing or self._polling) or self.closed:
+            return
+        events = self._get_int(c.EVENTS)
+        if events & c.POLLIN and self._reading:
+            self._reading[0].wake()
+        if events & c.POLLOUT and self._writing:
+            self._writing[0].wake()
+        if events:
+            for tell in list(self._polling):
+                tell()
 
     def _unwatch(self) -> None:
         loop, self._loop = self._loop, None
@@ -360,7 +414,9 @@ class Socket(_Socket):
 def _ready(items: list[tuple[Any, int]]) -> list[tuple[Any, int]]:
     """Those that have events, with these. Reading EVENTS has the descriptor tell of the next."""
     sockets = [(each, events) for each, events in items if isinstance(each, Socket)]
-    ready = [(each, found) for each, events in sockets if (found := each.events & events)]
+    ready = [
+        (each, found) for each, events in sockets if (found := each._get_int(c.EVENTS) & events)
+    ]
     others = [item for item in items if not isinstance(item[0], Socket)]
     return ready + (_ext.poll(others, 0) if others else [])
 

@@ -87,6 +87,22 @@ def test_a_send_that_is_not_awaited_is_sent(run: Run) -> None:
     run(test)
 
 
+def test_other_calls_do_not_silence_a_call_that_waits(run: Run) -> None:
+    async def test(one: Socket, other: Socket) -> None:
+        await one.send(b"there")
+        assert await other.recv() == b"there"
+        waiting = asyncio.create_task(one.recv())
+        await asyncio.sleep(0.01)
+        assert one.sndhwm == 50
+        await one.send(b"request")
+        assert await other.recv() == b"request"
+        await one.send(b"request")
+        await other.send(b"reply")
+        assert await waiting == b"reply"
+
+    run(test)
+
+
 def test_a_sender_waits_for_room(run: Run) -> None:
     total = 5000
 

@@ -39,11 +39,15 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
     return done.stdout
 
 
+# nanobind's functions and classes are objects of its own; __buffer__ shows from Python 3.12 on.
+ALLOWED = r"serverlink\._ext\.(Context|Socket|Frame(\.__buffer__)?|has|poll|strerror|version_info)"
+
+
 def test_stubs_are_true(tmp_path: Path) -> None:
     pytest.importorskip("mypy.stubtest", reason="pip install '.[lint]'")
-    (tmp_path / "allowed").write_text(r"serverlink\._ext\.Socket\.(recv|send)(_multipart)?" + "\n")
-    out = run(sys.executable, "-P", "-m", "mypy.stubtest", "serverlink._ext", cwd=tmp_path)
-    assert "Success" in out
+    (tmp_path / "allowed").write_text(ALLOWED + "\n")
+    check = ("mypy.stubtest", "serverlink._ext", "--allowlist", "allowed")
+    assert "Success" in run(sys.executable, "-P", "-m", *check, cwd=tmp_path)
 
 
 @pytest.mark.parametrize("how", ["pkg-config", "flags"])
