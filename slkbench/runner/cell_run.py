@@ -23,7 +23,7 @@ class CellRun:
     """The mutable state of one cell in the experiment loop.
 
     ``messages`` is the work per sample of each arm.  ``over`` says why no block follows, None while
-    the cell is open.
+    the cell is open.  ``spent_s`` is the time that its blocks took, of this session.
     """
 
     cell: Cell
@@ -33,6 +33,7 @@ class CellRun:
     unable: set[str] = field(default_factory=set)
     samples: list[Sample] = field(default_factory=list)
     next_block: int = 0
+    spent_s: float = 0.0
     over: str | None = None
     valid_blocks: int = 0
     standings: tuple[Standing, ...] = ()
@@ -73,6 +74,8 @@ class CellRun:
                 self.over = "nothing left to compare"
         elif should_stop(self.cell, self.samples, scenario):
             self.over = _outcome(verdicts)
+        elif scenario.max_time_s is not None and self.spent_s >= scenario.max_time_s:
+            self.over = f"its time is spent: {_outcome(verdicts)}"
 
     def samples_left(self, scenario: Scenario) -> int:
         """How many samples may still follow, at most, if no block is disturbed."""

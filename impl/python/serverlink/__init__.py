@@ -25,6 +25,7 @@ from serverlink._ext import has, strerror
 from serverlink._ext import version_info as slk_version_info
 from serverlink.constants import *
 from serverlink.context import Context
+from serverlink.curve import curve_keypair, curve_public, z85_decode, z85_encode
 from serverlink.error import (
     Again,
     ContextTerminated,
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
         MessageOption,
         PollEvent,
         ProtocolError,
+        SecurityMechanism,
         SocketOption,
         SocketType,
     )
@@ -85,6 +87,7 @@ __all__ = [
     "PollEvent",
     "Poller",
     "ProtocolError",
+    "SecurityMechanism",
     "ServerLinkError",
     "Socket",
     "SocketOption",
@@ -94,6 +97,8 @@ __all__ = [
     "ZMQError",
     "ZMQVersionError",
     "__version__",
+    "curve_keypair",
+    "curve_public",
     "get_includes",
     "get_library_dirs",
     "has",
@@ -106,6 +111,8 @@ __all__ = [
     "slk_version",
     "slk_version_info",
     "strerror",
+    "z85_decode",
+    "z85_encode",
     "zmq_poll",
     "zmq_version",
     "zmq_version_info",
@@ -120,6 +127,7 @@ _LAZY = {
     "MessageOption": "enums",
     "PollEvent": "enums",
     "ProtocolError": "enums",
+    "SecurityMechanism": "enums",
     "SocketOption": "enums",
     "SocketType": "enums",
     "Frame": "frame",
