@@ -15,6 +15,7 @@ an older one with the defaults of the columns that came later:
 from __future__ import annotations
 
 import math
+import re
 import types
 import typing
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from functools import cache
 from typing import Any, Literal
 
 from slkbench.errors import StoreError
+from slkbench.foreign_text import guarded, unguarded, visible
 from slkbench.model import ProfileRow, Sample
 
 __all__ = [
@@ -48,7 +50,8 @@ A run is a folder `<utc>-<scenario>-<commit>[-dirty]/`:
 - `run.json`: what was run and on what: scenario, seed, machine, libraries with their path, hash,
   version and build flags, tool versions, `schema_version`.
 - `samples.csv`: one row per sample, appended and synced to disk as it is measured. RFC 4180,
-  UTF-8, one line per row, a line feed at the end of each.
+  UTF-8, one line per row, a line feed at the end of each. A text that a spreadsheet would take for
+  a formula (it begins with `=`, `+`, `-`, `@` or the like) has an apostrophe before it.
 
 What `slkbench profile` counted is a folder of its own, `<utc>-profile-<tool>-<commit>[-dirty]/`:
 `run.json` as above, `profile-<tool>.csv` in the same form and `profile-<tool>.md`, its tables. It
@@ -128,7 +131,7 @@ def _to_cell(value: float | str | None) -> str:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
     if isinstance(value, str):
-        return " ".join(value.splitlines())
+        return guarded(" ".join(value.splitlines()))
     return repr(value)
 
 
@@ -149,18 +152,25 @@ def sample_of(cells: Sequence[str], version: int = SCHEMA_VERSION) -> Sample:
 def _from_cell(item: Column, cell: str) -> float | str | None:
     if cell == "" and item.optional:
         return None
-    try:
-        match item.kind:
-            case "int":
+    allowed = ""
+    match item.kind:
+        case "int":
+            allowed = "a whole number"
+            if _WHOLE.fullmatch(cell):
                 return int(cell)
-            case "float":
+        case "float":
+            allowed = "a number"
+            if _NUMBER.fullmatch(cell):
                 return float(cell)
-            case "str":
-                return cell
-    except ValueError:
-        allowed = "a whole number" if item.kind == "int" else "a number"
-        found = repr(cell) if cell else "an empty cell"
-        raise StoreError(f"column {item.name} holds {found} instead of {allowed}") from None
+        case "str":
+            return unguarded(cell)
+    found = repr(visible(cell)) if cell else "an empty cell"
+    raise StoreError(f"column {item.name} holds {found} instead of {allowed}")
+
+
+# As Python writes them: no blanks, underscores, nan.
+_WHOLE = re.compile(r"-?[0-9]{1,100}")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]{1,3})?")
 
 
 def data_dictionary() -> str:

@@ -12,6 +12,8 @@ import click
 
 from slkbench.cli.parameters import AFFINITY, COUNT, DURATION, WAIT
 from slkbench.cli.run import cell_options
+from slkbench.cli.say import say
+from slkbench.foreign_text import visible
 
 if TYPE_CHECKING:
     from slkbench.profile.tables import Table
@@ -173,13 +175,13 @@ def _profile(tool: str, options: dict[str, Any]) -> int:
         result = run_profile(request, note)
     file = write_profile(result.path, tool, result.rows)
     _print_tables(result)
-    click.echo(CAVEATS[tool])
+    say(CAVEATS[tool])
     for line in failure_lines(result.rows):
-        click.echo(f"not profiled: {line}")
-    click.echo(f"\n{len(result.rows)} rows in {result.path}; the tables in {file}")
+        say(f"not profiled: {line}")
+    say(f"\n{len(result.rows)} rows in {result.path}; the tables in {file}")
     if result.failed:
         worst = result.failed[0]
-        click.echo(f"slkbench: {worst.contender} failed: {worst.reason}", err=True)
+        say(f"slkbench: {worst.contender} failed: {worst.reason}", err=True)
         return _FAILED_EXIT_CODE
     return 0
 
@@ -193,7 +195,7 @@ def _progress(*, quiet: bool) -> Iterator[Note]:
         yield lambda _done, _of, _text: None
         return
     if not fits_terminal(sys.stderr):
-        yield lambda done, of, text: click.echo(f"slkbench: {done}/{of} {text}", err=True)
+        yield lambda done, of, text: say(f"slkbench: {done}/{of} {text}", err=True)
         return
     from rich.console import Console
 
@@ -208,7 +210,7 @@ def _print_tables(result: ProfileResult) -> None:
 
     console = Console(width=None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL)
     for each in profile_tables(result.rows):
-        console.print(each.title, style="bold", markup=False, highlight=False)
+        console.print(visible(each.title), style="bold", markup=False, highlight=False)
         console.print(_rich_table(each))
 
 
@@ -221,5 +223,5 @@ def _rich_table(table: Table) -> Any:
     for number, name in enumerate(table.head):
         shown.add_column(escape(name), justify="left" if number < table.left else "right")
     for row in table.rows:
-        shown.add_row(*map(escape, row))
+        shown.add_row(*(escape(visible(text)) for text in row))
     return shown

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from slkbench.cli.say import say
+
 if TYPE_CHECKING:
     from slkbench.model import Scenario, Verdict
     from slkbench.runner.result import RunResult
@@ -83,27 +85,27 @@ def _show_scenario(scenario: Scenario, *, as_json: bool) -> None:
 
     if as_json:
         record = scenario_to_json(scenario) | {"hash": scenario_hash(scenario)}
-        click.echo(json.dumps(record, indent=2))
+        say(json.dumps(record, indent=2))
         return
     cost = estimate(scenario)
-    click.echo(f"{scenario.name}: {scenario.question}")
-    click.echo(f"contenders {', '.join(scenario.contenders)}; baseline {scenario.baseline}")
-    click.echo(f"{format_duration(cost.least_s)} to {format_duration(cost.most_s)}")
+    say(f"{scenario.name}: {scenario.question}")
+    say(f"contenders {', '.join(scenario.contenders)}; baseline {scenario.baseline}")
+    say(f"{format_duration(cost.least_s)} to {format_duration(cost.most_s)}")
     for cell in scenario.cells:
         work = "calibrated" if cell.messages is None else f"{cell.messages} messages"
-        click.echo(f"  {cell.title}, {work}")
+        say(f"  {cell.title}, {work}")
 
 
 def _show_run(result: RunResult, *, as_json: bool) -> None:
     if as_json:
         document = verdict_document(result.path.name, result.verdicts)
-        click.echo(json.dumps(document, indent=2, allow_nan=False))
+        say(json.dumps(document, indent=2, allow_nan=False))
         return
     from slkbench.cli.table import closing_lines, verdict_table
 
     for line in (verdict_table(result), *closing_lines(result)):
-        click.echo(line)
-    click.echo(f"\n{len(result.samples)} samples in {result.path}, run {result.status}")
+        say(line)
+    say(f"\n{len(result.samples)} samples in {result.path}, run {result.status}")
 
 
 def verdict_document(run: str, verdicts: tuple[Verdict, ...]) -> dict[str, Any]:

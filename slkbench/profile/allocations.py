@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from slkbench.errors import UsageError
+from slkbench.folders import scratch_folder
 from slkbench.model import ProfileRow
 from slkbench.profile.counting import (
     LENGTHS,
@@ -60,8 +60,8 @@ def profile_allocations(request: Request) -> list[ProfileRow]:
 
 
 def _count(request: Request, messages: int) -> tuple[Counts, tuple[ProcessReport, ...]]:
-    with tempfile.TemporaryDirectory(prefix="slkbench-") as name:
-        folder = Path(name)
+    with scratch_folder() as name:
+        folder = name
 
         def wrap(role: str, command: list[str]) -> list[str]:
             # Set by env, so that only what is measured is counted.

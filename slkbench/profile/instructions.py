@@ -7,12 +7,12 @@ it is not left to chance how often somebody waits.  Only user space is counted.
 from __future__ import annotations
 
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
+from slkbench.folders import scratch_folder
 from slkbench.model import ContenderKind, ProfileRow
 from slkbench.profile.callgrind_file import Function, ThreadCosts, read_callgrind
 from slkbench.profile.counting import (
@@ -78,8 +78,8 @@ def profile_instructions(request: Request) -> list[ProfileRow]:
 
 
 def _count(valgrind: str, request: Request, messages: int) -> tuple[Counts, str]:
-    with tempfile.TemporaryDirectory(prefix="slkbench-") as name:
-        out = Path(name) / "callgrind"
+    with scratch_folder() as name:
+        out = name / "callgrind"
         tool = [
             valgrind,
             "--tool=callgrind",

@@ -10,13 +10,13 @@ from __future__ import annotations
 import contextlib
 import shutil
 import subprocess
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from slkbench.folders import scratch_folder
 from slkbench.model import ProfileRow, Topology
 from slkbench.profile.counting import (
     LENGTHS,
@@ -95,8 +95,8 @@ def _as_it_is(_role: str, command: list[str]) -> list[str]:
 def _trace(
     strace: str, request: Request, messages: int
 ) -> tuple[Counts, tuple[ProcessReport, ...]]:
-    with tempfile.TemporaryDirectory(prefix="slkbench-") as name:
-        folder = Path(name)
+    with scratch_folder() as name:
+        folder = name
 
         def wrap(role: str, command: list[str]) -> list[str]:
             return [strace, "-f", "-qq", "-s", "0", "-o", str(folder / role), *command]
@@ -154,8 +154,8 @@ def _count_untraced(request: Request, names: Sequence[str]) -> dict[Key, float]:
     events = ["raw_syscalls:sys_enter", *(f"syscalls:sys_enter_{name}" for name in names)]
     counts = []
     for length in LENGTHS:
-        with tempfile.TemporaryDirectory(prefix="slkbench-") as name:
-            folder = Path(name)
+        with scratch_folder() as name:
+            folder = name
 
             def wrap(role: str, command: list[str], folder: Path = folder) -> list[str]:
                 out = str(folder / role)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from slkbench.disk import replace_file
 from slkbench.errors import UsageError
 from slkbench.model import Metric
 from slkbench.report.evidence import Evidence, gather
 from slkbench.report.illustrations import Illustration, draw_all
-from slkbench.report.markdown import code, figure, heading
+from slkbench.report.markdown import code, figure, heading, plain
 from slkbench.report.naming import NOT_AVAILABLE, contender_title
 from slkbench.report.provenance import (
     failures_section,
@@ -74,7 +75,7 @@ def render_run(run: StoredRun, out_dir: Path, formats: Sequence[str] = FORMATS) 
         written = [folder / one.file_name for one in drawn]
         if "md" in formats:
             path = folder / "report.md"
-            path.write_text(_text(evidence, drawn), encoding="utf-8")
+            replace_file(path, _text(evidence, drawn).encode())
             written.insert(0, path)
     except OSError as error:
         raise UsageError(
@@ -139,12 +140,12 @@ def _title(evidence: Evidence) -> list[str]:
     machine = evidence.metadata.get("machine")
     stored = machine if isinstance(machine, dict) else {}
     return [
-        heading(1, f"{subject}: {evidence.scenario.name}"),
+        heading(1, f"{subject}: {plain(evidence.scenario.name)}"),
         "\n".join(
             (
                 f"**Run:** {code(evidence.run_id)}  ",
                 f"**Date:** {dates[0][:10] if dates else NOT_AVAILABLE}  ",
-                f"**Machine:** {stored.get('fingerprint') or NOT_AVAILABLE}  ",
+                f"**Machine:** {plain(str(stored.get('fingerprint') or NOT_AVAILABLE))}  ",
                 f"**Libraries:** {_libraries(evidence)}  ",
                 _RENDERED_FROM,
             )
@@ -155,7 +156,7 @@ def _title(evidence: Evidence) -> list[str]:
 def _libraries(evidence: Evidence) -> str:
     versions = {one.contender: one.library_version for one in evidence.samples}
     named = [
-        f"{contender_title(name)} {versions[name]}"
+        f"{contender_title(name)} {plain(str(versions[name]))}"
         for name in evidence.contenders
         if versions.get(name)
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from slkbench.model import ProfileRow
 from slkbench.profile.tables import profile_tables
-from slkbench.report.markdown import bullets, heading, table
+from slkbench.report.markdown import bullets, code, heading, plain, table
 from slkbench.store import write_whole
 
 __all__ = ["CAVEATS", "failure_lines", "write_profile"]
@@ -28,12 +28,16 @@ CAVEATS = {
 
 def write_profile(folder: Path, tool: str, rows: Sequence[ProfileRow]) -> Path:
     """Write ``profile-TOOL.md`` into ``folder``. Raises StoreError where that cannot be."""
-    parts = [heading(1, f"Profile: {tool}"), CAVEATS[tool], f"From `{folder.name}`."]
+    parts = [heading(1, f"Profile: {tool}"), CAVEATS[tool], f"From {code(folder.name)}."]
     for each in profile_tables(rows):
-        parts += [heading(2, each.title), table(each.head, each.rows, left=each.left)]
+        rows_shown = [[plain(cell) for cell in row] for row in each.rows]
+        parts += [
+            heading(2, plain(each.title)),
+            table([plain(name) for name in each.head], rows_shown, left=each.left),
+        ]
     lines = failure_lines(rows)
     if lines:
-        parts += [heading(2, "Not profiled"), bullets(lines)]
+        parts += [heading(2, "Not profiled"), bullets([plain(line) for line in lines])]
     file = folder / f"profile-{tool}.md"
     write_whole(file, "\n\n".join(parts) + "\n")
     return file

@@ -91,7 +91,9 @@ class Experiment:
     def _run_block(self, run: CellRun) -> None:
         """Measure one block of a cell and let the stopping rule look at it."""
         self._calibrate(run)
-        for slot in block_slots(self._seed, run.cell, run.running_arms, run.next_block):
+        slots = run.pending or block_slots(self._seed, run.cell, run.running_arms, run.next_block)
+        run.pending = ()
+        for slot in slots:
             if run.is_running(slot.arm):
                 self._run_slot(run, slot)
         self._note_disturbance(run)
