@@ -39,6 +39,7 @@ MIN_MODE_SHARE = 0.25
 MIN_MODE_DISTANCE = 0.15
 MODE_DISTANCE_OVER_SPREAD = 4.0
 ROUND_TRIPS_FOR_P99 = 10_000
+MAX_SEND_LAG_OF_P99 = 0.5
 _PER_SOCKET = "LAST_ENDPOINT"
 _SWEEPING_FLAG = re.compile(r"-(?:O\w*|march=\S+|mtune=\S+|flto\S*|fsanitize=\S+|DNDEBUG)(?!\S)")
 _VERSION = re.compile(r"\b\d+\.\d+\.\d+\b")
@@ -63,6 +64,7 @@ def check_run(
     by_arm = _by_arm(samples)
     return (
         *_failed(by_arm),
+        *_saturated(by_arm),
         *_placebo(verdicts),
         *_options(samples),
         *_builds(contenders, baseline),
@@ -75,6 +77,7 @@ def check_run(
         *_short(samples),
         *_few_blocks(verdicts),
         *_few_round_trips(samples),
+        *_late_sender(by_arm),
     )
 
 
@@ -112,6 +115,19 @@ def _failed(by_arm: Mapping[ArmKey, list[Sample]]) -> Iterator[Finding]:
                 evidence=f"{len(failed)} of {len(found)} samples failed; the first: "
                 f"{failed[0].reason or 'no reason given'}",
                 remedy="a library that crashes, hangs or loses messages has no speed: mend it",
+            )
+
+
+def _saturated(by_arm: Mapping[ArmKey, list[Sample]]) -> Iterator[Finding]:
+    for found in by_arm.values():
+        if saturated := [s for s in found if s.status == Status.SATURATED]:
+            yield Finding(
+                code="saturated",
+                subject=_where(saturated[0]),
+                evidence=f"{len(saturated)} of {len(found)} samples fell behind the schedule; "
+                f"the first: {saturated[0].reason or 'no reason given'}",
+                remedy="a lower --rate, such as 50%: of two such samples on no percentile is "
+                "compared, and a single one was measured once more",
             )
 
 
@@ -357,6 +373,28 @@ def _few_round_trips(samples: Sequence[Sample]) -> Iterator[Finding]:
             evidence=f"as few as {min(s.messages or 0 for s in few)} round trips per sample are "
             "too few for a 99th percentile",
             remedy=f"--count {ROUND_TRIPS_FOR_P99} or more",
+        )
+
+
+def _late_sender(by_arm: Mapping[ArmKey, list[Sample]]) -> Iterator[Finding]:
+    """The sender of a paced workload that was itself late by much of what it measured."""
+    for found in by_arm.values():
+        known = [
+            (s.send_lag_p99_ns, s.p99_ns)
+            for s in found
+            if s.status == Status.OK and s.send_lag_p99_ns is not None and s.p99_ns
+        ]
+        if not known or median(lag / p99 for lag, p99 in known) <= MAX_SEND_LAG_OF_P99:
+            continue
+        lag, p99 = (median(values) for values in zip(*known, strict=True))
+        yield Finding(
+            code="late-sender",
+            subject=_where(found[0]),
+            evidence=f"one message in a hundred went out {format_time_ns(lag)} or more after it "
+            f"was due, and the 99th percentile of round trips is {format_time_ns(p99)}",
+            remedy="that lateness counts in the round trips: of the machine's pauses and of what "
+            "the library does in the sender's calls; look at send-lag in histograms/, quieten the "
+            "machine, or use a lower --rate",
         )
 
 

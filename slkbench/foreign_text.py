@@ -10,8 +10,8 @@ import re
 
 __all__ = ["NAME_RULE", "guarded", "is_name", "unguarded", "visible"]
 
-NAME_RULE = "letters, digits and . _ + -, a letter or digit first, 64 at most"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
+NAME_RULE = "letters, digits and . _ + - %, a letter or digit first, 64 at most"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+%-]{0,63}")
 # Controls, lone surrogates, and what turns or hides the letters around it.
 _UNSEEN = re.compile(
     "[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ud800-\\udfff\\ufeff]"

@@ -89,6 +89,7 @@ class Status(StrEnum):
     FAILED = "FAILED"
     INVALID = "INVALID"
     SKIPPED = "SKIPPED"
+    SATURATED = "SATURATED"
 
 
 class Abi(StrEnum):
@@ -169,6 +170,8 @@ def _key_of(conditions: Cell | Sample) -> CellKey:
         conditions.idle_peers,
         conditions.offered_msgs_per_s,
     )
+    if isinstance(conditions, Cell) and conditions.offered_share is not None:
+        return (*usual, *further, f"{conditions.offered_share:.6%}")
     return usual if further == _USUAL_FURTHER else (*usual, *further)
 
 
@@ -182,7 +185,9 @@ class Cell:
     ``messages`` is None where the work per sample is calibrated to ``Scenario.min_time_s``.
     ``senders`` and ``receivers`` are sockets, those of one side driven by one thread; at most one
     of the two is above 1.  ``idle_peers`` are connected to the receiver and silent.
-    ``offered_msgs_per_s`` is the schedule of the metric paced, 0 for the others.
+    ``offered_msgs_per_s`` is the schedule of the metric paced, 0 for the others.  Until it is known
+    it may be given as ``offered_share`` of what the slowest contender sustains; a run finds that
+    out before it measures, and its cells then have the rate alone.
     """
 
     pattern: Pattern
@@ -199,6 +204,7 @@ class Cell:
     receivers: int = 1
     idle_peers: int = 0
     offered_msgs_per_s: int = 0
+    offered_share: float | None = None
 
     @property
     def key(self) -> CellKey:
@@ -213,26 +219,22 @@ class Cell:
     @property
     def title(self) -> str:
         """For reading: ``router-router tcp 1 KiB``, and whatever differs from the usual."""
+        marks = dict.fromkeys((self.sndhwm, self.rcvhwm))
+        share = self.offered_share or 0.0
+        unusual = (
+            (self.layer is not Layer.NATIVE, f"{self.layer}"),
+            (self.topology is not Topology.THREADS, f"{self.topology}"),
+            (self.metric is not Metric.THROUGHPUT, f"{self.metric}"),
+            (list(marks) != [1000], f"hwm {'/'.join(map(str, marks))}"),
+            (self.io_threads != 1, f"{self.io_threads} I/O threads"),
+            (self.senders > 1, f"{self.senders} senders"),
+            (self.receivers > 1, f"{self.receivers} receivers"),
+            (self.idle_peers > 0, f"{self.idle_peers} idle"),
+            (self.offered_msgs_per_s > 0, f"at {format_rate(self.offered_msgs_per_s)}"),
+            (self.offered_share is not None, f"at {share:.3g} of what the slowest sustains"),
+        )
         parts = [str(self.pattern), str(self.transport), format_size(self.size_bytes)]
-        if self.layer is not Layer.NATIVE:
-            parts.append(str(self.layer))
-        if self.topology is not Topology.THREADS:
-            parts.append(str(self.topology))
-        if self.metric is not Metric.THROUGHPUT:
-            parts.append(str(self.metric))
-        if (self.sndhwm, self.rcvhwm) != (1000, 1000):
-            marks = dict.fromkeys((self.sndhwm, self.rcvhwm))
-            parts.append(f"hwm {'/'.join(map(str, marks))}")
-        if self.io_threads != 1:
-            parts.append(f"{self.io_threads} I/O threads")
-        if self.senders > 1:
-            parts.append(f"{self.senders} senders")
-        if self.receivers > 1:
-            parts.append(f"{self.receivers} receivers")
-        if self.idle_peers > 0:
-            parts.append(f"{self.idle_peers} idle")
-        if self.offered_msgs_per_s > 0:
-            parts.append(f"at {format_rate(self.offered_msgs_per_s)}")
+        parts += [text for is_unusual, text in unusual if is_unusual]
         return " ".join(parts)
 
 
@@ -359,7 +361,10 @@ class Sample:
         "CPU use of foreign processes, of one CPU, beyond two clock ticks"
     )
     env_pad_bytes: int | None = column("random pad of the environment block", unit="B")
-    status: str = column("OK, FAILED, INVALID or SKIPPED", default="OK")
+    status: str = column(
+        "OK, FAILED, INVALID, SKIPPED, or SATURATED: fell behind the schedule of metric paced",
+        default="OK",
+    )
     reason: str | None = column("why the status is not OK")
     options: str | None = column("socket options read back, as JSON")
     started_utc: str | None = column("start of the sample, ISO 8601, UTC")
@@ -386,6 +391,22 @@ class Sample:
         unit="B",
         since=2,
     )
+    max_ns: int | None = column(
+        "longest round trip, where metric is paced; the percentiles beside it are then of the "
+        "histogram too, so to three digits",
+        unit="ns",
+        since=3,
+    )
+    send_lag_p99_ns: int | None = column(
+        "99th percentile of how late the sender of metric paced was with a message, before it "
+        "first tried to send it; only from 10,000 messages up",
+        unit="ns",
+        since=3,
+    )
+    histograms: str | None = column(
+        "file in the run's folder with all round trips and all send lags of metric paced",
+        since=3,
+    )
 
     @property
     def cell_key(self) -> CellKey:
@@ -395,12 +416,12 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileRow:
-    """One row of a ``profile-TOOL.csv``: a count per message. None is an empty cell.
+    """One row of a ``profile-TOOL.csv``: a count or a time per message. None is an empty cell.
 
     Profiles are taken under tools that slow a process, so they are never mixed with samples.
     """
 
-    tool: str = column("instructions, syscalls or allocations", default="")
+    tool: str = column("operations, cpu, instructions, syscalls or allocations", default="")
     contender: str = column("name of the contender profiled", default="")
     library_version: str | None = column("version that the library itself reports")
     pattern: str = column("router-router or push-pull", default="")
@@ -422,24 +443,38 @@ class ProfileRow:
         default="",
     )
     what: str = column(
-        "function or system call that is counted; memory copies, allocations, frees, mutex locks: "
-        "all functions that do so; all: any",
+        "function, system call, kernel's socket option, operation (send routing id, send message, "
+        "recv routing id, recv message, total iteration) or part of the time that is counted; "
+        "memory copies, allocations, frees, mutex locks: all functions that do so; backlog: "
+        "messages that were sent and not yet received; all: any",
         default="all",
     )
     quantity: str = column(
         "instructions; calls; futile-calls (ended with EAGAIN); untraced-calls (counted by perf in "
         "the kernel, not by strace); bytes-calls (calls that moved from_bytes or more, but less "
         "than twice that); allocations; frees; allocated-bytes; peak-rss-bytes; "
-        "voluntary-switches; involuntary-switches; rate",
+        "wake-up-calls (futex, eventfd, epoll and the like); voluntary-switches; "
+        "involuntary-switches; kernel-option (its value); backlog-bytes (resident memory that a "
+        "backlog of from_bytes of payload brings); mean-ns, p50-ns, p99-ns, max-ns (of an "
+        "operation, of which timed-operations were timed); instrumentation-cost (time per message "
+        "with timed calls / without - 1); timer-cost-ns; rate; timed-rate (of the instrumented "
+        "run); on-cpu-ns, core-wait-ns (runnable without a core), blocked-ns (of a thread); "
+        "part-ns (of the time on a core, by what was done); symbol-ns; wall-ns",
         default="",
     )
-    from_bytes: int | None = column("lower bound of a class of bytes-calls", unit="B")
+    from_bytes: int | None = column(
+        "lower bound of a class of bytes-calls; payload of a backlog", unit="B"
+    )
     count: float | None = column(
-        "what the longer of two runs counted more than the shorter; the median of repetitions. "
-        "As seen where there is no per_message, and a rate in messages/s"
+        "what the longer of two runs counted more than the shorter; the median of repetitions, of "
+        "times of cpu the mean. As seen where there is no per_message, and a rate in messages/s"
     )
     messages: int | None = column("messages that the longer run sent more")
     per_message: float | None = column("count / messages")
+    low: float | None = column(
+        "lower bound, at 95 %, over repetitions: of per_message, or of count where that is empty"
+    )
+    high: float | None = column("upper bound, in the same way")
     spread: float | None = column(
         "(largest - smallest) / median of the repetitions, of which there are then several"
     )

@@ -9,7 +9,9 @@ an older one with the defaults of the columns that came later:
 
 1. the first;
 2. cells with many peers and at a paced rate: ``senders``, ``receivers``, ``idle_peers``,
-   ``offered_msgs_per_s``, ``slowest_sender_share``, ``idle_peer_bytes``.
+   ``offered_msgs_per_s``, ``slowest_sender_share``, ``idle_peer_bytes``;
+3. latency at a given rate: ``max_ns``, ``send_lag_p99_ns``, ``histograms``, and the status
+   SATURATED.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, Literal
@@ -36,12 +38,13 @@ __all__ = [
     "header",
     "pandas_dtypes",
     "profile_columns",
+    "profile_row_from",
     "profile_row_of",
     "row_of",
     "sample_of",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 READABLE_VERSIONS = range(1, SCHEMA_VERSION + 1)
 
 _FORM = """\
@@ -52,10 +55,14 @@ A run is a folder `<utc>-<scenario>-<commit>[-dirty]/`:
 - `samples.csv`: one row per sample, appended and synced to disk as it is measured. RFC 4180,
   UTF-8, one line per row, a line feed at the end of each. A text that a spreadsheet would take for
   a formula (it begins with `=`, `+`, `-`, `@` or the like) has an apostrophe before it.
+- `histograms/*.hlog`: of each sample of metric paced all round trips and, under the tag `send-lag`,
+  how late the messages went, in ns: an HdrHistogram log, compressed V2, for its usual tools.
 
 What `slkbench profile` counted is a folder of its own, `<utc>-profile-<tool>-<commit>[-dirty]/`:
-`run.json` as above, `profile-<tool>.csv` in the same form and `profile-<tool>.md`, its tables. It
-holds no samples: what runs under such a tool is not timed.
+`run.json` as above, `profile-<tool>.csv` in the same form and `profile-<tool>.md`, its tables. A
+profile of a run (`--run`) is in the run's folder, beside its samples: the same files, with
+`profile-<tool>.json` in place of `run.json`, and `stacks/` with the folded stacks and flame graphs
+of `profile cpu`. It holds no samples: what runs under such a tool is not timed.
 
 A *sample* is one fresh process set that measures one arm in one cell; it is the unit of
 observation. An empty cell is a missing value: unknown or not applicable, never 0. A row is never
@@ -125,6 +132,19 @@ def row_of(sample: Sample) -> list[str]:
 def profile_row_of(row: ProfileRow) -> list[str]:
     """The cells of a profile's row, in the form of ``row_of``."""
     return [_to_cell(getattr(row, item.name)) for item in profile_columns()]
+
+
+def profile_row_from(cells: Mapping[str, str]) -> ProfileRow:
+    """The row whose cells, by the name of their column, are these.
+
+    Columns that are not there have their defaults; others than the known ones are left out.  Raises
+    ``StoreError`` that names the column and the cell.
+    """
+    known = {item.name: item for item in profile_columns()}
+    values: dict[str, Any] = {
+        name: _from_cell(known[name], cell) for name, cell in cells.items() if name in known
+    }
+    return ProfileRow(**values)
 
 
 def _to_cell(value: float | str | None) -> str:

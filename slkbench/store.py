@@ -130,6 +130,7 @@ class RunStore:
             os.truncate(samples_path, whole_bytes)
             for left_by_a_crash in path.glob(f".{METADATA_NAME}.*"):
                 left_by_a_crash.unlink(missing_ok=True)
+            remove_abandoned(path.absolute().parent, _UNBORN_PREFIX)
         mended = "it was cut off, and that sample is measured again"
         return cls(replace(run, findings=tuple(replace(f, remedy=mended) for f in run.findings)))
 

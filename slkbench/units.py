@@ -23,10 +23,12 @@ __all__ = [
     "parse_count",
     "parse_duration_s",
     "parse_percent",
+    "parse_rate",
     "parse_size",
 ]
 
 MAX_SIZE_BYTES = 1 << 30
+MAX_RATE_SHARE = 2.0
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(|b|[kmg](?:i?b)?)", re.IGNORECASE)
 _SIZE_FACTORS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
@@ -120,6 +122,28 @@ def parse_percent(text: str | float) -> float:
     raise UsageError(
         f"{str(text)!r} is not a percentage. Allowed: above 0% and below 100%, or the fraction. "
         "Write for example 2% or 0.02."
+    )
+
+
+def parse_rate(text: str | int) -> int | float:
+    """Messages per second as a whole number, like ``10k``; or a share of what can be had, ``50%``.
+
+    Raises ``UsageError`` for anything else.  Of a share, 1 is all.
+    """
+    stripped = str(text).strip()
+    if match := _PERCENT.fullmatch(stripped):
+        share = float(match[1]) / 100
+        if 0 < share <= MAX_RATE_SHARE:
+            return share
+    else:
+        try:
+            return parse_count(stripped)
+        except UsageError:
+            pass
+    raise UsageError(
+        f"{str(text)!r} is not a rate. Allowed: messages per second, with k for 1000 or M for "
+        "1000000, or above 0% and up to 200% of what the slowest contender sustains. Write for "
+        "example 10k or 50%."
     )
 
 

@@ -76,12 +76,15 @@ def _list_contenders(libs: tuple[str, ...]) -> None:
 
 def _list_runs(results: Path) -> None:
     from slkbench.errors import StoreError
-    from slkbench.store import list_runs, read_metadata
+    from slkbench.runner.profile_folder import list_folders, profiles_in
+    from slkbench.store import read_metadata
 
-    say(f"Runs in {results}")
-    for path in list_runs(results):
+    say(f"Runs and profiles in {results}")
+    for path in list_folders(results):
         try:
-            status = read_metadata(path).get("status", "unknown")
+            status = str(read_metadata(path).get("status", "unknown"))
+            profiles = ", ".join(profiles_in(path))
+            status += f", profiles: {profiles}" if profiles else ""
         except StoreError as error:
             status = f"unreadable: {error}"
         say(f"  {path.name:<58} {status}")

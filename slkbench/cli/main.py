@@ -21,7 +21,12 @@ _VERBS = {
     "report": ("slkbench.cli.report", "Write a report with charts from stored runs."),
     "list": ("slkbench.cli.list", "List scenarios, contenders and stored runs."),
     "show": ("slkbench.cli.show", "Show the verdicts of a run, or what a scenario measures."),
-    "profile": ("slkbench.cli.profile", "Count what a message costs: instructions, calls, memory."),
+    "compare": ("slkbench.cli.compare", "Tell what changed from one stored run to another."),
+    "gate": ("slkbench.cli.gate", "End with code 1 if a library has become slower."),
+    "export": ("slkbench.cli.export", "Write a run's figures in other tools' formats."),
+    "profile": ("slkbench.cli.profile", "Tell what a message costs: CPU time, calls, memory."),
+    "explain": ("slkbench.cli.explain", "Split the gaps of a run over what threads do."),
+    "selftest": ("slkbench.cli.selftest", "Prove the error rates of the verdicts."),
     "doctor": ("slkbench.cli.doctor", "Tell how fit this machine is to measure on."),
 }
 

@@ -34,10 +34,13 @@ def exit_code(result: RunResult, fail_on: frozenset[str]) -> tuple[int, str]:
     open_ones = [
         each
         for each in result.verdicts
-        if each.kind in (VerdictKind.INCONCLUSIVE, VerdictKind.INVALID) and each.status is Status.OK
+        if each.kind in (VerdictKind.INCONCLUSIVE, VerdictKind.INVALID)
+        and each.status in (Status.OK, Status.SATURATED)
     ]
     if "inconclusive" in fail_on and open_ones:
-        return 3, f"{_name(open_ones[0])} is {open_ones[0].kind}{_others(open_ones)}"
+        first = open_ones[0]
+        word = first.kind if first.status is Status.OK else first.status
+        return 3, f"{_name(first)} is {word}{_others(open_ones)}"
     return 0, ""
 
 

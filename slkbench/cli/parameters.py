@@ -9,9 +9,19 @@ import click
 
 from slkbench.errors import UsageError
 from slkbench.runner.placement import parse_affinity
-from slkbench.units import parse_count, parse_duration_s, parse_percent, parse_size
+from slkbench.units import parse_count, parse_duration_s, parse_percent, parse_rate, parse_size
 
-__all__ = ["AFFINITY", "COUNT", "DURATION", "MEMORY", "PERCENT", "SIZE", "WAIT", "enum_choice"]
+__all__ = [
+    "AFFINITY",
+    "COUNT",
+    "DURATION",
+    "MEMORY",
+    "PERCENT",
+    "RATES",
+    "SIZE",
+    "WAIT",
+    "enum_choice",
+]
 
 
 class ParsedType(click.ParamType):  # type: ignore[type-arg]
@@ -45,6 +55,10 @@ def _parse_memory(text: str) -> int:
     return size_bytes
 
 
+def _parse_rates(text: str) -> tuple[int | float, ...]:
+    return tuple(dict.fromkeys(parse_rate(word) for word in text.split(",")))
+
+
 def enum_choice(values: type) -> click.Choice[str]:
     """The values of a StrEnum as a click choice."""
     return click.Choice([str(each) for each in values])  # type: ignore[attr-defined]
@@ -54,6 +68,7 @@ LEAST_MEMORY_BYTES = 128 << 20
 MOST_MEMORY_BYTES = 1 << 50
 
 SIZE = ParsedType("size", parse_size)
+RATES = ParsedType("rate,...", _parse_rates)
 COUNT = ParsedType("count", parse_count)
 DURATION = ParsedType("duration", parse_duration_s)
 PERCENT = ParsedType("percent", parse_percent)

@@ -1,10 +1,11 @@
-"""``slkbench profile``: what a message costs, counted under a tool and never timed."""
+"""``slkbench profile``: what a message costs, counted or sampled, and never a timing sample."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,18 +17,22 @@ from slkbench.cli.say import say
 from slkbench.foreign_text import visible
 
 if TYPE_CHECKING:
-    from slkbench.profile.tables import Table
-    from slkbench.runner.profiling import Note, ProfileResult
+    from slkbench.model import Scenario
+    from slkbench.profile.side_by_side import Table
+    from slkbench.runner.profiling import Note, ProfileRequest, ProfileResult
 
-__all__ = ["command"]
+__all__ = ["command", "narrowed", "print_tables", "progress"]
 
 _EPILOG = """\b
 Examples:
+  slkbench profile operations --transport tcp --size 1KiB --pattern router-router
+  slkbench profile cpu --run latest
   slkbench profile instructions --transport inproc --size 64
   slkbench profile syscalls --transport tcp --size 64 --pattern push-pull
   slkbench profile allocations --size 64 --lib mine=/opt/mine/libzmq.so.5
 
-A profile is a folder in results/: profile-TOOL.csv, profile-TOOL.md and run.json.
+A profile is a folder in results/: profile-TOOL.csv, profile-TOOL.md and run.json. With --run it is
+taken in the cells of a stored run, and stored in its folder beside the samples.
 """
 _WIDTH_WITHOUT_TERMINAL = 160
 _FAILED_EXIT_CODE = 4
@@ -35,10 +40,10 @@ _FAILED_EXIT_CODE = 4
 
 @click.group(epilog=_EPILOG)
 def command() -> None:
-    """Count what a message costs: instructions, system calls, allocations.
+    """Tell what a message costs: operations, CPU time, instructions, system calls, allocations.
 
     For every contender side by side, per message and by the thread that spends it. A tool slows
-    what it watches, so nothing here is timed.
+    what it watches, so nothing here is a sample of a run.
     """
 
 
@@ -47,10 +52,16 @@ def _work_options(function: Any) -> Any:
     for option in reversed(
         (
             click.option(
+                "--run",
+                "run",
+                metavar="RUN",
+                help="Profile a stored run's contenders in its cells, into its folder.",
+            ),
+            click.option(
                 "--count", type=COUNT, help="Messages of the shorter of two runs. [by size]"
             ),
             click.option(
-                "--repetitions", type=click.IntRange(1, 100), help="Medians of so many. [3]"
+                "--repetitions", type=click.IntRange(1, 100), help="So many. [3; operations: 6]"
             ),
             click.option("--affinity", type=AFFINITY, help="CPUs. [a core for each thread]"),
             click.option(
@@ -82,6 +93,49 @@ def _work_options(function: Any) -> Any:
     ):
         function = option(function)
     return function
+
+
+@command.command(
+    epilog="""\b
+Examples:
+  slkbench profile operations --transport tcp --size 1KiB --pattern router-router
+  slkbench profile operations -t inproc --size 64 --lib mine=/opt/mine/libzmq.so.5
+
+Needs nothing but slkbench.
+"""
+)
+@cell_options
+@_work_options
+def operations(**options: Any) -> int:
+    """Time single calls: send routing id, send message, recv routing id, recv message.
+
+    One message in some has its calls timed, by the time stamp counter where it is invariant; the
+    timer's own cost is subtracted. Runs with and without timed calls take turns, and what timing
+    costs is said.
+    """
+    return _profile("operations", options)
+
+
+@command.command(
+    epilog="""\b
+Examples:
+  slkbench profile cpu --transport tcp --size 1KiB
+  slkbench profile cpu --run latest
+  slkbench profile cpu -t inproc --size 64 --lib mine=/opt/mine/libzmq.so.5
+
+Needs perf (Debian's package linux-perf).
+"""
+)
+@cell_options
+@_work_options
+def cpu(**options: Any) -> int:
+    """Sample where CPU time goes, with perf, while messages are timed.
+
+    By thread and by what it does: the library in send and recv, its I/O thread, the kernel's send
+    and receive paths, waking and waiting. stacks/ has folded stacks, speedscope files and flame
+    graphs of each contender against the baseline.
+    """
+    return _profile("cpu", options)
 
 
 @command.command(
@@ -152,29 +206,14 @@ def allocations(**options: Any) -> int:
 
 def _profile(tool: str, options: dict[str, Any]) -> int:
     """Profile, store, print. The exit code."""
-    from slkbench.cli.selection import scenario_of
     from slkbench.report.profiles import CAVEATS, failure_lines, write_profile
-    from slkbench.runner.profiling import ProfileRequest, run_profile
+    from slkbench.runner.profiling import run_profile
 
-    settled = ("min_time", "rounds", "budget", "min_effect", "seed", "label", "resume")
-    scenario = scenario_of({**dict.fromkeys(settled), **options})
-    assert scenario is not None  # only a bare --resume has none
-    request = ProfileRequest(
-        tool=tool,
-        scenario=scenario,
-        libs=options["libs"],
-        results=options["out"],
-        messages=options["count"],
-        repetitions=options["repetitions"],
-        workload=options.get("workload"),
-        timeout_s=options["timeout"],
-        wait_s=options["wait"],
-        command_line=tuple(sys.argv),
-    )
-    with _progress(quiet=options["quiet"]) as note:
+    request = _request(tool, options)
+    with progress(quiet=options["quiet"]) as note:
         result = run_profile(request, note)
-    file = write_profile(result.path, tool, result.rows)
-    _print_tables(result)
+    file = write_profile(result.path, tool)
+    print_tables(profile_tables_of(result))
     say(CAVEATS[tool])
     for line in failure_lines(result.rows):
         say(f"not profiled: {line}")
@@ -186,8 +225,48 @@ def _profile(tool: str, options: dict[str, Any]) -> int:
     return 0
 
 
+def _request(tool: str, options: dict[str, Any]) -> ProfileRequest:
+    """What the options ask for. Raises UsageError and StoreError."""
+    from slkbench.cli.selection import scenario_of
+    from slkbench.runner.profiling import ProfileRequest, request_of_run
+    from slkbench.store import find_run
+
+    settings: dict[str, Any] = {
+        "messages": options["count"],
+        "repetitions": options["repetitions"],
+        "workload": options.get("workload"),
+        "timeout_s": options["timeout"],
+        "wait_s": options["wait"],
+        "command_line": tuple(sys.argv),
+    }
+    if options["run"] is not None:
+        for name in ("scenario", "libs"):
+            if options[name]:
+                raise click.UsageError(f"--run brings its own {name}; leave --{name} away")
+        request = request_of_run(find_run(options["run"], options["out"]), tool, **settings)
+        return replace(request, scenario=narrowed(request.scenario, options))
+    settled = ("min_time", "rounds", "budget", "min_effect", "seed", "label", "resume")
+    scenario = scenario_of({**dict.fromkeys(settled), **options})
+    assert scenario is not None  # only a bare --resume has none
+    return ProfileRequest(
+        tool=tool, scenario=scenario, libs=options["libs"], results=options["out"], **settings
+    )
+
+
+def narrowed(scenario: Scenario, options: dict[str, Any]) -> Scenario:
+    """Of a run's cells and contenders those that the options name."""
+    from slkbench.cli.selection import fits
+
+    cells = tuple(cell for cell in scenario.cells if fits(cell, options))
+    names = options["contenders"] or scenario.contenders
+    if not cells or not set(names) <= set(scenario.contenders):
+        raise click.UsageError("the run has no such cell or contender; slkbench show RUN tells")
+    baseline = scenario.baseline if scenario.baseline in names else names[0]
+    return replace(scenario, cells=cells, contenders=tuple(names), baseline=baseline)
+
+
 @contextmanager
-def _progress(*, quiet: bool) -> Iterator[Note]:
+def progress(*, quiet: bool) -> Iterator[Note]:
     """Hears what is about to be done: one line on a terminal, elsewhere a line for each step."""
     from slkbench.cli.display import fits_terminal
 
@@ -203,13 +282,19 @@ def _progress(*, quiet: bool) -> Iterator[Note]:
         yield lambda done, of, text: status.update(f"{done}/{of} {text}")
 
 
-def _print_tables(result: ProfileResult) -> None:
-    from rich.console import Console
-
+def profile_tables_of(result: ProfileResult) -> list[Table]:
+    """The tables of what was profiled just now."""
     from slkbench.profile.tables import profile_tables
 
+    return profile_tables(result.rows)
+
+
+def print_tables(tables: Sequence[Table]) -> None:
+    """Print tables for reading."""
+    from rich.console import Console
+
     console = Console(width=None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL)
-    for each in profile_tables(result.rows):
+    for each in tables:
         console.print(visible(each.title), style="bold", markup=False, highlight=False)
         console.print(_rich_table(each))
 

@@ -60,9 +60,9 @@ def _formats(
 )
 def command(runs: tuple[str, ...], formats: tuple[str, ...], out: Path, results: Path) -> None:
     """Write reports/RUN/report.md with its charts for every RUN, the latest if none is named."""
-    from slkbench.store import find_run
+    from slkbench.runner.profile_folder import find_folder
 
-    folders = [find_run(run, results) for run in runs or ("latest",)]
+    folders = [find_folder(run, results) for run in runs or ("latest",)]
     from slkbench.report import render_report
 
     for path in render_report(folders, out, formats):

@@ -16,6 +16,7 @@ from slkbench.cli.parameters import (
     DURATION,
     MEMORY,
     PERCENT,
+    RATES,
     SIZE,
     WAIT,
     enum_choice,
@@ -27,7 +28,14 @@ if TYPE_CHECKING:
     from slkbench.runner.result import RunResult
     from slkbench.runner.session import Backend, Request
 
-__all__ = ["cell_options", "command"]
+__all__ = [
+    "cell_options",
+    "command",
+    "effort_options",
+    "fail_on_words",
+    "narrowing_options",
+    "peer_options",
+]
 
 _LATEST = "latest"
 
@@ -37,6 +45,7 @@ Examples:
   slkbench run --transport tcp --transport inproc --size 64 --size 64KiB --budget 10m
   slkbench run --scenario reference-report --label my-change
   slkbench run --metric round-trip --contender libzmq --contender serverlink
+  slkbench run --metric paced --rate 10k,50%,80% --size 64 --count 100k
   slkbench run --size 1KiB --lib mine=/opt/mine/libzmq.so.5:zmq
   slkbench run --scenario default --dry-run
   slkbench run --resume
@@ -47,14 +56,28 @@ Sizes: 64, 1KiB, 64k (k is 1024). Durations: 250ms, 30s, 5m. --count: 10000, 10k
 """
 
 
-def _fail_on(
+def fail_on_words(
     _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
 ) -> frozenset[str]:
+    """Split and check what ``--fail-on`` names, for click."""
     chosen = frozenset(word.strip() for value in values for word in value.split(","))
     for word in sorted(chosen):
         if word not in FAIL_ON:
             raise click.BadParameter(f"{word!r} is not one of {', '.join(FAIL_ON)}")
     return chosen - {"none"}
+
+
+def narrowing_options(function: Any) -> Any:
+    """Which cells of a stored run."""
+    for name, letter, key, choices in (
+        ("--transport", "-t", "transports", enum_choice(Transport)),
+        ("--size", None, "sizes", SIZE),
+        ("--pattern", "-p", "patterns", enum_choice(Pattern)),
+    ):
+        names = [name, *([letter] if letter else []), key]
+        option = click.option(*names, multiple=True, type=choices, help="Only such cells.")
+        function = option(function)
+    return function
 
 
 def cell_options(function: Any) -> Any:
@@ -129,7 +152,7 @@ def cell_options(function: Any) -> Any:
     return function
 
 
-def _peer_options(function: Any) -> Any:
+def peer_options(function: Any) -> Any:
     """How many take part, and at which rate."""
     for option in reversed(
         (
@@ -148,9 +171,10 @@ def _peer_options(function: Any) -> Any:
             ),
             click.option(
                 "--rate",
-                "offered_msgs_per_s",
-                type=COUNT,
-                help="Messages per second, for --metric paced.",
+                "rates",
+                type=RATES,
+                help="Messages per second, for --metric paced; or % of what the slowest contender "
+                "sustains, found before measuring. A cell for each: 10k,50%,80%.",
             ),
         )
     ):
@@ -158,7 +182,7 @@ def _peer_options(function: Any) -> Any:
     return function
 
 
-def _effort_options(function: Any) -> Any:
+def effort_options(function: Any) -> Any:
     """How long, how often and where."""
     for option in reversed(
         (
@@ -196,8 +220,8 @@ def _effort_options(function: Any) -> Any:
 
 @click.command(epilog=_EPILOG)
 @cell_options
-@_peer_options
-@_effort_options
+@peer_options
+@effort_options
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -218,7 +242,7 @@ def _effort_options(function: Any) -> Any:
     "--fail-on",
     multiple=True,
     default=("failure",),
-    callback=_fail_on,
+    callback=fail_on_words,
     metavar="WHAT",
     help=f"When to end with a code above 0: {', '.join(FAIL_ON)}. Repeatable. [failure]",
 )
@@ -278,10 +302,11 @@ def _print_plan(request: Request, backend: Backend | None) -> None:
 
 def _print_result(result: RunResult, results: Path) -> None:
     """The table, the doubts, the folder and what to do next."""
+    from slkbench.cli.latency_table import latency_lines
     from slkbench.cli.table import closing_lines, finding_lines, verdict_table
 
     say(verdict_table(result))
-    for line in closing_lines(result) + finding_lines(result.findings):
+    for line in closing_lines(result) + latency_lines(result) + finding_lines(result.findings):
         say(line)
     where = "" if results == Path("results") else f" --results {results}"
     say(f"\n{len(result.samples)} samples in {result.path}")

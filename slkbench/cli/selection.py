@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from slkbench.errors import UsageError
 from slkbench.model import Cell, Scenario
 
-__all__ = ["scenario_of"]
+__all__ = ["fits", "scenario_of"]
 
 # What 30 blocks of four arms take at the default work per sample.
 _AD_HOC_BUDGET_PER_CELL_S = 120.0
@@ -26,8 +26,8 @@ _USUAL_CONTENDERS = {
     "native": ("libzmq", "serverlink", "floor"),
     "python": ("pyzmq", "serverlink"),
 }
-_CONDITIONS = ("io_threads", "senders", "receivers", "idle_peers", "offered_msgs_per_s")
-_SETTINGS = ("hwm", *_CONDITIONS, "count", "contenders", "libs")
+_CONDITIONS = ("io_threads", "senders", "receivers", "idle_peers")
+_SETTINGS = ("hwm", *_CONDITIONS, "rates", "count", "contenders", "libs")
 
 
 def scenario_of(options: Mapping[str, Any]) -> Scenario | None:
@@ -62,7 +62,9 @@ def _ad_hoc(options: Mapping[str, Any]) -> Scenario:
 
     given = {key: options[key] for key in _DIMENSIONS if options[key]}
     given |= {
-        key: value for key in ("hwm", *_CONDITIONS) if (value := options.get(key)) is not None
+        key: value
+        for key in ("hwm", "rates", *_CONDITIONS)
+        if (value := options.get(key)) is not None
     }
     usual = tuple(
         name
@@ -80,7 +82,7 @@ def _narrowed(options: Mapping[str, Any]) -> Scenario:
     from slkbench.scenario import load_scenario
 
     scenario = load_scenario(options["scenario"])
-    cells = tuple(cell for cell in scenario.cells if _fits(cell, options))
+    cells = tuple(cell for cell in scenario.cells if fits(cell, options))
     if not cells:
         asked = ", ".join(
             f"{field} {value}" for key, field in _DIMENSIONS.items() for value in options[key]
@@ -94,7 +96,9 @@ def _narrowed(options: Mapping[str, Any]) -> Scenario:
     return replace(
         scenario,
         # Cells that differed only in what an option now sets have become the same.
-        cells=tuple(dict.fromkeys(_with_conditions(cell, options) for cell in cells)),
+        cells=tuple(
+            dict.fromkeys(each for cell in cells for each in _with_conditions(cell, options))
+        ),
         contenders=contenders,
         baseline=next(name for name in in_order if name in contenders),
     )
@@ -106,14 +110,16 @@ def _contenders(options: Mapping[str, Any], usual: tuple[str, ...]) -> tuple[str
     return tuple(dict.fromkeys((*(options["contenders"] or usual), *brought)))
 
 
-def _fits(cell: Cell, options: Mapping[str, Any]) -> bool:
+def fits(cell: Cell, options: Mapping[str, Any]) -> bool:
+    """Whether a cell is one of those that the options name."""
     return all(
-        not options[key] or getattr(cell, field) in options[key]
+        not options.get(key) or getattr(cell, field) in options[key]
         for key, field in _DIMENSIONS.items()
     )
 
 
-def _with_conditions(cell: Cell, options: Mapping[str, Any]) -> Cell:
+def _with_conditions(cell: Cell, options: Mapping[str, Any]) -> list[Cell]:
+    """The cell as the options have it, once for each rate that they name."""
     from slkbench.scenario import check_conditions
 
     changes: dict[str, Any] = {}
@@ -122,9 +128,19 @@ def _with_conditions(cell: Cell, options: Mapping[str, Any]) -> Cell:
     changes |= {key: value for key in _CONDITIONS if (value := options.get(key)) is not None}
     if options["count"] is not None:
         changes["messages"] = options["count"]
-    changed = replace(cell, **changes)
-    check_conditions(changed)
+    changed = [replace(cell, **changes, **rate) for rate in _rates(options.get("rates")) or ({},)]
+    for each in changed:
+        check_conditions(each)
     return changed
+
+
+def _rates(given: Sequence[int | float] | None) -> list[dict[str, Any]]:
+    return [
+        {"offered_msgs_per_s": 0, "offered_share": rate}
+        if isinstance(rate, float)
+        else {"offered_msgs_per_s": rate, "offered_share": None}
+        for rate in given or ()
+    ]
 
 
 def _with_settings(scenario: Scenario, options: Mapping[str, Any]) -> Scenario:

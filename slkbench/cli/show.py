@@ -11,7 +11,7 @@ import click
 from slkbench.cli.say import say
 
 if TYPE_CHECKING:
-    from slkbench.model import Scenario, Verdict
+    from slkbench.model import ProfileRow, Scenario, Verdict
     from slkbench.runner.result import RunResult
 
 __all__ = ["command", "verdict_document"]
@@ -47,10 +47,35 @@ def command(what: str, as_json: bool, results: Path) -> None:
     if scenario is not None:
         _show_scenario(scenario, as_json=as_json)
         return
+    from slkbench.runner.profile_folder import profiles_in
     from slkbench.runner.result import judge_run
-    from slkbench.store import read_run
+    from slkbench.store import SAMPLES_NAME, read_run
 
-    _show_run(judge_run(read_run(_run_named(what, results))), as_json=as_json)
+    path = _run_named(what, results)
+    profiles = profiles_in(path)
+    if (path / SAMPLES_NAME).is_file() or not profiles:
+        _show_run(judge_run(read_run(path)), as_json=as_json)
+        if profiles and not as_json:
+            say(f"profiles: {', '.join(profiles)} (in the report and in profile-TOOL.md)")
+    else:
+        _show_profiles(path.name, profiles, as_json=as_json)
+
+
+def _show_profiles(
+    name: str, profiles: dict[str, tuple[ProfileRow, ...]], *, as_json: bool
+) -> None:
+    """The tables of a folder that holds profiles alone, or its rows."""
+    from dataclasses import asdict
+
+    from slkbench.cli.profile import print_tables
+    from slkbench.profile.tables import profile_tables
+
+    if as_json:
+        stored = {tool: [asdict(row) for row in rows] for tool, rows in profiles.items()}
+        say(json.dumps({"run": name, "profiles": stored}, indent=2))
+        return
+    for rows in profiles.values():
+        print_tables(profile_tables(rows))
 
 
 def _scenario_named(what: str) -> Scenario | None:
@@ -63,10 +88,10 @@ def _scenario_named(what: str) -> Scenario | None:
 
 def _run_named(what: str, results: Path) -> Path:
     from slkbench.errors import StoreError
-    from slkbench.store import find_run
+    from slkbench.runner.profile_folder import find_folder
 
     try:
-        return find_run(what, results)
+        return find_folder(what, results)
     except StoreError as error:
         from difflib import get_close_matches
 
@@ -97,13 +122,17 @@ def _show_scenario(scenario: Scenario, *, as_json: bool) -> None:
 
 
 def _show_run(result: RunResult, *, as_json: bool) -> None:
+    from slkbench.cli.latency_table import latency_lines, latency_records
+
     if as_json:
         document = verdict_document(result.path.name, result.verdicts)
+        if records := latency_records(result):
+            document["percentiles"] = records
         say(json.dumps(document, indent=2, allow_nan=False))
         return
     from slkbench.cli.table import closing_lines, verdict_table
 
-    for line in (verdict_table(result), *closing_lines(result)):
+    for line in (verdict_table(result), *closing_lines(result), *latency_lines(result)):
         say(line)
     say(f"\n{len(result.samples)} samples in {result.path}, run {result.status}")
 

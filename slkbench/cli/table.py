@@ -144,8 +144,8 @@ def _bounds(low: float | None, high: float | None) -> str:
 def _judgement(verdict: Verdict) -> str:
     if verdict.status is Status.SKIPPED:
         return "n/a"
-    if verdict.status is Status.FAILED:
-        return str(Status.FAILED)
+    if verdict.status in (Status.FAILED, Status.SATURATED):
+        return str(verdict.status)
     undecided = verdict.kind is VerdictKind.INCONCLUSIVE
     return f"{verdict.kind}~" if undecided else str(verdict.kind)
 

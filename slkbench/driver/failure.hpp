@@ -10,6 +10,7 @@ namespace slkbench {
 enum class failure_kind {
   failed,       // the contender did something wrong, or a system call did
   unsupported,  // the contender says that it lacks what the workload needs
+  saturated,    // the contender cannot keep up with the rate that was asked for
 };
 
 struct failure_text {
@@ -26,6 +27,10 @@ inline failure failed(std::string text) {
 
 inline failure unsupported(std::string text) {
   return failure_text{std::move(text), failure_kind::unsupported};
+}
+
+inline failure saturated(std::string text) {
+  return failure_text{std::move(text), failure_kind::saturated};
 }
 
 }  // namespace slkbench

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "function_table.hpp"
+#include "histogram.hpp"
 #include "library_context.hpp"
 #include "session.hpp"
 #include "watcher.hpp"
@@ -28,12 +29,17 @@ struct driver_error : std::runtime_error {
 struct unsupported_error : driver_error {
   using driver_error::driver_error;
 };
+struct saturated_error : driver_error {
+  using driver_error::driver_error;
+};
 
 void raise_if(const failure& problem) {
   if (!problem)
     return;
   if (problem->kind == failure_kind::unsupported)
     throw unsupported_error(problem->text);
+  if (problem->kind == failure_kind::saturated)
+    throw saturated_error(problem->text);
   throw driver_error(problem->text);
 }
 
@@ -111,6 +117,18 @@ std::size_t rank_of(double fraction, std::size_t count) noexcept {
   return static_cast<std::size_t>(std::ceil(fraction * static_cast<double>(count)));
 }
 
+// A percentile is given where 100 round trips or more lie above it.
+constexpr std::size_t needed_for_p99 = 10'000;
+constexpr std::tuple<const char*, double, std::size_t> percentiles[] = {
+    {"p50_ns", 0.5, 1},
+    {"p90_ns", 0.9, 1000},
+    {"p99_ns", 0.99, needed_for_p99},
+    {"p999_ns", 0.999, 100'000}};
+
+nb::bytes bytes_of(const std::string& text) {
+  return nb::bytes(text.data(), text.size());
+}
+
 nb::dict as_dict(const role_report& report) {
   nb::dict result;
   result["thread"] = as_dict(report.of_thread);
@@ -122,16 +140,21 @@ nb::dict as_dict(const role_report& report) {
   if (report.elapsed_ns < 0)
     return result;
   result["elapsed_ns"] = report.elapsed_ns;
+  const std::optional<paced_record>& paced = report.paced;
   const std::vector<std::int64_t>& sorted = report.round_trips_ns;
-  // A percentile is given where 100 round trips or more lie above it.
-  const std::tuple<const char*, double, std::size_t> percentiles[] = {{"p50_ns", 0.5, 1},
-                                                                      {"p90_ns", 0.9, 1000},
-                                                                      {"p99_ns", 0.99, 10'000},
-                                                                      {"p999_ns", 0.999, 100'000}};
+  const std::size_t count = paced ? paced->round_trips.total() : sorted.size();
   for (const auto& [name, fraction, needed] : percentiles) {
-    if (sorted.size() >= needed)
-      result[name] = sorted[rank_of(fraction, sorted.size()) - 1];
+    if (count >= needed)
+      result[name] =
+          paced ? paced->round_trips.value_at(fraction) : sorted[rank_of(fraction, count) - 1];
   }
+  if (!paced)
+    return result;
+  result["max_ns"] = paced->round_trips.max();
+  if (count >= needed_for_p99)
+    result["send_lag_p99_ns"] = paced->send_lag.value_at(0.99);
+  result["round_trips"] = bytes_of(paced->round_trips.encoded());
+  result["send_lag"] = bytes_of(paced->send_lag.encoded());
   return result;
 }
 
@@ -182,6 +205,14 @@ nb::dict probe(const std::string& path, const std::string& abi) {
 NB_MODULE(_driver, m) {
   nb::exception<driver_error> base(m, "DriverError", PyExc_RuntimeError);
   nb::exception<unsupported_error>(m, "UnsupportedError", base.ptr());
+  nb::exception<saturated_error>(m, "SaturatedError", base.ptr());
+  nb::class_<histogram>(m, "Histogram")
+      .def(nb::init<>())
+      .def("record", &histogram::record, nb::arg("value"))
+      .def("value_at", &histogram::value_at, nb::arg("fraction"))
+      .def("encoded", [](const histogram& self) { return bytes_of(self.encoded()); })
+      .def_prop_ro("total", &histogram::total)
+      .def_prop_ro("max", &histogram::max);
   nb::class_<session>(m, "Session")
       .def("__init__",
            [](session* self, const nb::dict& spec) { new (self) session(spec_of(spec)); })

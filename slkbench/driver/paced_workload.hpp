@@ -2,49 +2,21 @@
 //
 // Messages go out at a fixed rate, by an absolute schedule, and come back from run_pong. A round
 // trip counts from when the message was due, not from when it went, so that a sender that was held
-// up cannot hide it. Between two moments the thread blocks in the library's own poll. A sender that
-// cannot keep to its schedule is saturated, and the sample has failed.
+// up cannot hide it; how late the messages went is recorded as well. Between two moments the thread
+// blocks in the library's own poll. A contender that cannot keep up is saturated, and then there
+// are no percentiles: they would tell how long the sample was.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "library_link.hpp"
+#include "saturation.hpp"
 #include "schedule.hpp"
 #include "workload.hpp"
 
 namespace slkbench {
-
-// Whether the sender keeps to its schedule, told by the timed messages. That the machine held it up
-// for a moment is no saturation, and shows in the round trips.
-class punctuality {
- public:
-  explicit punctuality(std::int64_t messages) noexcept : refused_max_(messages / 100) {}
-
-  // A message that is about to be sent, `late_ns` after it was due.
-  [[nodiscard]] failure note_late(std::int64_t late_ns) const {
-    constexpr std::int64_t late_max_ns = 100'000'000;
-    if (late_ns <= late_max_ns)
-      return {};
-    return failed("saturated: the sender has fallen " + std::to_string(late_ns / 1'000'000) +
-                  " ms behind its schedule");
-  }
-  // A message for which there was no room; the same one is refused until there is some.
-  [[nodiscard]] failure note_refused(std::uint64_t number) {
-    if (std::exchange(last_refused_, number) == number || ++refused_ <= refused_max_)
-      return {};
-    return failed("saturated: there was no room for more than 1 % of the messages, " +
-                  std::to_string(refused_) + ", when they were due");
-  }
-
- private:
-  std::int64_t refused_max_;
-  std::int64_t refused_ = 0;
-  std::uint64_t last_refused_ = 0;
-};
 
 template <class Link>
 class paced_sender {
@@ -56,11 +28,10 @@ class paced_sender {
         warmup_(static_cast<std::uint64_t>(spec.warmup)),
         total_(warmup_ + 1 + static_cast<std::uint64_t>(spec.messages)),
         plan_(spec.offered_msgs_per_s),
-        punctuality_(spec.messages),
+        watch_(spec.messages, spec.offered_msgs_per_s),
         payload_(spec.size_bytes),
         buffer_(spec.size_bytes),
-        account_(spec.size_bytes, total_),
-        round_trips_ns_(static_cast<std::size_t>(spec.messages)) {}
+        account_(spec.size_bytes, total_) {}
 
   [[nodiscard]] failure run() {
     constexpr std::int64_t lead_ns = 1'000'000;
@@ -85,8 +56,9 @@ class paced_sender {
     meter_.stop(report_);
     if (!account_.is_clean())
       return account_failed(account_, total_, {});
-    std::sort(round_trips_ns_.begin(), round_trips_ns_.end());
-    report_.round_trips_ns = std::move(round_trips_ns_);
+    if (failure problem = watch_.outcome(report_.elapsed_ns))
+      return problem;
+    report_.paced = std::move(record_);
     return {};
   }
 
@@ -99,7 +71,7 @@ class paced_sender {
       if (sent_ == warmup_ + 1)
         meter_.start();
       if (sent_ > warmup_) {
-        if (failure problem = punctuality_.note_late(late_ns))
+        if (failure problem = note_late(late_ns))
           return problem;
       }
       const send_outcome outcome = link_.send_now(payload_.stamped(sent_), payload_.size());
@@ -107,10 +79,19 @@ class paced_sender {
         return failed("sent " + std::to_string(sent_) + " messages, then " + link_.error_text());
       is_full = outcome == send_outcome::no_room;
       if (is_full)
-        return sent_ > warmup_ ? punctuality_.note_refused(sent_) : failure{};
+        return {};
       ++sent_;
     }
     return {};
+  }
+
+  // A timed message that is tried again, since there was no room for it, counts once.
+  failure note_late(std::int64_t late_ns) {
+    if (last_tried_ != sent_) {
+      last_tried_ = sent_;
+      record_.send_lag.record(late_ns);
+    }
+    return watch_.note_late(sent_ - warmup_ - 1, late_ns);
   }
 
   failure take_replies() {
@@ -122,8 +103,11 @@ class paced_sender {
       const std::uint64_t before = account_.next();
       account_.take(buffer_.data(), size);
       const std::uint64_t number = account_.next() - 1;
-      if (account_.next() > before && warmup_ < number && number < total_)
-        round_trips_ns_[number - warmup_ - 1] = now_ns() - plan_.due_ns(number);
+      if (account_.next() > before && warmup_ < number && number < total_) {
+        const std::int64_t round_trip_ns = now_ns() - plan_.due_ns(number);
+        record_.round_trips.record(round_trip_ns);
+        watch_.note_round_trip(number - warmup_ - 1, round_trip_ns);
+      }
     }
   }
 
@@ -134,13 +118,14 @@ class paced_sender {
   const std::uint64_t total_;
   schedule plan_;
   due_timer timer_;
-  punctuality punctuality_;
+  saturation_watch watch_;
   stamped_payload payload_;
   stamped_payload buffer_;
   ledger account_;
-  std::vector<std::int64_t> round_trips_ns_;
+  paced_record record_;
   usage_meter meter_;
   std::uint64_t sent_ = 0;
+  std::uint64_t last_tried_ = 0;
 };
 
 template <class Link>

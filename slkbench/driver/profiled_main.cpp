@@ -17,7 +17,9 @@
 #include <string_view>
 #include <vector>
 
+#include "operation_timer.hpp"
 #include "session.hpp"
+#include "socket_facts.hpp"
 #include "spec_text.hpp"
 #include "thread_census.hpp"
 
@@ -54,17 +56,68 @@ std::string of_usage(const usage& used) {
 }
 
 std::string of_role(const role_report& report) {
-  return "{" + member("elapsed_ns", report.elapsed_ns) +
-         ",\"thread\":" + of_usage(report.of_thread) +
+  return "{" + member("elapsed_ns", report.elapsed_ns) + "," + member("begin_ns", report.begin_ns) +
+         "," + member("end_ns", report.end_ns) + ",\"thread\":" + of_usage(report.of_thread) +
          ",\"process\":" + of_usage(report.of_process) + "}";
 }
 
-std::string of_threads(const std::vector<known_thread>& threads) {
+// What each thread spends while the timed messages pass.
+class time_watcher final : public region_watcher {
+ public:
+  void begin() override { before_ = read_thread_times(); }
+  void end() override { after_ = read_thread_times(); }
+
+  // Zero for a thread that was not there at both ends.
+  [[nodiscard]] thread_time spent(int id) const {
+    const auto is_it = [id](const thread_time& each) { return each.id == id; };
+    const auto before = std::find_if(before_.begin(), before_.end(), is_it);
+    const auto after = std::find_if(after_.begin(), after_.end(), is_it);
+    if (before == before_.end() || after == after_.end())
+      return {id, 0, 0};
+    return {id, after->on_cpu_ns - before->on_cpu_ns, after->core_wait_ns - before->core_wait_ns};
+  }
+
+ private:
+  std::vector<thread_time> before_;
+  std::vector<thread_time> after_;
+};
+
+std::string of_threads(const std::vector<known_thread>& threads, const time_watcher& watcher) {
   std::string list;
-  for (const known_thread& thread : threads)
+  for (const known_thread& thread : threads) {
+    const thread_time spent = watcher.spent(thread.id);
     list += (list.empty() ? "" : ",") + ("{" + member("id", thread.id)) +
-            ",\"part\":" + quoted(thread.part) + ",\"name\":" + quoted(thread.name) + "}";
+            ",\"part\":" + quoted(thread.part) + ",\"name\":" + quoted(thread.name) + "," +
+            member("on_cpu_ns", spent.on_cpu_ns) + "," +
+            member("core_wait_ns", spent.core_wait_ns) + "}";
+  }
   return "[" + list + "]";
+}
+
+std::string of_sockets() {
+  std::string list;
+  for (const auto& facts : read_socket_facts()) {
+    std::string members;
+    for (const auto& [name, value] : facts)
+      members += (members.empty() ? "" : ",") + member(name, value);
+    list += (list.empty() ? "{" : ",{") + members + "}";
+  }
+  return "[" + list + "]";
+}
+
+std::string of_operations(const session_report& report) {
+  const role_report& timed = report.receiver.begin_ns >= 0 ? report.receiver : report.sender;
+  std::string list;
+  for (const operation_times& each : operation_timer::between(timed.begin_ns, timed.end_ns))
+    list += (list.empty() ? "{" : ",{") + ("\"role\":" + quoted(each.role)) +
+            ",\"what\":" + quoted(each.what) + "," + member("count", each.count) +
+            ",\"mean_ns\":" + std::to_string(each.mean_ns) +
+            ",\"p50_ns\":" + std::to_string(each.p50_ns) +
+            ",\"p99_ns\":" + std::to_string(each.p99_ns) +
+            ",\"max_ns\":" + std::to_string(each.max_ns) + "}";
+  const timer_facts timer = operation_timer::facts();
+  return "[" + list + "],\"timer\":{\"name\":" + quoted(timer.name) +
+         ",\"cost_ns\":" + std::to_string(timer.cost_ns) + "}";
 }
 
 // Of no use after that: a library that misbehaved may never come back from closing.
@@ -99,13 +152,20 @@ void measure(session& work, bool in_lockstep, std::uint64_t turn) {
   tell("ready", "\"endpoint\":" + quoted(work.endpoint()) +
                     ",\"library_version\":" + quoted(work.version()));
   session_report report;
+  time_watcher watcher;
+  // In one process the receiver, which has the clock, speaks for both.
+  (work.spec().role == role_kind::sender ? report.sender : report.receiver).watcher = &watcher;
   end_if(in_lockstep ? work.run_in_turns(turn, report) : work.run(report));
   census.add(report.sender.thread_id, "sender");
   census.add(report.receiver.thread_id, "receiver");
   census.take("I/O");  // made late
-  tell("result", "\"threads\":" + of_threads(census.threads()) + ",\"sender\":" +
-                     of_role(report.sender) + ",\"receiver\":" + of_role(report.receiver) + "," +
-                     member("max_rss_bytes", report.max_rss_bytes));
+  std::string members =
+      "\"threads\":" + of_threads(census.threads(), watcher) +
+      ",\"sender\":" + of_role(report.sender) + ",\"receiver\":" + of_role(report.receiver) +
+      ",\"sockets\":" + of_sockets() + "," + member("max_rss_bytes", report.max_rss_bytes);
+  if (work.spec().time_one_in > 0)
+    members += ",\"operations\":" + of_operations(report);
+  tell("result", members);
   work.close();
 }
 

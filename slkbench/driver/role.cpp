@@ -14,6 +14,7 @@
 #include "floor_ring.hpp"
 #include "floor_stream.hpp"
 #include "library_link.hpp"
+#include "operation_timer.hpp"
 #include "paced_workload.hpp"
 
 namespace slkbench {
@@ -168,6 +169,8 @@ failure make_library_role(const workload_spec& spec, role_kind kind, common_grou
   if (!ground.table) {
     if (failure problem = function_table::load(spec.path, spec.abi, ground.table))
       return problem;
+    if (spec.time_one_in > 0)
+      ground.table = operation_timer::wrap(ground.table, spec);
   }
   std::shared_ptr<library_context> context = ground.context;
   if (!context) {
@@ -207,6 +210,8 @@ failure make_role(const workload_spec& spec, role_kind kind, std::shared_ptr<com
     ground = std::make_shared<common_ground>();
   if (spec.contender == contender_kind::library)
     return make_library_role(spec, kind, *ground, out);
+  if (spec.time_one_in > 0)
+    return unsupported("the floor makes no calls that could be timed");
   if (has_fan(spec) || spec.idle_peers > 0)
     return unsupported("the floor has one sender and one receiver");
   if (spec.metric == metric_kind::paced)

@@ -18,8 +18,8 @@ failure joined(const failure& receiver_problem, const failure& sender_problem) {
     return problem && problem->text.starts_with("the other role");
   };
   // Who echoes can only miss what a saturated sender did not send any more.
-  if (sender_problem && sender_problem->text.starts_with("saturated"))
-    return failed("sender: " + sender_problem->text);
+  if (sender_problem && sender_problem->kind == failure_kind::saturated)
+    return saturated("sender: " + sender_problem->text);
   std::string words;
   if (receiver_problem && !(is_echo(receiver_problem) && sender_problem))
     words = "receiver: " + receiver_problem->text;

@@ -112,6 +112,7 @@ failure assign(std::string_view key, std::string_view value, workload_spec& spec
   to.number("limit_ms", spec.limit_ms);
   to.cpus("sender_cpus", spec.sender_cpus);
   to.cpus("receiver_cpus", spec.receiver_cpus);
+  to.number("time_one_in", spec.time_one_in);
   to.number("control_fd", spec.control_fd);
   return to.outcome();
 }

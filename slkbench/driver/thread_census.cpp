@@ -107,6 +107,26 @@ std::vector<int> other_thread_ids() {
   return ids;
 }
 
+std::vector<thread_time> read_thread_times() {
+  std::vector<thread_time> times;
+  for (const int id : thread_ids()) {
+    // How the kernel numbers the CPU clock of a thread; what schedstat says of it may be a tick
+    // old.
+    constexpr clockid_t per_thread_sched = 6;
+    const clockid_t clock = (~static_cast<clockid_t>(id) << 3) | per_thread_sched;
+    timespec used{};
+    if (clock_gettime(clock, &used) != 0)
+      continue;
+    char space[128];
+    const std::string line(line_of(id, "schedstat", space));
+    long long running_ns = 0;
+    long long waited_ns = 0;
+    (void)std::sscanf(line.c_str(), "%lld %lld", &running_ns, &waited_ns);
+    times.push_back({id, std::int64_t{used.tv_sec} * 1'000'000'000 + used.tv_nsec, waited_ns});
+  }
+  return times;
+}
+
 void await_idle_threads(const std::vector<int>& ids, int limit_ms) {
   constexpr int looks_needed = 2;
   constexpr useconds_t pause_us = 100;

@@ -1,6 +1,7 @@
 // Which threads a process has, and what each is there for.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,15 @@ class thread_census {
 
 // The other threads than the calling one.
 std::vector<int> other_thread_ids();
+
+struct thread_time {
+  int id;
+  std::int64_t on_cpu_ns;
+  std::int64_t core_wait_ns;  // runnable, but without a core; 0 where the kernel does not say
+};
+
+// What all threads of this process have used since they began.
+std::vector<thread_time> read_thread_times();
 
 // Returns when these threads have been waiting for descriptors for a moment, or after `limit_ms`.
 // Where the kernel does not show what threads do, after a millisecond. Allocates nothing.

@@ -7,23 +7,43 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "clock.hpp"
 #include "control_line.hpp"
+#include "histogram.hpp"
 #include "ledger.hpp"
 #include "usage.hpp"
 #include "workload_spec.hpp"
 
 namespace slkbench {
 
+// What the sender of a paced workload counted, in ns.
+struct paced_record {
+  histogram round_trips;  // each from when its message was due
+  histogram send_lag;     // from when a message was due to when the sender first tried to send it
+};
+
+// Hears when the timed messages begin and end: in the thread that does it, outside its clock.
+class region_watcher {
+ public:
+  virtual ~region_watcher() = default;
+  virtual void begin() = 0;
+  virtual void end() = 0;
+};
+
 struct role_report {
-  int thread_id = -1;            // as the kernel numbers threads
-  std::int64_t elapsed_ns = -1;  // only of the role that holds the clock
-  usage of_thread;               // while the timed messages passed
+  region_watcher* watcher = nullptr;  // null: nobody listens
+  int thread_id = -1;                 // as the kernel numbers threads
+  std::int64_t elapsed_ns = -1;       // only of the role that holds the clock
+  std::int64_t begin_ns = -1;         // when the role's timed part began and ended, by now_ns()
+  std::int64_t end_ns = -1;
+  usage of_thread;  // while the timed messages passed
   usage of_process;
   std::vector<std::int64_t> round_trips_ns;  // sorted
+  std::optional<paced_record> paced;         // instead of these
   double slowest_sender_share = -1;          // only of a receiver that has several senders
   std::int64_t idle_peers_bytes = -1;        // resident memory that idle peers brought, if any
 };
@@ -79,13 +99,19 @@ template <class Link>
     return problem;
   if (failure problem = control.await(signal::warmed_up, spec.limit_ms))
     return problem;
+  if (report.watcher != nullptr)
+    report.watcher->begin();
   usage_meter meter;
   meter.start();
+  report.begin_ns = now_ns();
   if (failure problem = send_range(link, payload, warmup, total))
     return problem;
+  report.end_ns = now_ns();
   if (failure problem = control.await(signal::all_here, spec.limit_ms))
     return problem;
   meter.stop(report);
+  if (report.watcher != nullptr)
+    report.watcher->end();
   return {};
 }
 
@@ -117,6 +143,8 @@ template <class Link>
       return account_failed(account, total, link.error_text());
     account.take(data, size);
   }
+  if (report.watcher != nullptr)
+    report.watcher->begin();
   meter.start();
   begin_ns = now_ns();
   while (account.next() < total) {
@@ -125,8 +153,12 @@ template <class Link>
       return account_failed(account, total, link.error_text());
     account.take(data, size);
   }
-  report.elapsed_ns = now_ns() - begin_ns;
+  report.begin_ns = begin_ns;
+  report.end_ns = now_ns();
+  report.elapsed_ns = report.end_ns - begin_ns;
   meter.stop(report);
+  if (report.watcher != nullptr)
+    report.watcher->end();
   const std::ptrdiff_t surplus = link.receive_now(data, capacity);
   if (surplus >= 0)
     account.take(data, surplus);

@@ -1,8 +1,9 @@
 """One measured process. Reads a specification, says READY, waits for go, measures, reports.
 
 Events are lines of JSON on stdout: ``ready`` (endpoint, options, library_version), then
-``result``, or ``failed`` or ``unsupported`` with a reason.  After a failure the process ends at
-once, without closing sockets: a library that misbehaved may never come back from that.
+``result``, or ``failed``, ``unsupported`` or ``saturated`` with a reason; bytes are base64.  After
+a failure the process ends at once, without closing sockets: a library that misbehaved may never
+come back from that.
 """
 
 from __future__ import annotations
@@ -107,6 +108,8 @@ def main() -> None:
         os._exit(EXIT_UNHEARD)
     except (_driver.UnsupportedError, UnsupportedWorkloadError) as error:
         _end(line, "unsupported", str(error))
+    except _driver.SaturatedError as error:
+        _end(line, "saturated", str(error))
     except (_driver.DriverError, WorkloadFailedError) as error:
         _end(line, "failed", str(error))
     except Exception as error:  # noqa: BLE001  the library's own or a fault here: told either way

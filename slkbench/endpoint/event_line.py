@@ -6,6 +6,7 @@ anywhere but to the runner.
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import json
 import os
@@ -30,12 +31,16 @@ class EventLine:
 
     def tell(self, event: str, **values: Any) -> None:
         """Send a line of JSON. Raises EventLineClosedError."""
-        line = json.dumps({"event": event, **values}, separators=(",", ":"), default=str)
+        line = json.dumps({"event": event, **values}, separators=(",", ":"), default=_as_text)
         for fd in self._fds:
             if self._pipe is not None and _identity(fd) == self._pipe:
                 os.write(fd, line.encode() + b"\n")
                 return
         raise EventLineClosedError
+
+
+def _as_text(value: object) -> str:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
 
 
 def _identity(fd: int) -> tuple[int, int] | None:

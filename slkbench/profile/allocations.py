@@ -8,25 +8,30 @@ from dataclasses import replace
 from pathlib import Path
 
 from slkbench.errors import UsageError
-from slkbench.folders import scratch_folder
-from slkbench.model import ProfileRow
+from slkbench.model import ContenderKind, ProfileRow, Topology
 from slkbench.profile.counting import (
-    LENGTHS,
-    Counts,
+    Counting,
     Key,
     Request,
-    blank_row,
+    count_differences,
     counted_rows,
-    more_than,
-    sum_of_roles,
+    known_row,
 )
-from slkbench.profile.workload import ProcessReport, ProfileFailure, role_of_part, run_workload
+from slkbench.profile.workload import (
+    LOCKSTEP,
+    ProcessReport,
+    ProfileFailure,
+    role_of_part,
+    run_workload,
+)
 
 __all__ = ["COUNTER", "TOOL", "count_threads", "profile_allocations"]
 
 TOOL = "allocations"
 COUNTER = Path(__file__).resolve().parent / "malloc_counts.so"
 
+_BACKLOGS = (1000, 10_000, 100_000)
+_BACKLOG_BYTES_MAX = 256 << 20
 _QUANTITIES = ("allocations", "frees", "allocated-bytes")
 
 
@@ -37,45 +42,66 @@ def profile_allocations(request: Request) -> list[ProfileRow]:
     """
     if not COUNTER.is_file():
         raise UsageError(f"{COUNTER} is not built; pip install . in slkbench's folder")
-    repetitions = []
-    peaks = []
-    version = ""
-    for number in range(request.repetitions):
-        counts = []
-        for length in LENGTHS:
-            messages = request.messages * length
-            of_all = f"repetition {number + 1} of {request.repetitions}"
-            request.note(f"counting allocations, {messages} messages, {of_all}")
-            counted, reports = _count(request, messages)
-            counts.append(counted)
-        repetitions.append(more_than(counts[1], counts[0]))
-        peaks.append(max(int(each.result["max_rss_bytes"]) for each in reports))
-        version = reports[0].library_version
-    blank = replace(
-        blank_row(TOOL, request.workload),
-        library_version=version or request.workload.contender.version or None,
-    )
-    peak = replace(blank, role="all", quantity="peak-rss-bytes", count=float(max(peaks)))
-    return [*counted_rows(blank, repetitions, request.messages_more), peak]
+    counting = Counting("counting allocations", _wrap, _read, _QUANTITIES)
+    counted = count_differences(request, counting)
+    blank = known_row(TOOL, request, counted.reports)
+    peak = max(int(report.result["max_rss_bytes"]) for report in counted.reports)
+    rows = counted_rows(blank, counted.repetitions, request.messages_more)
+    whole = replace(blank, role="all", quantity="peak-rss-bytes", count=float(peak))
+    return [*rows, whole, *_backlog_rows(request, blank)]
 
 
-def _count(request: Request, messages: int) -> tuple[Counts, tuple[ProcessReport, ...]]:
-    with scratch_folder() as name:
-        folder = name
+def _wrap(folder: Path, role: str, command: list[str]) -> list[str]:
+    # Set by env, so that only what is measured is counted.
+    variables = [f"LD_PRELOAD={COUNTER}", f"SLKBENCH_ALLOCATIONS_FILE={folder / role}"]
+    return ["env", *variables, *command]
 
-        def wrap(role: str, command: list[str]) -> list[str]:
-            # Set by env, so that only what is measured is counted.
-            variables = [f"LD_PRELOAD={COUNTER}", f"SLKBENCH_ALLOCATIONS_FILE={folder / role}"]
-            return ["env", *variables, *command]
 
-        reports = run_workload(request.workload, messages, wrap=wrap)
-        counts: Counter[Key] = Counter()
-        for report in reports:
-            file = folder / report.role
-            if not file.is_file():
-                raise ProfileFailure(f"{report.role} was not counted; is it a static program?")
-            counts.update(count_threads(file.read_text().splitlines(), report.parts))
-    return {**counts, **sum_of_roles(counts, _QUANTITIES)}, reports
+def _read(folder: Path, report: ProcessReport) -> Mapping[Key, float]:
+    file = folder / report.role
+    if not file.is_file():
+        raise ProfileFailure(f"{report.role} was not counted; is it a static program?")
+    return count_threads(file.read_text().splitlines(), report.parts)
+
+
+def _backlog_rows(request: Request, blank: ProfileRow) -> list[ProfileRow]:
+    """Memory against backlog: one thread sends so many messages before it receives any.
+
+    Without high water marks, and against a backlog of one message.  Only where one thread can
+    drive both sockets, and for libraries: a bare socket holds no backlog.
+    """
+    workload = request.workload
+    if (
+        workload.contender.kind is ContenderKind.FLOOR
+        or workload.cell.topology is not Topology.THREADS
+    ):
+        return []
+    cell = replace(workload.cell, sndhwm=0, rcvhwm=0)
+    peaks = {}
+    for backlog in (1, *_BACKLOGS):
+        if backlog * cell.size_bytes > _BACKLOG_BYTES_MAX:
+            continue
+        request.note(f"memory with a backlog of {backlog} messages")
+        unlimited = replace(workload, cell=cell, kind=LOCKSTEP, turn_of=backlog)
+        (report,) = run_workload(unlimited, backlog, wrap=lambda _role, command: command)
+        peaks[backlog] = int(report.result["max_rss_bytes"])
+    none = peaks.pop(1)
+    return [
+        replace(
+            blank,
+            role="all",
+            what=f"backlog {backlog}",
+            quantity="backlog-bytes",
+            from_bytes=backlog * cell.size_bytes,
+            sndhwm=0,
+            rcvhwm=0,
+            workload=LOCKSTEP,
+            count=float(peak - none),
+            messages=backlog,
+            per_message=(peak - none) / backlog,
+        )
+        for backlog, peak in peaks.items()
+    ]
 
 
 def count_threads(lines: Iterable[str], parts: Mapping[int, str]) -> dict[Key, int]:

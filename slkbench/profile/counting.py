@@ -6,18 +6,24 @@ import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from slkbench.folders import scratch_folder
 from slkbench.model import ProfileRow
-from slkbench.profile.workload import Workload
+from slkbench.profile.workload import ProcessReport, Workload, run_workload
 
 __all__ = [
     "LENGTHS",
     "ROLES",
+    "Counted",
+    "Counting",
     "Counts",
     "Key",
     "Request",
     "blank_row",
+    "count_differences",
     "counted_rows",
+    "known_row",
     "more_than",
     "sum_of_roles",
 ]
@@ -56,18 +62,80 @@ class Request:
     """How a workload is profiled.
 
     The shorter run times ``messages``, the longer one three times as many.  ``note`` hears, before
-    each run, what is about to be done.
+    each run, what is about to be done.  ``attachments`` is a folder for files beside the rows.
     """
 
     workload: Workload
     messages: int
     repetitions: int = 1
     note: Callable[[str], None] = lambda _text: None
+    attachments: Path | None = None
 
     @property
     def messages_more(self) -> int:
         """How many messages the longer run sends more than the shorter."""
         return self.messages * (LENGTHS[1] - LENGTHS[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """How one tool counts a run.
+
+    ``wrap`` makes the command line of the process of a role one of the tool, which writes into the
+    folder that it is given; ``read`` counts what is then there for one process.
+    """
+
+    doing: str
+    wrap: Callable[[Path, str, list[str]], list[str]]
+    read: Callable[[Path, ProcessReport], Counts]
+    summed: tuple[str, ...] = ()
+    environment: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """``repetitions``: what the longer runs counted more; ``reports`` are those of all runs."""
+
+    repetitions: tuple[Counts, ...]
+    reports: tuple[ProcessReport, ...]
+
+
+def count_differences(request: Request, counting: Counting, *, factor: int = 1) -> Counted:
+    """Run the workload in two lengths, again and again, and count what the longer has more.
+
+    ``factor`` multiplies the messages, and divides the counts.  Raises ProfileFailure.
+    """
+    differences = []
+    reports: list[ProcessReport] = []
+    for number in range(request.repetitions):
+        counts = []
+        for length in LENGTHS:
+            messages = request.messages * length * factor
+            of_all = f"repetition {number + 1} of {request.repetitions}"
+            request.note(f"{counting.doing}, {messages} messages, {of_all}")
+            counted, own = _count(request, counting, messages)
+            counts.append(counted)
+            reports += own
+        more = more_than(counts[1], counts[0])
+        differences.append({key: count / factor for key, count in more.items()})
+    return Counted(tuple(differences), tuple(reports))
+
+
+def _count(
+    request: Request, counting: Counting, messages: int
+) -> tuple[Counts, tuple[ProcessReport, ...]]:
+    with scratch_folder() as name:
+        folder = name
+        reports = run_workload(
+            request.workload,
+            messages,
+            wrap=lambda role, command: counting.wrap(folder, role, command),
+            environment=counting.environment,
+        )
+        counts: Counter[Key] = Counter()
+        for report in reports:
+            counts.update(counting.read(folder, report))
+    return {**counts, **sum_of_roles(counts, counting.summed)}, reports
 
 
 def more_than(longer: Counts, shorter: Counts) -> dict[Key, float]:
@@ -102,6 +170,13 @@ def blank_row(tool: str, workload: Workload) -> ProfileRow:
         rcvhwm=cell.rcvhwm,
         workload=workload.kind,
     )
+
+
+def known_row(tool: str, request: Request, reports: Sequence[ProcessReport]) -> ProfileRow:
+    """``blank_row`` with the version that the library itself has told."""
+    blank = blank_row(tool, request.workload)
+    told = [report.library_version for report in reports if report.library_version]
+    return replace(blank, library_version=told[0] if told else blank.library_version)
 
 
 def counted_rows(

@@ -8,28 +8,31 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from pathlib import PurePath
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePath
 
-from slkbench.folders import scratch_folder
 from slkbench.model import ContenderKind, ProfileRow
 from slkbench.profile.callgrind_file import Function, ThreadCosts, read_callgrind
 from slkbench.profile.counting import (
-    LENGTHS,
-    Counts,
+    Counting,
     Key,
     Request,
-    blank_row,
+    count_differences,
     counted_rows,
-    more_than,
+    known_row,
     sum_of_roles,
 )
-from slkbench.profile.workload import EXECUTABLE, ProfileFailure, require_tool, run_workload
+from slkbench.profile.workload import (
+    EXECUTABLE,
+    ProcessReport,
+    ProfileFailure,
+    require_tool,
+)
 
 __all__ = ["FUNCTION_GROUPS", "TOOL", "count_roles", "profile_instructions"]
 
 TOOL = "instructions"
+_OUT = "callgrind"
 
 FUNCTION_GROUPS = {
     "memory copies": re.compile(r"_*(?:mem(?:p?cpy|move)).*"),
@@ -56,58 +59,46 @@ def profile_instructions(request: Request) -> list[ProfileRow]:
 
     Raises UsageError where valgrind is missing, and ProfileFailure.
     """
-    valgrind = require_tool("valgrind")
-    repetitions = []
-    version = ""
-    for number in range(request.repetitions):
-        counts = []
-        for length in LENGTHS:
-            messages = request.messages * length
-            of_all = f"repetition {number + 1} of {request.repetitions}"
-            request.note(f"callgrind, {messages} messages, {of_all}")
-            counted, version = _count(valgrind, request, messages)
-            counts.append(counted)
-        repetitions.append(more_than(counts[1], counts[0]))
-    blank = blank_row(TOOL, request.workload)
+    tool = [
+        require_tool("valgrind"),
+        "--tool=callgrind",
+        "--quiet",
+        "--fair-sched=try",
+        "--separate-threads=yes",
+        "--dump-line=no",
+        *_COLLECT,
+    ]
+    is_floor = request.workload.contender.kind is ContenderKind.FLOOR
+    counting = Counting(
+        "callgrind",
+        wrap=lambda folder, _role, command: [
+            *tool,
+            f"--callgrind-out-file={folder / _OUT}",
+            *command,
+        ],
+        read=lambda folder, report: _read(folder, report, is_floor=is_floor),
+        environment=_ENVIRONMENT,
+    )
+    counted = count_differences(request, counting)
     return counted_rows(
-        replace(blank, library_version=version or None),
-        repetitions,
+        known_row(TOOL, request, counted.reports),
+        counted.repetitions,
         request.messages_more,
         least_per_message=_LEAST_PER_MESSAGE,
     )
 
 
-def _count(valgrind: str, request: Request, messages: int) -> tuple[Counts, str]:
-    with scratch_folder() as name:
-        out = name / "callgrind"
-        tool = [
-            valgrind,
-            "--tool=callgrind",
-            "--quiet",
-            "--fair-sched=try",
-            "--separate-threads=yes",
-            "--dump-line=no",
-            f"--callgrind-out-file={out}",
-            *_COLLECT,
-        ]
-        (report,) = run_workload(
-            request.workload,
-            messages,
-            wrap=lambda _role, command: [*tool, *command],
-            environment=_ENVIRONMENT,
-        )
-        threads = []
-        for file in sorted(out.parent.glob(f"{out.name}-*")):
-            with file.open(encoding="utf-8", errors="replace") as lines:
-                threads.append(read_callgrind(lines))
+def _read(folder: Path, report: ProcessReport, *, is_floor: bool) -> Mapping[Key, float]:
+    threads = []
+    for file in sorted(folder.glob(f"{_OUT}-*")):
+        with file.open(encoding="utf-8", errors="replace") as lines:
+            threads.append(read_callgrind(lines))
     if not threads:
         raise ProfileFailure("callgrind wrote nothing")
-    is_floor = request.workload.contender.kind is ContenderKind.FLOOR
-    parts = list(report.parts.values())
-    counts = count_roles(threads, parts, is_floor=is_floor)
+    counts = count_roles(threads, list(report.parts.values()), is_floor=is_floor)
     if not counts[Key("sender", "instructions")] or not counts[Key("receiver", "instructions")]:
         raise ProfileFailure("callgrind does not know the library's send and recv by their names")
-    return counts, report.library_version
+    return counts
 
 
 def count_roles(

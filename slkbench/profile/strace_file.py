@@ -11,6 +11,8 @@ __all__ = ["SystemCall", "ThreadCalls", "count_calls", "read_strace"]
 
 _WHOLE = re.compile(r"(\d+)\s+(\w+)\(.*\)\s+= (-?\d+|0x[0-9a-f]+|\?)(?: (E\w+))?")
 _RESUMED = re.compile(r"(\d+)\s+<\.\.\. (\w+) resumed>.*\)\s+= (-?\d+|0x[0-9a-f]+|\?)(?: (E\w+))?")
+_UNFINISHED = re.compile(r"(\d+)\s+\w+\(.*<unfinished \.\.\.>")
+_EVENTFD = re.compile(r"\d+\s+\w+\(\d+<anon_inode:\[eventfd")
 
 _SENDS = frozenset(("send", "sendto", "sendmsg", "write", "writev"))
 _RECEIVES = frozenset(("recv", "recvfrom", "recvmsg", "read", "readv"))
@@ -37,12 +39,20 @@ class ThreadCalls:
 
 
 def read_strace(lines: Iterable[str]) -> Iterator[SystemCall]:
-    """The calls that have ended, and those that never came back."""
+    """The calls that have ended; those on an eventfd, which wake threads, have their own name."""
+    begun_on_eventfd: dict[str, bool] = {}
     for line in lines:
-        match = _WHOLE.match(line) or _RESUMED.match(line)
+        match = _WHOLE.match(line)
+        is_on_eventfd = _EVENTFD.match(line) is not None
+        if match is None and (match := _RESUMED.match(line)) is not None:
+            is_on_eventfd = begun_on_eventfd.pop(match[1], False)
         if match is not None:
             thread, name, value, error = match.groups()
+            if is_on_eventfd and name in ("read", "write"):
+                name = f"eventfd-{name}"
             yield SystemCall(int(thread), name, error in _FUTILE, _moved_bytes(name, value))
+        elif (unfinished := _UNFINISHED.match(line)) is not None:
+            begun_on_eventfd[unfinished[1]] = is_on_eventfd
     # A call that is begun and never resumed ends with its process: none of a message's.
 
 

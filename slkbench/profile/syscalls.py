@@ -11,27 +11,27 @@ import contextlib
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from slkbench.folders import scratch_folder
 from slkbench.model import ProfileRow, Topology
 from slkbench.profile.counting import (
     LENGTHS,
+    Counting,
     Counts,
     Key,
     Request,
-    blank_row,
+    count_differences,
     counted_rows,
-    more_than,
-    sum_of_roles,
+    known_row,
 )
 from slkbench.profile.strace_file import ThreadCalls, count_calls, read_strace
 from slkbench.profile.workload import (
     ProcessReport,
     ProfileFailure,
+    elapsed_ns_of,
     require_tool,
     role_of_part,
     run_workload,
@@ -40,6 +40,15 @@ from slkbench.profile.workload import (
 __all__ = ["TOOL", "can_perf_count", "count_processes", "profile_syscalls", "read_perf"]
 
 TOOL = "syscalls"
+
+WAKE_UP_CALLS = frozenset(
+    (
+        *("futex", "eventfd-write", "eventfd-read", "membarrier", "sched_yield"),
+        *("epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "select", "pselect6"),
+        *("nanosleep", "clock_nanosleep"),
+    )
+)
+"""By which a thread waits, or lets another go on."""
 
 _LEAST_PER_MESSAGE = {
     "calls": 1e-5,
@@ -59,32 +68,34 @@ def profile_syscalls(request: Request) -> list[ProfileRow]:
     Raises UsageError where strace is missing, and ProfileFailure.
     """
     strace = require_tool("strace")
-    with_perf = can_perf_count()
-    repetitions = []
-    for number in range(request.repetitions):
-        of_all = f"repetition {number + 1} of {request.repetitions}"
-        request.note(f"strace, {of_all}")
-        shorter, longer = (_trace(strace, request, request.messages * n)[0] for n in LENGTHS)
-        traced = more_than(longer, shorter)
-        if with_perf:
-            request.note(f"perf, {of_all}")
-            with contextlib.suppress(ProfileFailure):  # a call that this kernel's perf lacks
-                traced |= _count_untraced(request, _usual_names(traced))
-        repetitions.append(traced)
+    counting = Counting(
+        "strace",
+        wrap=lambda folder, role, command: [
+            *(strace, "-f", "-qq", "-y", "-s", "0", "-o", str(folder / role)),
+            *command,
+        ],
+        read=_read_traces,
+        summed=("calls", "futile-calls", "wake-up-calls"),
+    )
+    counted = count_differences(request, counting)
+    repetitions = list(counted.repetitions)
+    if can_perf_count():
+        with contextlib.suppress(ProfileFailure):  # a call that this kernel's perf lacks
+            untraced = _count_untraced(request, _usual_names(repetitions[0]))
+            repetitions = [{**a, **b} for a, b in zip(repetitions, untraced, strict=True)]
     request.note("without a tool")
     messages = request.messages * LENGTHS[1] * _UNTRACED_FACTOR
     reports = run_workload(request.workload, messages, wrap=_as_it_is)
-    blank = replace(
-        blank_row(TOOL, request.workload),
-        library_version=reports[0].library_version or request.workload.contender.version or None,
-    )
+    rate = messages / elapsed_ns_of(reports) * 1e9  # for orientation
+    blank = known_row(TOOL, request, reports)
     rows = counted_rows(
         blank, repetitions, request.messages_more, least_per_message=_LEAST_PER_MESSAGE
     )
     return (
         rows
         + counted_rows(blank, [_switches(request, reports)], messages)
-        + [replace(blank, role="all", quantity="rate", count=_rate(reports, messages))]
+        + [replace(blank, role="all", quantity="rate", count=rate)]
+        + list(_kernel_options(blank, reports))
     )
 
 
@@ -92,23 +103,25 @@ def _as_it_is(_role: str, command: list[str]) -> list[str]:
     return command
 
 
-def _trace(
-    strace: str, request: Request, messages: int
-) -> tuple[Counts, tuple[ProcessReport, ...]]:
-    with scratch_folder() as name:
-        folder = name
+def _read_traces(folder: Path, report: ProcessReport) -> Mapping[Key, float]:
+    with (folder / report.role).open(encoding="utf-8", errors="replace") as lines:
+        threads = count_calls(read_strace(lines))
+    return count_processes(threads, report.parts)
 
-        def wrap(role: str, command: list[str]) -> list[str]:
-            return [strace, "-f", "-qq", "-s", "0", "-o", str(folder / role), *command]
 
-        reports = run_workload(request.workload, messages, wrap=wrap)
-        counts: Counter[Key] = Counter()
-        for report in reports:
-            with (folder / report.role).open(encoding="utf-8", errors="replace") as lines:
-                threads = count_calls(read_strace(lines))
-            for key, count in count_processes(threads, report.parts).items():
-                counts[key] += count
-    return {**counts, **sum_of_roles(counts, ("calls", "futile-calls"))}, reports
+def _kernel_options(blank: ProfileRow, reports: Sequence[ProcessReport]) -> Iterator[ProfileRow]:
+    """How the library set its connected sockets, as the kernel sees them; by role if it is known.
+
+    In one process both ends are seen, and which is whose is not: values that differ are rows of
+    their own.
+    """
+    for report in reports:
+        role = "all" if report.role == "both" else report.role
+        values = {
+            (name, value): None for each in report.result["sockets"] for name, value in each.items()
+        }
+        for name, value in values:
+            yield replace(blank, role=role, what=name, quantity="kernel-option", count=float(value))
 
 
 def count_processes(threads: Mapping[int, ThreadCalls], parts: Mapping[int, str]) -> dict[Key, int]:
@@ -118,6 +131,8 @@ def count_processes(threads: Mapping[int, ThreadCalls], parts: Mapping[int, str]
         role = role_of_part(parts.get(thread_id, "main"))
         counts[Key(role, "calls")] += calls.made.total()
         counts[Key(role, "futile-calls")] += calls.futile.total()
+        wake_ups = {name: n for name, n in calls.made.items() if name in WAKE_UP_CALLS}
+        counts[Key(role, "wake-up-calls")] += sum(wake_ups.values())
         for name, count in calls.made.items():
             counts[Key(role, "calls", name)] += count
         for name, count in calls.futile.items():
@@ -132,7 +147,10 @@ def _usual_names(traced: Counts) -> list[str]:
     names = {
         key.what: count
         for key, count in traced.items()
-        if key.role == "all" and key.quantity == "calls" and key.what != "all"
+        if key.role == "all"
+        and key.quantity == "calls"
+        and key.what != "all"
+        and key.what.isidentifier()
     }
     return sorted(names, key=lambda name: -names[name])[:_PERF_NAMES_MAX]
 
@@ -150,29 +168,22 @@ def can_perf_count() -> bool:
     return done.returncode == 0 and any(read_perf(done.stderr.decode().splitlines()).values())
 
 
-def _count_untraced(request: Request, names: Sequence[str]) -> dict[Key, float]:
+def _count_untraced(request: Request, names: Sequence[str]) -> Sequence[Counts]:
     events = ["raw_syscalls:sys_enter", *(f"syscalls:sys_enter_{name}" for name in names)]
-    counts = []
-    for length in LENGTHS:
-        with scratch_folder() as name:
-            folder = name
 
-            def wrap(role: str, command: list[str], folder: Path = folder) -> list[str]:
-                out = str(folder / role)
-                return ["perf", "stat", "-x", ",", "-o", out, "-e", ",".join(events), *command]
+    def read(folder: Path, report: ProcessReport) -> Mapping[Key, float]:
+        counted = read_perf((folder / report.role).read_text().splitlines())
+        return {Key("all", "untraced-calls", name): count for name, count in counted.items()}
 
-            messages = request.messages * length * _UNTRACED_FACTOR
-            reports = run_workload(request.workload, messages, wrap=wrap)
-            counted: Counter[str] = Counter()
-            for report in reports:
-                counted.update(read_perf((folder / report.role).read_text().splitlines()))
-        counts.append(
-            {
-                Key("all", "untraced-calls", name): count / _UNTRACED_FACTOR
-                for name, count in counted.items()
-            }
-        )
-    return more_than(counts[1], counts[0])
+    counting = Counting(
+        "perf",
+        wrap=lambda folder, role, command: [
+            *("perf", "stat", "-x", ",", "-o", str(folder / role), "-e", ",".join(events)),
+            *command,
+        ],
+        read=read,
+    )
+    return count_differences(request, counting, factor=_UNTRACED_FACTOR).repetitions
 
 
 def read_perf(lines: Iterable[str]) -> dict[str, int]:
@@ -206,13 +217,3 @@ def _switches(request: Request, reports: Sequence[ProcessReport]) -> dict[Key, f
         counts[Key("I/O", f"{kind}-switches")] = max(0, total - sum(threads.values()))
         counts[Key("all", f"{kind}-switches")] = total
     return counts
-
-
-def _rate(reports: Sequence[ProcessReport], messages: int) -> float | None:
-    """Messages per second of an undisturbed run, for orientation."""
-    for report in reports:
-        for role in ("receiver", "sender"):
-            elapsed_ns = int(report.result[role]["elapsed_ns"])
-            if elapsed_ns > 0:
-                return messages / elapsed_ns * 1e9
-    return None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from slkbench.model import Cell, ProfileRow
-from slkbench.profile import allocations, instructions, syscalls
+from slkbench.profile import allocations, cpu, instructions, operations, syscalls
 from slkbench.profile.counting import Request
 from slkbench.profile.workload import LOCKSTEP, THREADS
 
@@ -41,6 +41,8 @@ class ProfileTool:
 TOOLS = {
     each.name: each
     for each in (
+        ProfileTool(operations.TOOL, (), (THREADS,), 1_000_000, 6, operations.profile_operations),
+        ProfileTool(cpu.TOOL, ("perf",), (THREADS,), 500_000, 3, cpu.profile_cpu),
         ProfileTool(
             instructions.TOOL,
             ("valgrind",),

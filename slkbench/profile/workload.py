@@ -27,6 +27,7 @@ __all__ = [
     "ProcessReport",
     "ProfileFailure",
     "Workload",
+    "elapsed_ns_of",
     "require_tool",
     "role_of_part",
     "run_workload",
@@ -58,17 +59,25 @@ class ProfileFailure(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What is profiled: ``kind`` is ``threads`` (as in a sample) or ``lockstep``."""
+    """What is profiled: ``kind`` is ``threads`` (as in a sample) or ``lockstep``.
+
+    ``turn_of`` sets how many messages are under way at once in lockstep.  One message in
+    ``time_one_in`` has its calls timed; none where that is 0.
+    """
 
     cell: Cell
     contender: Contender
     kind: str
     placement: Placement
     timeout_s: float
+    turn_of: int | None = None
+    time_one_in: int = 0
 
     @property
     def turn(self) -> int:
         """How many messages are under way at once in lockstep; never as many as may queue."""
+        if self.turn_of is not None:
+            return self.turn_of
         marks = [mark for mark in (self.cell.sndhwm, self.cell.rcvhwm) if mark > 0]
         turn = min([_TURN_MAX, *(mark // 2 for mark in marks)])
         if self.contender.kind is ContenderKind.FLOOR:
@@ -105,6 +114,16 @@ def require_tool(name: str) -> str:
             f"the package {package}: apt install {package}"
         )
     return found
+
+
+def elapsed_ns_of(reports: Sequence[ProcessReport]) -> float:
+    """How long the timed messages took, by the role that held the clock. ProfileFailure if none."""
+    for report in reports:
+        for role in ("receiver", "sender"):
+            elapsed_ns = int(report.result[role]["elapsed_ns"])
+            if elapsed_ns > 0:
+                return float(elapsed_ns)
+    raise ProfileFailure("no role held the clock")
 
 
 def run_workload(
@@ -185,6 +204,7 @@ def _command(
         "limit_ms": int(1000 * workload.timeout_s),
         "sender_cpus": ",".join(map(str, workload.placement.sender_cpus)),
         "receiver_cpus": ",".join(map(str, workload.placement.receiver_cpus)),
+        "time_one_in": workload.time_one_in,
     }
     given = [f"{key}={value}" for key, value in values.items()]
     return [str(EXECUTABLE), workload.kind, str(workload.turn), *given, *words]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from slkbench.disk import replace_file
 from slkbench.errors import UsageError
 from slkbench.model import Metric
+from slkbench.report.costs import copy_flame_graphs, cost_sections
 from slkbench.report.evidence import Evidence, gather
+from slkbench.report.explain import draw_accounts
 from slkbench.report.illustrations import Illustration, draw_all
+from slkbench.report.latency import percentile_section
 from slkbench.report.markdown import code, figure, heading, plain
 from slkbench.report.naming import NOT_AVAILABLE, contender_title
 from slkbench.report.provenance import (
@@ -29,7 +33,9 @@ from slkbench.report.results import (
 )
 from slkbench.report.summary import summary_section
 from slkbench.report.throughput import throughput_section
-from slkbench.store import StoredRun, read_run
+from slkbench.runner.explaining import explain_run
+from slkbench.runner.profile_folder import profiles_in
+from slkbench.store import SAMPLES_NAME, StoredRun, read_metadata, read_run
 
 __all__ = ["FORMATS", "render_report", "render_run"]
 
@@ -61,8 +67,40 @@ def render_report(
         )
     written: list[Path] = []
     for run_dir in run_dirs:
-        written += render_run(read_run(run_dir), out_dir, formats)
+        if (run_dir / SAMPLES_NAME).is_file() or not profiles_in(run_dir):
+            written += render_run(read_run(run_dir), out_dir, formats)
+        else:
+            written += _render_profiles(run_dir, out_dir)
     return written
+
+
+def _render_profiles(folder: Path, out_dir: Path) -> list[Path]:
+    """The report of a folder that holds profiles and no samples."""
+    metadata = read_metadata(folder)
+    path = out_dir / folder.name / "report.md"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        flames = copy_flame_graphs(folder, path.parent)
+        parts = [heading(1, f"Profile: {folder.name}"), _machine_line(metadata)]
+        for title, body in cost_sections(profiles_in(folder), metadata, None, (), flames):
+            parts += [heading(2, title), *body]
+        path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise _unwritable(path.parent, error) from error
+    return [path, *(path.parent / name for name in flames)]
+
+
+def _machine_line(metadata: Mapping[str, Any]) -> str:
+    machine = metadata.get("machine")
+    stored = machine if isinstance(machine, dict) else {}
+    return f"**Machine:** {stored.get('fingerprint') or NOT_AVAILABLE}"
+
+
+def _unwritable(folder: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"cannot write the report into {folder}: {error.strerror or error}. "
+        "Choose another folder with --out."
+    )
 
 
 def render_run(run: StoredRun, out_dir: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
@@ -73,19 +111,27 @@ def render_run(run: StoredRun, out_dir: Path, formats: Sequence[str] = FORMATS) 
         folder.mkdir(parents=True, exist_ok=True)
         drawn = draw_all(evidence, folder) if "png" in formats else []
         written = [folder / one.file_name for one in drawn]
+        profiles = profiles_in(run.path)
+        explanation = explain_run(run) if profiles else None
+        charts: list[tuple[str, str]] = []
+        flames: list[str] = []
+        if "png" in formats and explanation is not None:
+            charts = draw_accounts(explanation, folder, run.run_id)
+            flames = copy_flame_graphs(run.path, folder)
+            written += [folder / name for name in (*(name for name, _ in charts), *flames)]
         if "md" in formats:
             path = folder / "report.md"
-            replace_file(path, _text(evidence, drawn).encode())
+            costs = cost_sections(profiles, run.metadata, explanation, charts, flames)
+            replace_file(path, _text(evidence, drawn, costs).encode())
             written.insert(0, path)
     except OSError as error:
-        raise UsageError(
-            f"cannot write the report into {folder}: {error.strerror or error}. "
-            "Choose another folder with --out."
-        ) from error
+        raise _unwritable(folder, error) from error
     return written
 
 
-def _text(evidence: Evidence, drawn: Sequence[Illustration]) -> str:
+def _text(
+    evidence: Evidence, drawn: Sequence[Illustration], costs: Sequence[tuple[str, list[str]]]
+) -> str:
     def charts(section: str) -> list[str]:
         return [figure(one.file_name, one.caption) for one in drawn if one.section == section]
 
@@ -105,6 +151,7 @@ def _text(evidence: Evidence, drawn: Sequence[Illustration]) -> str:
             ],
         ),
         *_paced(evidence, charts("paced")),
+        *costs,
         ("What was measured and how", method_section(evidence)),
         ("Fairness", fairness_section(evidence)),
         ("Machine", machine_section(evidence)),
@@ -123,8 +170,12 @@ def _paced(evidence: Evidence, charts: list[str]) -> list[tuple[str, list[str]]]
     if not evidence.of(Metric.PACED):
         return []
     tables = round_trip_section(evidence, Metric.PACED)
+    percentiles = percentile_section(evidence)
     return [
-        ("Round trips at a given rate", [*charts, *tables, *gap_section(evidence, Metric.PACED)])
+        (
+            "Round trips at a given rate",
+            [*charts, *percentiles, *tables, *gap_section(evidence, Metric.PACED)],
+        )
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from slkbench import stats
@@ -26,6 +27,7 @@ class Evidence:
     """
 
     run_id: str
+    run_dir: Path
     metadata: Mapping[str, Any]
     scenario: Scenario
     samples: tuple[Sample, ...]
@@ -90,6 +92,7 @@ def gather(run: StoredRun) -> Evidence:
     roles = {role: _names(samples, role) for role in ArmRole}
     return Evidence(
         run_id=run.run_id,
+        run_dir=run.path,
         metadata=run.metadata,
         scenario=scenario,
         samples=samples,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from slkbench.model import Metric, Verdict
+from slkbench.histograms import Distribution, read_distribution
+from slkbench.model import Cell, Metric, Status, Verdict
 from slkbench.report.appearance import Mark, marks
 from slkbench.report.evidence import Evidence
 from slkbench.report.figures import BANDWIDTH, RATE, draw_by_size
 from slkbench.report.forest import draw_gaps
 from slkbench.report.frames import Interval, Setting
+from slkbench.report.latency_curves import Curve, curve_of, draw_latency
 from slkbench.report.markdown import code
-from slkbench.report.naming import setting_title
+from slkbench.report.naming import cell_title, setting_title
 from slkbench.report.round_trips import draw_round_trips
 
 __all__ = ["Illustration", "draw_all"]
@@ -34,7 +36,7 @@ class Illustration:
 def draw_all(evidence: Evidence, folder: Path) -> list[Illustration]:
     """Draw every chart that the run has data for into ``folder``."""
     looks = marks(evidence.contenders)
-    drawn: list[Illustration] = []
+    drawn = _latency(evidence, looks, folder)
     settings = list(dict.fromkeys(Setting.of(one.cell) for one in evidence.summaries))
     for index, setting in enumerate(settings):
         suffix = "" if len(settings) == 1 else f"-{index + 1}"
@@ -42,6 +44,48 @@ def draw_all(evidence: Evidence, folder: Path) -> list[Illustration]:
     for metric in Metric:
         drawn += _gaps(evidence, metric, folder)
     return drawn
+
+
+def _latency(evidence: Evidence, looks: dict[str, Mark], folder: Path) -> list[Illustration]:
+    """A chart for each family of cells that differ in their rate alone."""
+    families: dict[Cell, dict[Cell, dict[str, Curve]]] = {}
+    processes: list[int] = []
+    for cell in evidence.cells:
+        if cell.metric is not Metric.PACED:
+            continue
+        curves = families.setdefault(replace(cell, offered_msgs_per_s=0), {})
+        for name in evidence.contenders:
+            if found := curve_of(_distributions(evidence, cell, name)):
+                curves.setdefault(cell, {})[name] = found
+                processes.append(len(found.times_us))
+    drawn = []
+    for index, (family, curves) in enumerate(families.items()):
+        file_name = f"latency{'' if len(families) == 1 else f'-{index + 1}'}.png"
+        if draw_latency(curves, looks, folder / file_name):
+            number = f"{min(processes)}" + f" to {max(processes)}" * (len(set(processes)) > 1)
+            caption = (
+                f"Round trips at a given rate by percentile, run {code(evidence.run_id)}; "
+                f"{cell_title(family)}, {setting_title(family)}; lines: medians over {number} "
+                "processes, bands: lowest to highest; each ends where a process has fewer than "
+                "100 round trips beyond."
+            )
+            drawn.append(Illustration("paced", file_name, caption))
+    return drawn
+
+
+def _distributions(evidence: Evidence, cell: Cell, name: str) -> list[Distribution]:
+    """One for each undisturbed sample whose histograms are there."""
+    disturbed = evidence.discarded.get(cell, {})
+    files = (
+        evidence.run_dir / one.histograms
+        for one in evidence.samples
+        if one.histograms
+        and one.status == Status.OK
+        and one.arm == name
+        and one.cell_key == cell.key
+        and (one.run_id, one.block) not in disturbed
+    )
+    return [read_distribution(file) for file in files if file.is_file()]
 
 
 def _of_setting(

@@ -267,7 +267,7 @@ def failures_section(evidence: Evidence) -> list[str]:
     for one in evidence.samples:
         cell = by_key[one.cell_key]
         totals[cell, one.arm] = totals.get((cell, one.arm), 0) + 1
-        if one.status in {Status.FAILED, Status.SKIPPED}:
+        if one.status in {Status.FAILED, Status.SKIPPED, Status.SATURATED}:
             found.setdefault((cell, one.arm, one.status), []).append(one)
     if not evidence.samples:
         return ["The run holds no samples."]

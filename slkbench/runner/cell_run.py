@@ -55,7 +55,7 @@ class CellRun:
     def add(self, sample: Sample) -> None:
         """Take note of a stored sample."""
         self.samples.append(sample)
-        if sample.status == Status.FAILED:
+        if sample.status in {Status.FAILED, Status.SATURATED}:
             self.failures[sample.arm] += 1
         elif sample.status == Status.SKIPPED:
             self.unable.add(sample.arm)

@@ -20,6 +20,7 @@ from typing import Any
 from slkbench.model import Arm, ArmRole, Placement, Sample, Scenario, Slot, Status
 from slkbench.plan import block_slots, cell_order
 from slkbench.runner.cell_run import CellRun
+from slkbench.runner.histogram_files import keep_histograms
 from slkbench.runner.launch import Launcher, calibrate
 from slkbench.runner.progress import Observer, Progress
 from slkbench.stats import discarded_blocks
@@ -137,7 +138,7 @@ class Experiment:
         sample = self._take(run, slot)
         if sample.status == Status.SKIPPED:
             self._observer.note(f"{run.cell.title}: {sample.arm}: {sample.reason}")
-        if sample.status != Status.FAILED:
+        if sample.status not in {Status.FAILED, Status.SATURATED}:
             return
         if run.is_running(slot.arm):
             self._note_failure(run, sample, "measuring it once more")
@@ -166,13 +167,16 @@ class Experiment:
             env_pad_bytes=slot.env_pad_bytes,
             seed=self._seed,
         )
+        sample = keep_histograms(self._store.path, sample)
         self._store.append(sample)
         run.add(sample)
         self._report(run, "measuring")
         return sample
 
     def _note_failure(self, run: CellRun, sample: Sample, then: str) -> None:
-        self._observer.note(f"{run.cell.title}: {sample.arm} FAILED: {sample.reason}; {then}")
+        self._observer.note(
+            f"{run.cell.title}: {sample.arm} {sample.status}: {sample.reason}; {then}"
+        )
 
     def _note_disturbance(self, run: CellRun) -> None:
         reason = discarded_blocks(run.samples).get((self._store.run_id, run.next_block))

@@ -52,6 +52,9 @@ _MESSAGES_MAX = {
 _UNLIMITED_QUEUE_BYTES_MAX = 256 << 20
 _GROWTH_MIN, _GROWTH_MAX = 2.0, 10.0
 _GROWTH_MARGIN = 1.2
+# At a given rate: enough round trips for a 99th percentile, unless that takes too long.
+_PACED_MESSAGES_WANTED = 10_000
+_PACED_TIME_MAX_S = 2.0
 
 
 class Launcher(Protocol):
@@ -68,7 +71,8 @@ class Launcher(Protocol):
         """Measure ``slot.arm`` in ``cell`` with ``messages`` timed messages.
 
         A failure of the contender is a Sample with status FAILED and a reason, one that the
-        contender cannot help (it lacks the socket type) is SKIPPED; neither is raised.
+        contender cannot help (it lacks the socket type) is SKIPPED, and a rate that it cannot
+        keep SATURATED; none is raised.  Where there are histograms, it is a RecordedSample.
         """
         ...
 
@@ -117,7 +121,7 @@ class ProcessLauncher:
                 talk.await_ends(self._close_s)
             return measured_sample(blank, cell, messages, version, results, load.read())
         except LaunchFailure as failure:
-            status = Status.SKIPPED if failure.is_unsupported else Status.FAILED
+            status = _status_of(failure)
             reason = f"n/a: {failure}" if failure.is_unsupported else str(failure)
             return failed_sample(blank, status, reason, load.read())
         except OSError as error:
@@ -167,6 +171,12 @@ class ProcessLauncher:
             parent_pid=os.getpid(),
             memory_bytes=self._memory_bytes,
         )
+
+
+def _status_of(failure: LaunchFailure) -> Status:
+    if failure.is_saturated:
+        return Status.SATURATED
+    return Status.SKIPPED if failure.is_unsupported else Status.FAILED
 
 
 _Results = tuple[str, Mapping[str, Mapping[str, Any]]]
@@ -245,6 +255,9 @@ def calibrate(
         limit = min(limit, max(1000, _UNLIMITED_QUEUE_BYTES_MAX // max(cell.size_bytes, 64)))
     # A rate that is given leaves nothing to find out.
     by_rate = math.ceil(_GROWTH_MARGIN * min_time_s * cell.offered_msgs_per_s)
+    if cell.metric is Metric.PACED:
+        most = math.ceil(_PACED_TIME_MAX_S * cell.offered_msgs_per_s)
+        by_rate = max(by_rate, min(_PACED_MESSAGES_WANTED, most))
     messages = min(limit, max(_PROBE_MESSAGES[cell.metric], by_rate))
     while True:
         sample = launcher.measure(cell, slot, placement, messages, timeout_s)

@@ -30,15 +30,22 @@ _STDERR_KEPT_BYTES = 4096
 _STDOUT_LINE_MAX_BYTES = 1 << 20
 _REASON_MAX = 400
 _MUCH = 0.5  # of the memory that it may have; stacks and mappings that are not used count as well
-_OUR_EVENTS = frozenset(("ready", "result", "failed", "unsupported", "ended"))
+_OUR_EVENTS = frozenset(("ready", "result", "failed", "saturated", "unsupported", "ended"))
 
 
 class LaunchFailure(Exception):
-    """Why there is no result; ``is_unsupported`` if the contender lacks what the cell needs."""
+    """Why there is no result.
 
-    def __init__(self, reason: str, *, is_unsupported: bool = False) -> None:
+    ``is_unsupported`` if the contender lacks what the cell needs, ``is_saturated`` if it cannot
+    keep up with the cell's rate.
+    """
+
+    def __init__(
+        self, reason: str, *, is_unsupported: bool = False, is_saturated: bool = False
+    ) -> None:
         super().__init__(reason)
         self.is_unsupported = is_unsupported
+        self.is_saturated = is_saturated
 
 
 class Endpoint:
@@ -173,9 +180,10 @@ class Endpoint:
         held = (self.find("ended") or {}).get("max_rss_bytes")
         limit = self._memory_bytes
         if isinstance(held, int) and limit and held >= _MUCH * limit:
+            of_all = f"{format_size(held >> 20 << 20)} of the {format_size(limit)}"
             return (
-                f"; perhaps out of memory: it held {format_size(held)} of the {format_size(limit)} "
-                "that a process may have (--memory-limit)"
+                f"; perhaps out of memory: it held {of_all} that a process may have "
+                "(--memory-limit)"
             )
         if code == -signal.SIGKILL:
             return "; slkbench did not send that: the machine may be out of memory (see dmesg)"
@@ -339,7 +347,7 @@ class Conversation:
 
 
 def _is_wrong(endpoint: Endpoint) -> bool:
-    if endpoint.garbage or endpoint.find("failed", "unsupported"):
+    if endpoint.garbage or endpoint.find("failed", "unsupported", "saturated"):
         return True
     if not endpoint.has_said_all:
         return False  # it may have ended, and its last words still be in the pipe
@@ -348,7 +356,7 @@ def _is_wrong(endpoint: Endpoint) -> bool:
 
 
 def _failure_of(endpoints: Sequence[Endpoint]) -> LaunchFailure:
-    """The best reason that the processes give: a lacking feature, a crash, the receiver's word."""
+    """The best reason that the processes give: a lacking feature, a crash, a rate, a word."""
     for endpoint in endpoints:
         event = endpoint.find("unsupported")
         if event is not None:
@@ -358,8 +366,14 @@ def _failure_of(endpoints: Sequence[Endpoint]) -> LaunchFailure:
             return LaunchFailure(f"garbage on stdout: {endpoint.garbage!r} ({endpoint.role})")
     for endpoint in endpoints:
         code = endpoint.poll()
-        if code is not None and not endpoint.find("failed") and _is_wrong(endpoint):
+        has_said_why = endpoint.find("failed", "saturated")
+        if code is not None and not has_said_why and _is_wrong(endpoint):
             return LaunchFailure(endpoint.describe_end())
+    for endpoint in endpoints:
+        event = endpoint.find("saturated")
+        if event is not None:
+            reason = _reason_in(event).removeprefix("sender: ").removeprefix("saturated: ")
+            return LaunchFailure(reason, is_saturated=True)
     said = [
         (endpoint.role, _reason_in(event))
         for endpoint in endpoints

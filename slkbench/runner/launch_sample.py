@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from slkbench.model import Cell, Placement, Sample, Slot, Status, Topology
 from slkbench.runner.launch_load import Load
 
-__all__ = ["UnlikeAResultError", "blank_sample", "failed_sample", "measured_sample"]
+__all__ = [
+    "RecordedSample",
+    "UnlikeAResultError",
+    "blank_sample",
+    "failed_sample",
+    "measured_sample",
+]
 
 _MIB_BYTES = 1 << 20
 
 
 class UnlikeAResultError(Exception):
     """What came as a result lacks what a result has: a library wrote it, or a part of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedSample(Sample):
+    """A sample with its histograms, in ns, as the driver encodes them; they are not in its row."""
+
+    round_trips: bytes = b""
+    send_lag: bytes = b""
 
 
 def blank_sample(cell: Cell, slot: Slot, placement: Placement, started_utc: str) -> Sample:
@@ -97,7 +112,7 @@ def _measured(
     elapsed_ns = int(timer["elapsed_ns"])
     rate = messages / elapsed_ns * 1e9 if elapsed_ns > 0 else None
     return replace(
-        blank,
+        _recorded(blank, timer) if "round_trips" in timer else blank,
         library_version=version or blank.library_version,
         messages=messages,
         elapsed_ns=elapsed_ns,
@@ -108,6 +123,8 @@ def _measured(
         p90_ns=timer.get("p90_ns"),
         p99_ns=timer.get("p99_ns"),
         p999_ns=timer.get("p999_ns"),
+        max_ns=timer.get("max_ns"),
+        send_lag_p99_ns=timer.get("send_lag_p99_ns"),
         sender_user_ns=sending["user_ns"],
         sender_system_ns=sending["system_ns"],
         receiver_user_ns=receiving["user_ns"],
@@ -125,6 +142,14 @@ def _measured(
             sort_keys=True,
             separators=(",", ":"),
         ),
+    )
+
+
+def _recorded(blank: Sample, timer: Mapping[str, Any]) -> RecordedSample:
+    return RecordedSample(
+        **{each.name: getattr(blank, each.name) for each in fields(Sample)},
+        round_trips=base64.b64decode(timer["round_trips"]),
+        send_lag=base64.b64decode(timer["send_lag"]),
     )
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -12,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from slkbench.contenders import resolve_contenders, supports
-from slkbench.errors import InterruptedRunError, UsageError
+from slkbench.errors import InterruptedRunError, StoreError, UsageError
 from slkbench.folders import remove_abandoned
 from slkbench.machine import find_tools, git_state, read_machine
 from slkbench.model import (
@@ -27,16 +24,19 @@ from slkbench.model import (
     Topology,
 )
 from slkbench.profile.counting import Request, blank_row
+from slkbench.profile.flames import write_differences
 from slkbench.profile.tools import TOOLS, ProfileTool
 from slkbench.profile.workload import LOCKSTEP, ProfileFailure, Workload, require_tool
 from slkbench.runner.lock import LOCK_FILE, machine_lock
 from slkbench.runner.placement import choose_placement, usable_cores
+from slkbench.runner.profile_folder import STACKS, ProfileFolder
 from slkbench.runner.provenance import package_folder, run_record
 from slkbench.runner.session import terminable
-from slkbench.schema import SCHEMA_VERSION, profile_columns, profile_row_of
-from slkbench.store import METADATA_NAME, create_folder, write_whole
+from slkbench.scenario import scenario_from_json
+from slkbench.schema import SCHEMA_VERSION
+from slkbench.store import METADATA_NAME, create_folder, read_metadata
 
-__all__ = ["ProfileRequest", "ProfileResult", "run_profile"]
+__all__ = ["ProfileRequest", "ProfileResult", "can_profile", "request_of_run", "run_profile"]
 
 _COMMIT_LETTERS = 12
 
@@ -45,7 +45,10 @@ Note = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class ProfileRequest:
-    """What a user asked to profile. None is what is usual for the tool."""
+    """What a user asked to profile. None is what is usual for the tool.
+
+    ``run`` is the folder of a stored run which the profile is of, and into which it goes.
+    """
 
     tool: str
     scenario: Scenario
@@ -58,6 +61,7 @@ class ProfileRequest:
     wait_s: float = 0.0
     command_line: tuple[str, ...] = ()
     lock_file: Path = LOCK_FILE
+    run: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +98,19 @@ def run_profile(
         placement = choose_placement(
             request.scenario.affinity, usable_cores(os.sched_getaffinity(0))
         )
-        folder = _Folder(request, contenders, placement)
+        if request.run is not None:
+            _check_same_libraries(request.run, contenders)
+        folder = _open(request, contenders, placement)
         try:
-            for rows in _profiles(request, tool, kind, contenders, placement, note):
+            stacks = folder.path / STACKS
+            for rows in _profiles(request, tool, kind, contenders, placement, note, stacks):
                 folder.add(rows)
+            names = sorted(
+                (each.name for each in contenders),
+                key=lambda name: name != request.scenario.baseline,
+            )
+            for cell in request.scenario.cells:
+                write_differences(stacks, cell, names)
         except KeyboardInterrupt:
             folder.end("interrupted")
             raise InterruptedRunError(
@@ -127,6 +140,7 @@ def _profiles(
     contenders: tuple[Contender, ...],
     placement: Placement,
     note: Note,
+    stacks: Path,
 ) -> Iterator[list[ProfileRow]]:
     wanted = [(cell, each) for cell in request.scenario.cells for each in contenders]
     for done, (cell, contender) in enumerate(wanted):
@@ -136,11 +150,15 @@ def _profiles(
         def tell(text: str, done: int = done, where: str = where) -> None:
             note(done, len(wanted), f"{where}: {text}")
 
-        yield _profile(request, tool, workload, tell)
+        yield _profile(request, tool, workload, tell, stacks)
 
 
 def _profile(
-    request: ProfileRequest, tool: ProfileTool, workload: Workload, tell: Callable[[str], None]
+    request: ProfileRequest,
+    tool: ProfileTool,
+    workload: Workload,
+    tell: Callable[[str], None],
+    stacks: Path,
 ) -> list[ProfileRow]:
     """The rows of one contender in one cell; a failure is a row too."""
     blank = blank_row(tool.name, workload)
@@ -150,58 +168,75 @@ def _profile(
     messages = request.messages or tool.usual_messages(workload.cell)
     try:
         return tool.profile(
-            Request(workload, messages, request.repetitions or tool.repetitions, tell)
+            Request(workload, messages, request.repetitions or tool.repetitions, tell, stacks)
         )
     except ProfileFailure as failure:
         status = Status.SKIPPED if failure.is_unsupported else Status.FAILED
         return [replace(blank, status=status.value, reason=str(failure))]
 
 
-class _Folder:
-    """The folder of a profile: ``run.json`` and the rows so far."""
-
-    def __init__(
-        self, request: ProfileRequest, contenders: tuple[Contender, ...], placement: Placement
-    ) -> None:
-        commit, dirty = git_state(package_folder())
-        self.path = create_folder(
+def _open(
+    request: ProfileRequest, contenders: tuple[Contender, ...], placement: Placement
+) -> ProfileFolder:
+    """The folder of a profile: a new one, or that of the run which is profiled."""
+    commit, dirty = git_state(package_folder())
+    path = request.run
+    if path is None:
+        path = create_folder(
             request.results,
             f"profile-{request.tool}",
             commit=(commit or "nogit")[:_COMMIT_LETTERS],
             dirty=dirty,
         )
-        self.rows: list[ProfileRow] = []
-        self._tool = request.tool
-        self._record: dict[str, Any] = {
-            **run_record(
-                request.scenario,
-                seed=request.scenario.seed or 0,
-                machine=read_machine(),
-                tools=find_tools(),
-                contenders=contenders,
-                libs=request.libs,
-                placement=placement,
-                git=(commit, dirty),
-                command_line=request.command_line,
-            ),
-            "run_id": self.path.name,
-            "schema_version": SCHEMA_VERSION,
-            "profile": request.tool,
-        }
-        self.end("running")
-        self.add([])
+    record = run_record(
+        request.scenario,
+        seed=request.scenario.seed or 0,
+        machine=read_machine(),
+        tools=find_tools(),
+        contenders=contenders,
+        libs=request.libs,
+        placement=placement,
+        git=(commit, dirty),
+        command_line=request.command_line,
+    )
+    mark = {"run_id": path.name, "schema_version": SCHEMA_VERSION}
+    return ProfileFolder(path, request.tool, {**record, **mark})
 
-    def add(self, rows: list[ProfileRow]) -> None:
-        """Put more rows on the disk."""
-        self.rows += rows
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(column.name for column in profile_columns())
-        writer.writerows(profile_row_of(row) for row in self.rows)
-        write_whole(self.path / f"profile-{self._tool}.csv", text.getvalue())
 
-    def end(self, status: str) -> None:
-        """Say in ``run.json`` how far it came."""
-        self._record["status"] = status
-        text = json.dumps(self._record, indent=2, ensure_ascii=False) + "\n"
-        write_whole(self.path / METADATA_NAME, text)
+def _check_same_libraries(run: Path, contenders: tuple[Contender, ...]) -> None:
+    """Raise StoreError where a library is not the one that the run measured."""
+    stored = read_metadata(run).get("libraries", ())
+    hashes = {(each["name"], each["layer"]): each["sha256"] for each in stored}
+    for each in contenders:
+        known = hashes.get((each.name, each.layer.value), each.sha256)
+        if known != each.sha256:
+            raise StoreError(
+                f"{each.name} ({each.path}) is not the build that {run.name} measured; its profile "
+                "would explain nothing there. Leave --run away, or measure again."
+            )
+
+
+def request_of_run(run: Path, tool: str, **changes: Any) -> ProfileRequest:
+    """To profile the contenders of a stored run in its cells, as far as a profile can have them.
+
+    ``changes`` are fields of ``ProfileRequest``.  Raises StoreError, and UsageError where the run
+    has no such cell.
+    """
+    metadata = read_metadata(run)
+    scenario = scenario_from_json(metadata["scenario"], where=str(run / METADATA_NAME))
+    cells = tuple(replace(cell, messages=None) for cell in scenario.cells if can_profile(cell))
+    if not cells:
+        raise UsageError(
+            f"{run.name} has no native throughput cell of one sender and one receiver, and only "
+            "such cells can be profiled"
+        )
+    scenario = replace(scenario, cells=tuple(dict.fromkeys(cells)))
+    libs = tuple(metadata.get("lib_options", ()))
+    fields: dict[str, Any] = {"scenario": scenario, "libs": libs, "run": run, **changes}
+    return ProfileRequest(tool=tool, **fields)
+
+
+def can_profile(cell: Cell) -> bool:
+    """Whether there are profiles of such a cell."""
+    is_pair = (cell.senders, cell.receivers, cell.idle_peers) == (1, 1, 0)
+    return is_pair and cell.layer is Layer.NATIVE and cell.metric is Metric.THROUGHPUT

@@ -35,6 +35,7 @@ from slkbench.runner.placement import choose_placement, usable_cores
 from slkbench.runner.preview import describe_plan
 from slkbench.runner.progress import Observer, Silent
 from slkbench.runner.provenance import check_same_conditions, package_folder, run_record
+from slkbench.runner.rate_search import find_rates, with_stored_rates
 from slkbench.runner.result import RunResult, judge_run
 from slkbench.scenario import scenario_hash, scenario_to_json
 from slkbench.store import RunStore, StoredRun, find_run, read_run
@@ -108,7 +109,7 @@ def run_request(
 
 
 def _run(request: Request, outside: Backend, scratch: Path, observer: Observer) -> RunResult:
-    opened = _open(request, outside, scratch)
+    opened = _open(request, outside, scratch, observer)
     for finding in opened.store.findings:
         observer.note(f"{finding.subject}: {finding.evidence}; {finding.remedy}")
     with opened.store as store:
@@ -181,13 +182,13 @@ def _kept(store: RunStore) -> str:
     )
 
 
-def _open(request: Request, outside: Backend, scratch: Path) -> _Opened:
+def _open(request: Request, outside: Backend, scratch: Path, observer: Observer) -> _Opened:
     if request.resume is None:
-        return _create(request, outside, scratch)
+        return _create(request, outside, scratch, observer)
     return _reopen(request, outside, scratch)
 
 
-def _create(request: Request, outside: Backend, scratch: Path) -> _Opened:
+def _create(request: Request, outside: Backend, scratch: Path, observer: Observer) -> _Opened:
     """Make the run's folder. Raises UsageError for what cannot be measured."""
     scenario = request.scenario
     if scenario is None:
@@ -198,6 +199,7 @@ def _create(request: Request, outside: Backend, scratch: Path) -> _Opened:
     contenders = outside.resolve(scenario, request.libs)
     machine = read_machine()
     placement = choose_placement(scenario.affinity, usable_cores(machine.usable_cpus))
+    scenario, searches = find_rates(scenario, contenders, placement, outside.launcher, observer)
     git = git_state(package_folder())
     record = run_record(
         scenario,
@@ -214,7 +216,7 @@ def _create(request: Request, outside: Backend, scratch: Path) -> _Opened:
     store = RunStore.create(
         request.results,
         scenario.name,
-        {**record, "status": "running"},
+        {**record, "rates": [each.to_json() for each in searches], "status": "running"},
         commit=(git[0] or "nogit")[:_COMMIT_LETTERS],
         dirty=git[1],
     )
@@ -239,7 +241,7 @@ def _reopen(request: Request, outside: Backend, scratch: Path) -> _Opened:
         raise StoreError(f"{path.name} is complete; there is nothing to resume{more}")
     scenario = stored.scenario
     if request.scenario is not None:
-        wanted = replace(request.scenario, seed=scenario.seed)
+        wanted = with_stored_rates(request.scenario, stored.metadata.get("rates", ()))
         if scenario_hash(wanted) != scenario_hash(scenario):
             raise StoreError(
                 f"cannot go on with {path.name}: it measures something else than the options say; "

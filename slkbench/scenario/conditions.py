@@ -43,12 +43,13 @@ def check_conditions(cell: Cell) -> None:
 
 def _check_rate(cell: Cell) -> None:
     is_paced = cell.metric is Metric.PACED
-    if is_paced and cell.offered_msgs_per_s == 0:
+    has_rate = cell.offered_msgs_per_s > 0 or cell.offered_share is not None
+    if is_paced and not has_rate:
         raise UsageError(
             f"{cell.title!r} has no rate. Say how many messages per second are sent: "
-            'rate = "10k", or --rate 10k.'
+            'rate = "10k", or --rate 10k; or a share of what the slowest sustains, as 50%.'
         )
-    if not is_paced and cell.offered_msgs_per_s > 0:
+    if not is_paced and has_rate:
         raise UsageError(
             f"{cell.title!r} has a rate, which is for the metric paced. Leave it away, or put "
             "the other metrics in cells of their own."

@@ -16,7 +16,8 @@
                                     # io_threads, and hwm or sndhwm and rcvhwm
     senders = 8                     # sockets of one thread; also receivers, and idle_peers: further
                                     # connected peers of the receiver that say nothing
-    rate = "10k"                    # messages per second, for metric = "paced"
+    rate = ["10k", "50%"]           # messages per second, for metric = "paced"; or a share of what
+                                    # the slowest contender sustains, found before measuring
 
 inproc joins threads of one process, so a product leaves out inproc between processes; a table of
 which nothing is left is an error.
@@ -70,7 +71,7 @@ def ad_hoc_scenario(
     senders: int = 1,
     receivers: int = 1,
     idle_peers: int = 0,
-    offered_msgs_per_s: int | None = None,
+    rates: Sequence[str | int | float] = (),
     contenders: Sequence[str] = DEFAULT_CONTENDERS,
     **settings: Any,
 ) -> Scenario:
@@ -101,10 +102,15 @@ def ad_hoc_scenario(
         "senders": senders,
         "receivers": receivers,
         "idle_peers": idle_peers,
-        "rate": offered_msgs_per_s,
+        "rate": [_rate_text(rate) for rate in rates] or None,
     }
     document = {"scenario": _given(options), "cells": [_given(cells)]}
     return _build(document, "ad-hoc", "the command line")
+
+
+def _rate_text(rate: str | float) -> str:
+    """A share as a percentage: in a scenario a bare number is a rate."""
+    return f"{rate:.9%}" if isinstance(rate, float) else str(rate)
 
 
 def _given(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -180,11 +186,14 @@ def _product(table: Mapping[str, Any], where: str, path: str) -> list[Cell]:
         "senders": values.get("senders", [1]),
         "receivers": values.get("receivers", [1]),
         "idle_peers": values.get("idle_peers", [0]),
-        "offered_msgs_per_s": values.get("rate", [0]),
     }
+    rates = [
+        {"offered_share": rate} if isinstance(rate, float) else {"offered_msgs_per_s": rate}
+        for rate in values.get("rate", [0])
+    ]
     cells = [
-        Cell(**dict(zip(axes, chosen, strict=True)), **size, **mark)
-        for *chosen, size, mark in itertools.product(*axes.values(), sizes, marks)
+        Cell(**dict(zip(axes, chosen, strict=True)), **rate, **size, **mark)
+        for *chosen, rate, size, mark in itertools.product(*axes.values(), rates, sizes, marks)
     ]
     cells = [
         c for c in cells if (c.transport, c.topology) != (Transport.INPROC, Topology.PROCESSES)

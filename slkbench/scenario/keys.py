@@ -9,7 +9,7 @@ from typing import Any
 
 from slkbench.errors import UsageError
 from slkbench.model import Layer, Metric, Pattern, Topology, Transport
-from slkbench.units import parse_count, parse_duration_s, parse_percent, parse_size
+from slkbench.units import parse_count, parse_duration_s, parse_percent, parse_rate, parse_size
 
 __all__ = ["CELL_KEYS", "SCENARIO_KEYS", "Parser", "as_list", "nearest"]
 
@@ -136,5 +136,5 @@ CELL_KEYS: dict[str, Parser] = {
     "senders": _whole(1, MAX_PEERS),
     "receivers": _whole(1, MAX_PEERS),
     "idle_peers": _whole(0, MAX_IDLE_PEERS),
-    "rate": _scalar(parse_count),
+    "rate": _scalar(parse_rate),
 }

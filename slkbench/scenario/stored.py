@@ -20,7 +20,13 @@ _CELL_ENUMS: dict[str, Callable[[str], str]] = {
     "topology": Topology,
     "metric": Metric,
 }
-_LATER_CONDITIONS = ("senders", "receivers", "idle_peers", "offered_msgs_per_s")
+_LATER_CONDITIONS = (
+    "senders",
+    "receivers",
+    "idle_peers",
+    "offered_msgs_per_s",
+    "offered_share",
+)
 
 
 def scenario_hash(scenario: Scenario) -> str:

@@ -8,11 +8,15 @@ the estimate and its exact interval, ``blocks`` the pairing and the outcome-blin
 from slkbench.stats.blocks import (
     CPU_PER_MESSAGE,
     P50,
+    P90,
     P99,
+    P999,
     TIME_PER_MESSAGE,
     discarded_blocks,
     value_of,
 )
+from slkbench.stats.means import mean_interval
+from slkbench.stats.noise import Mode, Noise, find_modes, noise_of, smallest_effect
 from slkbench.stats.ratios import (
     Ratio,
     Summary,
@@ -25,7 +29,12 @@ from slkbench.stats.ratios import (
     summarise,
     unpaired_ratio,
 )
+from slkbench.stats.signed_rank import Interval, hodges_lehmann, interval
+from slkbench.stats.unpaired import Shift, judge_shift
 from slkbench.stats.verdict import (
+    DECIDED,
+    Decision,
+    decide,
     default_statistic,
     judge_cell,
     level_per_look,
@@ -36,24 +45,40 @@ from slkbench.stats.verdict import (
 
 __all__ = [
     "CPU_PER_MESSAGE",
+    "DECIDED",
     "P50",
+    "P90",
     "P99",
+    "P999",
     "TIME_PER_MESSAGE",
+    "Decision",
+    "Interval",
+    "Mode",
+    "Noise",
     "Ratio",
+    "Shift",
     "Summary",
     "adjusted_p_values",
+    "decide",
     "default_statistic",
     "discarded_blocks",
+    "find_modes",
     "floor_ratios",
     "geometric_mean",
+    "hodges_lehmann",
+    "interval",
     "judge_cell",
+    "judge_shift",
     "level_per_look",
     "looks_of",
+    "mean_interval",
     "minimum_effect",
+    "noise_of",
     "noise_sd",
     "paired_ratio",
     "pattern_ratio",
     "should_stop",
+    "smallest_effect",
     "summarise",
     "unpaired_ratio",
     "value_of",

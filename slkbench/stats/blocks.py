@@ -19,7 +19,9 @@ from slkbench.model import Sample, Status
 __all__ = [
     "CPU_PER_MESSAGE",
     "P50",
+    "P90",
     "P99",
+    "P999",
     "TIME_PER_MESSAGE",
     "BlockKey",
     "discarded_blocks",
@@ -34,7 +36,9 @@ BlockKey = tuple[str, int]
 TIME_PER_MESSAGE = "time_per_message_ns"
 CPU_PER_MESSAGE = "cpu_ns_per_message"
 P50 = "p50_ns"
+P90 = "p90_ns"
 P99 = "p99_ns"
+P999 = "p999_ns"
 
 MAX_STEAL_FRACTION = 0.10
 MAX_STEAL_OVER_PILOT = 3.0

@@ -15,6 +15,7 @@ import numpy as np
 from slkbench.model import ArmRole, Cell, Pattern, Sample, Scenario, Status, Verdict
 from slkbench.stats.blocks import BlockKey, discarded_blocks, paired_differences, value_of
 from slkbench.stats.signed_rank import Interval, hodges_lehmann, interval, shift_interval
+from slkbench.stats.unpaired import Shift
 from slkbench.stats.verdict import default_statistic, level_per_look
 
 __all__ = [
@@ -141,7 +142,7 @@ def geometric_mean(
         own = [s for s in samples if s.cell_key == cell.key]
         arm = [s for s in own if s.arm == contender]
         baseline = [s for s in own if s.role == ArmRole.BASELINE]
-        if any(s.status == Status.FAILED for s in arm + baseline):
+        if any(s.status in {Status.FAILED, Status.SATURATED} for s in arm + baseline):
             return None
         by_cell.append(
             paired_differences(
@@ -155,7 +156,7 @@ def geometric_mean(
     return _ratio(means, level_per_look(scenario))
 
 
-def adjusted_p_values(verdicts: Sequence[Verdict]) -> tuple[float | None, ...]:
+def adjusted_p_values(verdicts: Sequence[Verdict | Shift]) -> tuple[float | None, ...]:
     """Benjamini and Hochberg's adjusted p of each verdict: at most q keeps false findings to q.
 
     Verdicts without a p stay None and do not count (Benjamini and Hochberg, JRSS B 1995).

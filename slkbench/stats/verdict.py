@@ -25,15 +25,20 @@ from slkbench.model import ArmRole, Cell, Metric, Sample, Scenario, Status, Verd
 from slkbench.stats.blocks import (
     CPU_PER_MESSAGE,
     P50,
+    P90,
     P99,
+    P999,
     TIME_PER_MESSAGE,
     BlockKey,
     discarded_blocks,
     paired_differences,
 )
-from slkbench.stats.signed_rank import Interval, hodges_lehmann, interval, p_value
+from slkbench.stats.signed_rank import Interval, Values, hodges_lehmann, interval, p_value
 
 __all__ = [
+    "DECIDED",
+    "Decision",
+    "decide",
     "default_statistic",
     "judge_cell",
     "level_per_look",
@@ -44,7 +49,16 @@ __all__ = [
 
 FAMILY_ERROR = 0.05
 FLOOR_NAME = "floor"
-MIN_EFFECTS = {TIME_PER_MESSAGE: 0.02, CPU_PER_MESSAGE: 0.02, P50: 0.05, P99: 0.10}
+MIN_EFFECTS = {
+    TIME_PER_MESSAGE: 0.02,
+    CPU_PER_MESSAGE: 0.02,
+    P50: 0.05,
+    P90: 0.05,
+    P99: 0.10,
+    P999: 0.10,
+}
+# The first may be the machine's, and is measured once more.
+SATURATED_FROM = 2
 MAX_DISCARDED_FRACTION = 0.25
 MAX_WIDENING_FOR_EQUIVALENT = 2.0
 PLACEBO_MUST_BE_TIGHT_FROM = 32
@@ -61,7 +75,9 @@ class _Question:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class Decision:
+    """What a set of paired differences says. All effects are in ln t, but ``effective_delta``."""
+
     kind: VerdictKind
     reason: str
     blocks: int
@@ -91,7 +107,7 @@ def default_statistic(metric: Metric) -> str:
 
 
 def minimum_effect(scenario: Scenario, statistic: str) -> float:
-    """The effect that matters, as a fraction: the scenario's, or 2 %, p50 5 %, p99 10 %."""
+    """The effect that matters, as a fraction: the scenario's, or 2 %, p50 and p90 5 %, p99 10 %."""
     if scenario.min_effect is not None:
         return scenario.min_effect
     return MIN_EFFECTS.get(statistic, MIN_EFFECTS[TIME_PER_MESSAGE])
@@ -104,7 +120,8 @@ def judge_cell(
 
     ``samples`` may hold other cells too.  ``statistic`` is a column of times in ns or
     ``cpu_ns_per_message``; by default ``default_statistic``.  A contender of which a sample failed
-    has ``status`` FAILED and no ratio; one that was not measured SKIPPED.
+    has ``status`` FAILED and no ratio; one that was not measured SKIPPED.  Where one of the arms
+    could not keep up with the rate, it is SATURATED.
     """
     own = [sample for sample in samples if sample.cell_key == cell.key]
     asked = statistic or default_statistic(cell.metric)
@@ -182,6 +199,8 @@ def _lack(own: Sequence[Sample], name: str, baseline: str) -> tuple[Status, str]
             Status.FAILED,
             f"{first.arm} failed in {count} of {of} samples: {first.reason or '?'}",
         )
+    if (saturated := _saturation(compared)) is not None:
+        return Status.SATURATED, saturated
     for arm in (baseline, name):
         measured = [s for s in compared if s.arm == arm]
         if not any(s.status != Status.SKIPPED for s in measured):
@@ -190,27 +209,52 @@ def _lack(own: Sequence[Sample], name: str, baseline: str) -> tuple[Status, str]
     return None
 
 
+def _saturation(compared: Sequence[Sample]) -> str | None:
+    """Which arm could not keep up with the rate, in more samples than the machine may explain."""
+    placebo_last = sorted(compared, key=lambda s: s.role == ArmRole.PLACEBO)
+    for arm in dict.fromkeys(s.arm for s in placebo_last):
+        own = [s for s in compared if s.arm == arm]
+        saturated = [s for s in own if s.status == Status.SATURATED]
+        if len(saturated) >= SATURATED_FROM:
+            count = f"{len(saturated)} of {len(own)} samples"
+            return f"{arm} was saturated in {count}: {saturated[0].reason or '?'}"
+    return None
+
+
 def _answer(
     own: Sequence[Sample], question: _Question, name: str, without: Collection[BlockKey]
-) -> _Answer:
+) -> Decision:
     def differences(second: list[Sample]) -> list[float]:
         first = [s for s in own if s.role == ArmRole.BASELINE]
         found = paired_differences(second, first, question.statistic, without=without)
         return list(found.values())
 
-    contender = differences([s for s in own if s.arm == name])
-    placebo = interval(differences([s for s in own if s.role == ArmRole.PLACEBO]), question.level)
-    bounds = interval(contender, question.level)
-    delta = math.log1p(question.delta)
-    effective = max(delta, abs(placebo.low), abs(placebo.high)) if placebo else delta
-    kind, reason = _classify(bounds, placebo, len(contender), delta, effective)
-    return _Answer(
+    return decide(
+        differences([s for s in own if s.arm == name]),
+        differences([s for s in own if s.role == ArmRole.PLACEBO]),
+        level=question.level,
+        min_effect=question.delta,
+    )
+
+
+def decide(contender: Values, placebo: Values, *, level: float, min_effect: float) -> Decision:
+    """Judge differences of ln t to the baseline, a number per block; ``placebo`` may be empty.
+
+    ``level`` is that of one look, ``min_effect`` a fraction.  Every verdict is made here; what the
+    machine disturbed, and what failed, has been taken out before.
+    """
+    known = interval(placebo, level)
+    bounds = interval(contender, level)
+    delta = math.log1p(min_effect)
+    effective = max(delta, abs(known.low), abs(known.high)) if known else delta
+    kind, reason = _classify(bounds, known, len(contender), delta, effective)
+    return Decision(
         kind=kind,
         reason=reason,
         blocks=len(contender),
         point=hodges_lehmann(contender),
         bounds=bounds,
-        placebo=placebo,
+        placebo=known,
         p_value=p_value(contender),
         effective_delta=math.expm1(effective),
     )
@@ -255,7 +299,7 @@ def _percent(bounds: Interval | None) -> str:
     return f"{math.expm1(bounds.point):+.1%} [{low:+.1%}, {high:+.1%}]"
 
 
-def _doubt(answer: _Answer, put_back: _Answer, own: Sequence[Sample], discarded: int) -> _Answer:
+def _doubt(answer: Decision, put_back: Decision, own: Sequence[Sample], discarded: int) -> Decision:
     """Take back an answer that rests on leaving out disturbed blocks."""
     measured = len({(s.run_id, s.block) for s in own})
     if discarded > MAX_DISCARDED_FRACTION * measured:
@@ -269,7 +313,7 @@ def _doubt(answer: _Answer, put_back: _Answer, own: Sequence[Sample], discarded:
     return answer
 
 
-def _verdict(empty: Verdict, answer: _Answer, question: _Question, looks: int) -> Verdict:
+def _verdict(empty: Verdict, answer: Decision, question: _Question, looks: int) -> Verdict:
     bounds, placebo = answer.bounds, answer.placebo
     needed = None
     if bounds and answer.kind is VerdictKind.INCONCLUSIVE:

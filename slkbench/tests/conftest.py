@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import random
@@ -10,12 +11,14 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from slkbench.contenders import known_contenders, parse_lib
 from slkbench.errors import ContenderError
 from slkbench.model import (
+    ArmRole,
     Cell,
     Contender,
     ContenderKind,
@@ -26,8 +29,11 @@ from slkbench.model import (
     Scenario,
     Slot,
     Status,
+    Transport,
 )
 from slkbench.runner.session import Backend
+from slkbench.scenario import scenario_hash, scenario_to_json
+from slkbench.store import RunStore
 
 _BASE_NS = 1000.0
 _OVERHEAD_S = 0.1
@@ -189,3 +195,88 @@ def double(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
         yield compiled
     finally:
         del os.environ[_REAL_LIBZMQ_VARIABLE]
+
+
+@pytest.fixture
+def write_run(tmp_path: Path) -> Callable[..., Path]:
+    """``write_run("name", {"serverlink": 0.6})``: a run in ``results`` of the test's folder.
+
+    The times are those of ``speeds`` in µs, with noise; ``day`` slows all of them alike, and
+    ``builds`` gives each library's version.
+    """
+    root = tmp_path / "results"
+
+    def write(
+        name: str,
+        speeds: dict[str, float] | None = None,
+        *,
+        cells: tuple[Cell, ...] = (Cell(Pattern.PUSH_PULL, Transport.TCP, 64),),
+        blocks: int = 8,
+        seed: int = 0,
+        day: float = 1.0,
+        noise_sd: float = 0.01,
+        builds: dict[str, str] | None = None,
+        min_time_s: float = 0.25,
+        **metadata: Any,
+    ) -> Path:
+        times = {"libzmq": 1.0, "serverlink": 0.5} | (speeds or {})
+        rng = random.Random(f"{name} {seed}")
+        scenario = Scenario(
+            name, "?", cells, contenders=tuple(times), rounds=blocks, min_time_s=min_time_s
+        )
+        record = {
+            "scenario": scenario_to_json(scenario),
+            "scenario_hash": scenario_hash(scenario),
+            "machine": {"fingerprint": "a CPU | 2 CPUs", "cpu_model": "a CPU", "cpus": 2},
+            "placement": {"sender_cpus": [0], "receiver_cpus": [1]},
+            "libraries": [_library(each, (builds or {}).get(each, "1.0")) for each in times],
+            "slkbench": "0.1.0",
+            "status": "complete",
+        }
+        arms = [*times, "placebo"]
+        with RunStore.create(root, name, record | metadata) as store:
+            for cell in cells:
+                for block in range(blocks):
+                    for slot, arm in enumerate((*arms, *reversed(arms))):
+                        speed = times.get(arm, times["libzmq"]) * day
+                        time_ns = 1000 * speed * math.exp(rng.gauss(0, noise_sd))
+                        store.append(_stored(cell, block, slot, arm, time_ns, store.run_id))
+        return store.path
+
+    return write
+
+
+def _library(name: str, version: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "layer": "native",
+        "kind": "library",
+        "path": f"/lib/{name}.so",
+        "version": version,
+        "sha256": hashlib.sha256(f"{name} {version}".encode()).hexdigest(),
+        "build_flags": "-O2",
+    }
+
+
+def _stored(cell: Cell, block: int, slot: int, arm: str, time_ns: float, run_id: str) -> Sample:
+    roles = {"libzmq": ArmRole.BASELINE, "placebo": ArmRole.PLACEBO}
+    return Sample(
+        run_id=run_id,
+        block=block,
+        slot=slot,
+        arm=arm,
+        contender="libzmq" if arm == "placebo" else arm,
+        role=roles.get(arm, ArmRole.CONTENDER),
+        library_version="1.0",
+        pattern=cell.pattern,
+        transport=cell.transport,
+        size_bytes=cell.size_bytes,
+        messages=1000,
+        elapsed_ns=round(time_ns * 1000),
+        time_per_message_ns=time_ns,
+        rate_msgs_per_s=1e9 / time_ns,
+        cpu_ns=round(time_ns * 2000),
+        steal_fraction=0.0,
+        foreign_cpu_fraction=0.0,
+        started_utc="2026-01-01T00:00:00+00:00",
+    )

@@ -118,6 +118,13 @@ def test_peers_and_rate_reach_the_cells(invoke: Invoke) -> None:
     assert "push-pull tcp 64 B 8 senders 9 idle: libzmq, serverlink, floor n/a" in crowd.stdout
     paced = invoke(*["run", "--size", "64", "--metric", "paced", "--rate", "10k", "--dry-run"])
     assert "push-pull tcp 64 B paced at 10.0 k msg/s: " in paced.stdout
+    rates = ["--metric", "paced", "--rate", "10k,50%,80%", "--dry-run"]
+    several = invoke(*["run", "--size", "64", "--pattern", "push-pull", *rates])
+    for rate in ("10.0 k msg/s", "0.5 of what the slowest sustains", "0.8 of what the slowest"):
+        assert f"push-pull tcp 64 B paced at {rate}" in several.stdout
+    narrow = ["--scenario", "paced", "--size", "64", "--transport", "tcp"]
+    narrowed = invoke(*["run", *narrow, "--rate", "5k,10%", "--dry-run"])
+    assert narrowed.stdout.count("paced at ") == 4
     without = invoke(*["run", "--metric", "paced", "--dry-run"])
     assert (without.exit_code, "--rate 10k" in without.stderr) == (2, True)
 
@@ -126,8 +133,8 @@ def test_cells_that_an_option_makes_equal_are_measured_once(invoke: Invoke) -> N
     narrow = "--transport tcp --pattern push-pull --size 64 --topology threads"
     both = invoke(*f"run --scenario targets {narrow} --dry-run".split())
     one = invoke(*f"run --scenario targets {narrow} --hwm 7 --dry-run".split())
-    assert both.stdout.count("push-pull tcp 64 B: ") == 2
-    assert one.stdout.count("push-pull tcp 64 B: ") == 1
+    assert both.stdout.count("push-pull tcp 64 B") == 2
+    assert one.stdout.count("push-pull tcp 64 B") == 1
 
 
 def test_dry_run_measures_nothing(invoke: Invoke, fake_world: Any) -> None:

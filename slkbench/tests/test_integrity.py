@@ -48,7 +48,7 @@ def cut(rows: Rows) -> None:
     [
         (
             edited("status", "okay"),
-            "line 3: column status holds 'okay' instead of OK or FAILED or INVALID or SKIPPED.",
+            "line 3: column status holds 'okay' instead of OK or FAILED or INVALID or SKIPPED",
         ),
         (
             edited("rate_msgs_per_s", "9e9"),
@@ -83,7 +83,9 @@ def cut(rows: Rows) -> None:
         ),
     ],
 )
-def test_an_edited_table_is_refused(run: Path, edit: Callable[[Rows], None], said: str) -> None:
+def test_an_edited_table_is_refused(
+    run: Path, fake_world: Any, edit: Callable[[Rows], None], said: str
+) -> None:
     file = run / "samples.csv"
     with file.open(newline="") as opened:
         rows = list(csv.reader(opened))
@@ -91,7 +93,7 @@ def test_an_edited_table_is_refused(run: Path, edit: Callable[[Rows], None], sai
     with file.open("w", newline="") as opened:
         csv.writer(opened, lineterminator="\n").writerows(rows)
     for verb in (["show", "latest"], ["report"], ["run", "--resume"]):
-        result = CliRunner().invoke(cli, verb)
+        result = CliRunner().invoke(cli, verb, obj=fake_world.backend)
         assert result.exit_code == 2
         assert f"samples.csv, {said}" in result.stderr
         assert "restore it from a copy" in result.stderr

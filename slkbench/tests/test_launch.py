@@ -224,8 +224,10 @@ def test_a_given_rate_needs_one_sample_to_calibrate() -> None:
         Pattern.PUSH_PULL, Transport.TCP, 64, metric=Metric.PACED, offered_msgs_per_s=10_000
     )
     launcher = LinearLauncher(1e5)
-    assert calibrated(launcher, cell, min_time_s=0.25) == 3000
-    assert launcher.asked == [3000]
+    assert calibrated(launcher, cell, min_time_s=2.0) == 24_000
+    assert launcher.asked == [24_000]
+    # Enough for a 99th percentile.
+    assert calibrated(LinearLauncher(1e5), cell, min_time_s=0.25) == 10_000
 
 
 def test_peers_beyond_the_descriptors_that_a_process_may_have_are_not_applicable() -> None:

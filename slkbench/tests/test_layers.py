@@ -29,12 +29,15 @@ LAYERS = {
     "contenders": 3,
     "machine": 3,
     "store": 3,
+    "histograms": 3,
     "driver": 3,
     "endpoint": 3,
     "profile": 3,
     "runner": 4,
+    "across": 4,
     "report": 5,
-    "cli": 6,
+    "selftest": 6,
+    "cli": 7,
 }
 # The driver runs inside the endpoint's process; a contender's build flags are read from its binary;
 # errors.py imports nothing, so all may use it.

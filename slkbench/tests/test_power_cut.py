@@ -115,9 +115,12 @@ def test_a_run_killed_at_any_moment_is_completed_as_if_nothing_had_happened(
         assert "`slkbench run` makes one" in refused.stderr
         resumed = slkbench(tmp_path, *RUN)
     else:
-        kept = read_run(only_run(tmp_path)).samples
+        kept = read_run(only_run(tmp_path))
         resumed = slkbench(tmp_path, "run", "--resume")
-        assert read_run(only_run(tmp_path)).samples[: len(kept)] == kept
+        assert read_run(only_run(tmp_path)).samples[: len(kept.samples)] == kept.samples
+        if kept.metadata["status"] == "complete":  # it was about to say so
+            assert "is complete; there is nothing to resume" in resumed.stderr
+            return
     assert resumed.returncode == 0, resumed.stderr
     path = only_run(tmp_path)
     run = read_run(path)

@@ -159,6 +159,40 @@ def test_system_calls_move_every_byte(profile: Profile, tmp_path: Path) -> None:
     assert "strace stops a thread at each call" in result.stdout
 
 
+def test_operations_are_timed_within_an_iteration(profile: Profile, tmp_path: Path) -> None:
+    result = profile("operations", *TCP_64, "--count", "20k")
+    assert result.exit_code == 0, result.output
+    means = {
+        (row["role"], row["what"]): float(row["count"])
+        for row in rows_of(tmp_path, "operations")
+        if row["quantity"] == "mean-ns"
+    }
+    assert ("sender", "send routing id") not in means  # PUSH sends none
+    for role, what in (("sender", "send message"), ("receiver", "recv message")):
+        assert 0 < means[role, what] <= means[role, "total iteration"]
+    assert "instrumentation costs" in result.stdout
+
+
+@needs("perf")
+def test_cpu_time_adds_up_and_leaves_stacks(profile: Profile, tmp_path: Path) -> None:
+    result = profile("cpu", *TCP_64, "--count", "20k")
+    if "perf took no samples" in result.output:
+        pytest.skip("perf may not sample here")
+    assert result.exit_code == 0, result.output
+    rows = rows_of(tmp_path, "cpu")
+    wall_ns = per_message(rows, "all", "wall-ns")
+    parts = [float(row["per_message"]) for row in rows if row["quantity"] == "part-ns"]
+    threads = [float(row["per_message"]) for row in rows if row["quantity"] == "on-cpu-ns"]
+    assert sum(parts) == pytest.approx(sum(threads), rel=0.05)
+    for quantity in ("on-cpu-ns", "core-wait-ns"):
+        assert 0 <= per_message(rows, "receiver", quantity) <= wall_ns
+    stacks = only_folder(tmp_path) / "stacks"
+    (folded,) = stacks.glob("*.folded")
+    assert "receiver;" in folded.read_text()
+    (speedscope,) = stacks.glob("*.speedscope.json")
+    assert json.loads(speedscope.read_text())["profiles"]
+
+
 @pytest.mark.parametrize(
     ("tool", "program"), [("instructions", "valgrind"), ("syscalls", "strace")]
 )

@@ -62,7 +62,7 @@ def start_run(place: Path, doubles: Iterable[Contender], *more: str) -> subproce
 def test_each_that_misbehaves_is_named_and_the_run_goes_on(double: Compile, place: Path) -> None:
     doubles = [double(name) for name in MISBEHAVING]
     with start_run(
-        place, doubles, "--rounds", "1", "--memory-limit", "256M", "--timeout", "4s"
+        place, doubles, "--rounds", "1", "--memory-limit", "256M", "--timeout", "8s"
     ) as run:
         said, complaint = run.communicate(timeout=150)
     assert run.returncode == 4, complaint
@@ -134,5 +134,5 @@ def await_condition(is_met: Callable[[], bool], run: subprocess.Popen[str] | Non
 
 
 def assert_gone(processes: Iterable[int]) -> None:
-    for each in processes:
-        await_condition(lambda each=each: not (PROC / str(each)).exists())
+    places = [PROC / str(each) for each in processes]
+    await_condition(lambda: not any(place.exists() for place in places))

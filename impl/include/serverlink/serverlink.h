@@ -38,10 +38,10 @@
  *     the child: there, only close(2) on descriptors and _exit(2) or exec(2) are meaningful, and
  *     calls on inherited sockets give ENOTSOCK.
  * 11. No C++ exception leaves the library, and nothing that a peer sends can abort the process.
- * 12. Environment. SLK_TIMED_WAITS=0, read when the first context is made, takes out what is decided
- *     by the time that something took: waiting calls don't spin, bursts are told by counting alone,
- *     and the end of a burst may wait for 20 ms. It is meant for tools that count instructions or
- *     slow time down, such as valgrind.
+ * 12. Environment. SLK_TIMED_WAITS=0, read when the first context is made, takes out what is
+ * decided by the time that something took: waiting calls don't spin, bursts are told by counting
+ * alone, and the end of a burst may wait for 20 ms. It is meant for tools that count instructions
+ * or slow time down, such as valgrind.
  */
 #ifndef SERVERLINK_SERVERLINK_H
 #define SERVERLINK_SERVERLINK_H
@@ -295,6 +295,15 @@ SLK_EXPORT int slk_send_to(void* socket, const void* id, size_t id_length, const
  * RCVTIMEO, for a message; with SLK_DONTWAIT never. Errors: EAGAIN (no message), ENOTSUP (PUSH),
  * EFAULT (null buffer), EINTR, ENOMEM. */
 SLK_EXPORT int slk_recv(void* socket, void* buffer, size_t capacity, int flags);
+
+/* Gives memory for a part of `size` bytes, which is copied there before the call returns; NULL if
+ * there is none. `more`: 1 if more parts follow. It must not call into the library. */
+typedef void*(slk_alloc_fn)(size_t size, int more, void* hint);
+
+/* slk_recv() into memory that `allocate(size, more, hint)` gives once the size is known: no part is
+ * ever cut, and none copied twice. Errors: as slk_recv(); EFAULT (null function); ENOMEM (NULL was
+ * given: the part is dropped). */
+SLK_EXPORT int slk_recv_alloc(void* socket, slk_alloc_fn* allocate, void* hint, int flags);
 
 /* ------------------------------------------------------------------------------------ messages */
 

@@ -59,7 +59,10 @@ bool context_handle::is_inherited() const noexcept {
 }
 
 void* context_handle::usable() const {
-  if (raw == nullptr || terminating || is_inherited()) {
+  if (raw != nullptr && is_inherited()) {
+    raise_error(ETERM, "the context was made before fork(): make a Context in the child");
+  }
+  if (raw == nullptr || terminating) {
     raise_error(ETERM);
   }
   return raw;

@@ -36,6 +36,8 @@ struct context_handle {
 class context {
  public:
   explicit context(int io_threads);
+  // The same context by another object.
+  context(const context& shared) = default;
 
   bool closed() const noexcept;
   void set(int option, int value);

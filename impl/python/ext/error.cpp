@@ -6,14 +6,14 @@ namespace nb = nanobind;
 
 namespace slk::python {
 
-void set_error(int errnum) noexcept {
+void set_error(int errnum, const char* text) noexcept {
   // Looked up each time: a cached type would have to be released before the interpreter ends, and a
   // dictionary look-up is small against making the exception.
   PyObject* module = PyImport_ImportModule("serverlink.error");
   if (module == nullptr) {
     return;
   }
-  PyObject* exception = PyObject_CallMethod(module, "from_errno", "i", errnum);
+  PyObject* exception = PyObject_CallMethod(module, "from_errno", "iz", errnum, text);
   if (exception != nullptr) {
     PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception)), exception);
     Py_DECREF(exception);
@@ -21,8 +21,8 @@ void set_error(int errnum) noexcept {
   Py_DECREF(module);
 }
 
-void raise_error(int errnum) {
-  set_error(errnum);
+void raise_error(int errnum, const char* text) {
+  set_error(errnum, text);
   throw nb::python_error();
 }
 

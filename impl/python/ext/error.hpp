@@ -9,11 +9,11 @@
 namespace slk::python {
 
 // Sets the Python exception for `errnum`: Again for EAGAIN, ContextTerminated for ETERM, else
-// ServerLinkError.
-void set_error(int errnum) noexcept;
+// ServerLinkError. `text` takes the place of the library's own words.
+void set_error(int errnum, const char* text = nullptr) noexcept;
 
 // set_error(), then throws it through nanobind.
-[[noreturn]] void raise_error(int errnum);
+[[noreturn]] void raise_error(int errnum, const char* text = nullptr);
 
 // raise_error(errno).
 [[noreturn]] void raise_last_error();

@@ -4,6 +4,13 @@
 #include <nanobind/nanobind.h>
 #include <serverlink/serverlink.h>
 
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <utility>
+#include <vector>
+
 namespace slk::python {
 
 // The bytes of a Python object: of `bytes` directly, of anything else through the buffer protocol.
@@ -11,7 +18,7 @@ class buffer_view {
  public:
   // Throws TypeError if the object has no contiguous buffer.
   explicit buffer_view(PyObject* object) {
-    if (PyBytes_CheckExact(object)) {
+    if (PyBytes_CheckExact(object)) [[likely]] {
       Py_INCREF(object);
       bytes_ = object;
       data_ = PyBytes_AS_STRING(object);
@@ -21,22 +28,17 @@ class buffer_view {
     if (PyObject_GetBuffer(object, &buffer_, PyBUF_SIMPLE) != 0) {
       throw nanobind::python_error();
     }
+    bytes_ = nullptr;
     data_ = buffer_.buf;
     size_ = static_cast<size_t>(buffer_.len);
   }
-
-  buffer_view(buffer_view&& other) noexcept
-      : bytes_(other.bytes_), buffer_(other.buffer_), data_(other.data_), size_(other.size_) {
-    other.bytes_ = nullptr;
-    other.buffer_.obj = nullptr;
-  }
   buffer_view(const buffer_view&) = delete;
   buffer_view& operator=(const buffer_view&) = delete;
-  buffer_view& operator=(buffer_view&&) = delete;
 
   ~buffer_view() {
-    Py_XDECREF(bytes_);
-    if (buffer_.obj != nullptr) {
+    if (bytes_ != nullptr) {
+      Py_DECREF(bytes_);
+    } else {
       PyBuffer_Release(&buffer_);
     }
   }
@@ -45,31 +47,121 @@ class buffer_view {
   size_t size() const noexcept { return size_; }
 
  private:
-  PyObject* bytes_ = nullptr;
-  Py_buffer buffer_{};
-  const void* data_ = nullptr;
-  size_t size_ = 0;
+  PyObject* bytes_;
+  const void* data_;
+  size_t size_;
+  Py_buffer buffer_;  // not initialised where bytes_ is not null
 };
 
-// A received part.
-class received_part {
+// The views of all parts of a message, taken before the first is sent: a wrong last part must not
+// leave half of it behind. Few parts need no memory.
+class part_views {
  public:
-  received_part() noexcept { slk_msg_init(&msg_); }
-  ~received_part() { slk_msg_close(&msg_); }
-  received_part(const received_part&) = delete;
-  received_part& operator=(const received_part&) = delete;
+  // Throws TypeError for what is no iterable of buffers.
+  explicit part_views(PyObject* parts) {
+    const auto items = nanobind::steal(PySequence_Fast(parts, "a message is an iterable of parts"));
+    if (!items.is_valid()) {
+      throw nanobind::python_error();
+    }
+    try {
+      for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.ptr()); ++i) {
+        add(PySequence_Fast_GET_ITEM(items.ptr(), i));
+      }
+    } catch (...) {
+      release();
+      throw;
+    }
+  }
+  ~part_views() { release(); }
+  part_views(const part_views&) = delete;
+  part_views& operator=(const part_views&) = delete;
 
-  slk_msg_t* get() noexcept { return &msg_; }
-  bool more() const noexcept { return slk_msg_more(&msg_) != 0; }
-
-  // A new bytes object with the body; null with MemoryError set.
-  PyObject* to_bytes() noexcept {
-    return PyBytes_FromStringAndSize(static_cast<const char*>(slk_msg_data(&msg_)),
-                                     static_cast<Py_ssize_t>(slk_msg_size(&msg_)));
+  size_t size() const noexcept { return size_; }
+  const buffer_view& operator[](size_t index) const noexcept {
+    return index < few
+               ? *reinterpret_cast<const buffer_view*>(few_.data() + index * sizeof(buffer_view))
+               : *more_[index - few];
   }
 
  private:
-  slk_msg_t msg_;
+  static constexpr size_t few = 4;
+
+  void add(PyObject* part) {
+    if (size_ < few) {
+      new (few_.data() + size_ * sizeof(buffer_view)) buffer_view(part);
+    } else {
+      more_.push_back(std::make_unique<buffer_view>(part));
+    }
+    ++size_;
+  }
+  void release() noexcept {
+    for (size_t i = 0; i < size_ && i < few; ++i) {
+      reinterpret_cast<buffer_view*>(few_.data() + i * sizeof(buffer_view))->~buffer_view();
+    }
+    size_ = 0;
+  }
+
+  size_t size_ = 0;
+  alignas(buffer_view) std::array<std::byte, few * sizeof(buffer_view)> few_;
+  std::vector<std::unique_ptr<buffer_view>> more_;
+};
+
+// A part to receive, as a new bytes object of just its size.
+class received_part {
+ public:
+  received_part() noexcept {}
+  // A part with more behind it that was taken already; steals the object.
+  explicit received_part(PyObject* bytes) noexcept : bytes_(bytes), more_(true) {}
+  ~received_part() { Py_XDECREF(bytes_); }
+  received_part(const received_part&) = delete;
+  received_part& operator=(const received_part&) = delete;
+
+  // With the GIL: the library copies straight into the object.
+  int receive(void* handle, int flags) noexcept {
+    return slk_recv_alloc(handle, &received_part::allocate, this, flags);
+  }
+
+  // Without the GIL: by way of a message; take() makes the object.
+  int receive_waiting(void* handle) noexcept {
+    slk_msg_init(&msg_);
+    const int result = slk_msg_recv(&msg_, handle, 0);
+    came_as_message_ = result >= 0;
+    if (!came_as_message_) {
+      slk_msg_close(&msg_);
+    }
+    return result;
+  }
+
+  bool more() const noexcept { return more_; }
+
+  // The object; null with MemoryError set. Call it once, after success.
+  PyObject* take() noexcept {
+    if (came_as_message_) [[unlikely]] {
+      more_ = slk_msg_more(&msg_) != 0;
+      bytes_ = PyBytes_FromStringAndSize(static_cast<const char*>(slk_msg_data(&msg_)),
+                                         static_cast<Py_ssize_t>(slk_msg_size(&msg_)));
+      slk_msg_close(&msg_);
+      came_as_message_ = false;
+    }
+    return std::exchange(bytes_, nullptr);
+  }
+
+ private:
+  static void* allocate(size_t size, int more, void* hint) noexcept {
+    auto& part = *static_cast<received_part*>(hint);
+    part.bytes_ = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size));
+    part.more_ = more != 0;
+    if (part.bytes_ == nullptr) {
+      PyErr_Clear();  // ENOMEM tells
+      return nullptr;
+    }
+    return PyBytes_AS_STRING(part.bytes_);
+  }
+
+  PyObject* bytes_ = nullptr;
+  bool more_ = false;
+  bool came_as_message_ = false;
+  slk_msg_t msg_;  // initialised where came_as_message_
 };
 
 }  // namespace slk::python

@@ -8,10 +8,13 @@
 
 #include <tuple>
 
+#include "batch.hpp"
 #include "context.hpp"
+#include "frame.hpp"
 #include "interpreter.hpp"
 #include "poll.hpp"
 #include "socket.hpp"
+#include "transfer.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -25,6 +28,7 @@ constexpr int keep_linger = -2;
 void define_context(nb::module_& m) {
   nb::class_<context>(m, "Context")
       .def(nb::init<int>(), "io_threads"_a = 1)
+      .def(nb::init<const context&>(), "shared"_a)
       .def_prop_ro("closed", &context::closed, "True once terminated, and in a forked child.")
       .def("set", &context::set, "option"_a, "value"_a,
            "Set an option. Raises EINVAL (unknown, read only, out of range).")
@@ -40,36 +44,26 @@ void define_context(nb::module_& m) {
 }
 
 void define_socket(nb::module_& m) {
-  nb::class_<socket>(m, "Socket")
-      .def(nb::init<context&, int>(), "context"_a, "socket_type"_a)
+  auto type = nb::class_<socket>(m, "Socket");
+  type.def(nb::init<context&, int>(), "context"_a, "socket_type"_a)
       .def_prop_ro("closed", &socket::closed, "True once closed, and in a forked child.")
       .def("_close", &socket::close, "linger_ms"_a = keep_linger)
       .def("_close_soon", &socket::close_soon, "linger_ms"_a = keep_linger)
-      .def("bind", &socket::bind, "endpoint"_a,
-           "Accept peers. Raises EINVAL, EPROTONOSUPPORT, EADDRINUSE, EADDRNOTAVAIL, ENOENT, ...")
-      .def("unbind", &socket::unbind, "endpoint"_a,
-           "Stop accepting at a resolved endpoint. Raises ENOENT (not bound there), EINVAL.")
-      .def("connect", &socket::connect, "endpoint"_a,
-           "Keep a connection in the background. Raises EINVAL, EPROTONOSUPPORT.")
-      .def("disconnect", &socket::disconnect, "endpoint"_a,
-           "End the connections to an endpoint. Raises ENOENT (not connected there), EINVAL.")
+      .def("_bind", &socket::bind, "endpoint"_a)
+      .def("_unbind", &socket::unbind, "endpoint"_a)
+      .def("_connect", &socket::connect, "endpoint"_a)
+      .def("_disconnect", &socket::disconnect, "endpoint"_a)
       .def("_set_int", &socket::set_int, "option"_a, "value"_a)
       .def("_set_int64", &socket::set_int64, "option"_a, "value"_a)
       .def("_set_bytes", &socket::set_bytes, "option"_a, "value"_a)
       .def("_get_int", &socket::get_int, "option"_a)
       .def("_get_int64", &socket::get_int64, "option"_a)
       .def("_get_bytes", &socket::get_bytes, "option"_a)
-      .def("send", &socket::send, "data"_a, "flags"_a = 0,
-           "Send one part. Raises Again, ENOTSUP, EHOSTUNREACH, ContextTerminated, ENOTSOCK.")
-      .def("send_multipart", &socket::send_multipart, "parts"_a, "flags"_a = 0,
-           "Send one message of several parts. Raises as send, and EINVAL without any part.")
-      .def("recv", &socket::recv, "flags"_a = 0,
-           "Receive one part. Raises Again, ENOTSUP, ContextTerminated, ENOTSOCK.")
-      .def("recv_multipart", &socket::recv_multipart, "flags"_a = 0,
-           "Receive one message with all its parts. Raises as recv.")
       .def("_monitor", &socket::monitor, "endpoint"_a.none(), "events"_a)
       .def("is_connected", &socket::is_connected, "routing_id"_a,
            "Whether a ROUTER could address the peer now. Raises ENOTSUP (not a ROUTER).");
+  slk::python::define_transfers(type);
+  slk::python::define_batches(type);
 }
 
 std::tuple<int, int, int> version_info() {
@@ -87,6 +81,7 @@ NB_MODULE(_ext, m) {
   slk::python::watch_forks();
   define_context(m);
   define_socket(m);
+  slk::python::define_frame(m);
   m.def("poll", &slk::python::poll, "items"_a, "timeout_ms"_a = -1);
   m.def("version_info", &version_info);
   m.def("strerror", &slk_strerror, "errnum"_a);

@@ -2,11 +2,6 @@
 
 #include <serverlink/serverlink.h>
 
-#include <limits>
-#include <vector>
-
-#include "error.hpp"
-#include "interpreter.hpp"
 #include "message.hpp"
 
 namespace nb = nanobind;
@@ -14,8 +9,6 @@ namespace nb = nanobind;
 namespace slk::python {
 
 namespace {
-
-using clock = std::chrono::steady_clock;
 
 constexpr size_t bytes_option_max = 1024;
 
@@ -47,14 +40,14 @@ bool socket::closed() const noexcept {
   return handle_ == nullptr || generation_ != fork_generation();
 }
 
-void* socket::usable() const {
-  if (closed()) {
-    raise_error(ENOTSOCK);
+void socket::raise_unusable() const {
+  if (busy_ && !closed()) {
+    raise_error(EBUSY, "another thread is inside a call on this socket: one thread at a time");
   }
-  if (busy_) {
-    raise_error(EBUSY);
+  if (handle_ != nullptr && generation_ != fork_generation()) {
+    raise_error(ENOTSOCK, "the socket was made before fork(): make a Context in the child");
   }
-  return handle_;
+  raise_error(ENOTSOCK);
 }
 
 void socket::close_handle(int linger_ms) noexcept {
@@ -158,119 +151,6 @@ nb::bytes socket::get_bytes(int option) {
     raise_last_error();
   }
   return nb::bytes(value, length);
-}
-
-// Repeats `call` without the GIL until it ends otherwise than by a signal. While signals eat into
-// the time allowed, the library's own time-out option carries what is left of it.
-template <typename Call>
-int socket::wait(int timeout_option, Call call) {
-  const int timeout_ms = get_int(timeout_option);
-  if (timeout_ms == 0) {
-    errno = EAGAIN;
-    return -1;
-  }
-  const auto deadline = clock::now() + std::chrono::milliseconds(timeout_ms);
-  bool shortened = false;
-  for (;;) {
-    check_signals();
-    int result = -1;
-    if (shortened) {
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - clock::now());
-      set_int(timeout_option, left.count() > 0 ? static_cast<int>(left.count()) : 0);
-    }
-    {
-      void* const handle = usable();
-      const use in_use(*this);
-      result = without_gil([&] { return call(handle); });
-    }
-    const int error = errno;
-    if (shortened && !closed()) {
-      slk_setsockopt(handle_, timeout_option, &timeout_ms, sizeof timeout_ms);
-    }
-    errno = error;
-    if (result >= 0 || error != EINTR) {
-      return result;
-    }
-    shortened = timeout_ms > 0;
-  }
-}
-
-// One send or receive: at once if possible, else waiting if `flags` allow it. `call` gets the
-// handle and the flags.
-template <typename Call>
-int socket::attempt(int flags, int timeout_option, Call call) {
-  void* const handle = usable();
-  const int result = call(handle, flags | SLK_DONTWAIT);
-  if (result >= 0 || (flags & SLK_DONTWAIT) != 0 || (errno != EAGAIN && errno != EINTR)) {
-    return result;
-  }
-  return wait(timeout_option, [&](void* waiting) { return call(waiting, flags); });
-}
-
-nb::object socket::send(nb::handle data, int flags) {
-  const buffer_view bytes(data.ptr());
-  const int result = attempt(flags, SLK_SNDTIMEO, [&](void* handle, int call_flags) {
-    return slk_send(handle, bytes.data(), bytes.size(), call_flags);
-  });
-  if (result < 0) {
-    set_error(errno);
-    return {};
-  }
-  return nb::none();
-}
-
-nb::object socket::send_multipart(nb::handle parts, int flags) {
-  std::vector<buffer_view> views;  // all of them first: a wrong last part must not leave half sent
-  for (const nb::handle part : nb::iter(parts)) {
-    views.emplace_back(part.ptr());
-  }
-  if (views.empty()) {
-    raise_error(EINVAL);
-  }
-  for (size_t i = 0; i < views.size(); ++i) {
-    const int part_flags = i + 1 < views.size() ? flags | SLK_SNDMORE : flags;
-    const int result = attempt(part_flags, SLK_SNDTIMEO, [&](void* handle, int call_flags) {
-      return slk_send(handle, views[i].data(), views[i].size(), call_flags);
-    });
-    if (result < 0) {
-      set_error(errno);
-      return {};
-    }
-  }
-  return nb::none();
-}
-
-nb::object socket::recv(int flags) {
-  received_part part;
-  const int result = attempt(flags, SLK_RCVTIMEO, [&](void* handle, int call_flags) {
-    return slk_msg_recv(part.get(), handle, call_flags);
-  });
-  if (result < 0) {
-    set_error(errno);
-    return {};
-  }
-  return nb::steal(part.to_bytes());
-}
-
-nb::object socket::recv_multipart(int flags) {
-  nb::list parts;
-  for (bool more = true; more;) {
-    received_part part;
-    const int result = attempt(flags, SLK_RCVTIMEO, [&](void* handle, int call_flags) {
-      return slk_msg_recv(part.get(), handle, call_flags);
-    });
-    if (result < 0) {
-      set_error(errno);
-      return {};
-    }
-    nb::object bytes = nb::steal(part.to_bytes());
-    if (!bytes.is_valid()) {
-      return {};
-    }
-    parts.append(bytes);
-    more = part.more();
-  }
-  return nb::object(std::move(parts));
 }
 
 bool socket::is_connected(nb::handle id) {

@@ -7,14 +7,19 @@
 #pragma once
 
 #include <nanobind/nanobind.h>
+#include <serverlink/serverlink.h>
 
+#include <cerrno>
 #include <chrono>
+#include <climits>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "context.hpp"
+#include "error.hpp"
+#include "interpreter.hpp"
 
 namespace slk::python {
 
@@ -50,16 +55,24 @@ class socket {
   std::int64_t get_int64(int option);
   nanobind::bytes get_bytes(int option);
 
-  // Null with a Python error set on failure, as nanobind allows; see error.hpp.
-  nanobind::object send(nanobind::handle data, int flags);
-  nanobind::object send_multipart(nanobind::handle parts, int flags);
-  nanobind::object recv(int flags);
-  nanobind::object recv_multipart(int flags);
+  // One send or receive: `call(handle, flags)` at once if possible, else `waiting_call(handle)`
+  // without the GIL if `flags` allow it, for at most timeout_ms (follow_option: as the option
+  // says). Returns what the last call returned; -1 leaves errno. Throws if the socket cannot be
+  // used, and what a signal handler raised.
+  static constexpr int follow_option = INT_MIN;
+  template <typename Call, typename WaitingCall>
+  int attempt(int flags, int timeout_option, Call call, WaitingCall waiting_call,
+              int timeout_ms = follow_option);
 
   bool is_connected(nanobind::handle id);
 
-  // For poll: the handle for a call into the library; throws ENOTSOCK or EBUSY.
-  void* usable() const;
+  // The handle for a call into the library; throws ENOTSOCK or EBUSY.
+  void* usable() const {
+    if (handle_ == nullptr || busy_ || generation_ != fork_generation()) [[unlikely]] {
+      raise_unusable();
+    }
+    return handle_;
+  }
 
   // Marks the socket as used by this thread while the GIL is released.
   class use {
@@ -74,10 +87,9 @@ class socket {
   };
 
  private:
+  [[noreturn]] void raise_unusable() const;
   template <typename Call>
-  int attempt(int flags, int timeout_option, Call call);
-  template <typename Call>
-  int wait(int timeout_option, Call call);
+  int wait(int timeout_option, int timeout_ms, Call call);
   void close_handle(int linger_ms) noexcept;
 
   std::shared_ptr<context_handle> context_;
@@ -87,5 +99,58 @@ class socket {
   bool close_when_idle_ = false;
   int pending_linger_ms_ = 0;
 };
+
+// Implementation details follow.
+
+// Repeats `call` without the GIL until it ends otherwise than by a signal. While signals eat into
+// the time allowed, the library's own time-out option carries what is left of it.
+template <typename Call>
+int socket::wait(int timeout_option, int timeout_ms, Call call) {
+  using clock = std::chrono::steady_clock;
+  const int usual_ms = get_int(timeout_option);
+  if (timeout_ms == follow_option) {
+    timeout_ms = usual_ms;
+  }
+  if (timeout_ms == 0) {
+    errno = EAGAIN;
+    return -1;
+  }
+  const auto deadline = clock::now() + std::chrono::milliseconds(timeout_ms);
+  bool borrowed = timeout_ms != usual_ms;
+  for (;;) {
+    check_signals();
+    int result = -1;
+    if (borrowed) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - clock::now());
+      set_int(timeout_option,
+              timeout_ms < 0 ? -1 : (left.count() > 0 ? static_cast<int>(left.count()) : 0));
+    }
+    {
+      void* const handle = usable();
+      const use in_use(*this);
+      result = without_gil([&] { return call(handle); });
+    }
+    const int error = errno;
+    if (borrowed && !closed()) {
+      slk_setsockopt(handle_, timeout_option, &usual_ms, sizeof usual_ms);
+    }
+    errno = error;
+    if (result >= 0 || error != EINTR) {
+      return result;
+    }
+    borrowed = borrowed || timeout_ms > 0;
+  }
+}
+
+template <typename Call, typename WaitingCall>
+int socket::attempt(int flags, int timeout_option, Call call, WaitingCall waiting_call,
+                    int timeout_ms) {
+  const int result = call(usable(), flags | SLK_DONTWAIT);
+  if (result >= 0 || (flags & SLK_DONTWAIT) != 0 || (errno != EAGAIN && errno != EINTR))
+      [[likely]] {
+    return result;
+  }
+  return wait(timeout_option, timeout_ms, waiting_call);
+}
 
 }  // namespace slk::python

@@ -1,16 +1,22 @@
 """The context: what sockets of one process have in common."""
 
+from __future__ import annotations
+
 import atexit
-import contextlib
 import os
 import threading
 import weakref
-from types import TracebackType
-from typing import ClassVar, Final, Self
 
 from serverlink import _ext
+from serverlink import constants as c
 from serverlink.error import ServerLinkError
 from serverlink.socket import Socket
+
+TYPE_CHECKING = False  # importing typing would be a third of the package's import time
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Any, ClassVar, Final, Self
 
 __all__ = ["Context"]
 
@@ -25,19 +31,74 @@ class Context(_ext.Context):
     Leaving a ``with`` block destroys it. A context that is dropped without ``term`` or ``destroy``
     is cleaned up in the background: neither garbage collection nor the end of the interpreter
     waits for it. In a forked child it counts as closed.
+
+    Its own options are attributes (``context.max_sockets``); so are options of sockets, which then
+    are those of the sockets that it makes from now on (``context.linger = 0``).
     """
 
-    __slots__ = ("__weakref__", "_sockets")
+    __slots__ = ("__weakref__", "_sockets", "sockopts")
 
-    _instance: ClassVar["Context | None"] = None
+    _socket_class: Callable[..., Any] = Socket
+    _sockets: weakref.WeakSet[Socket]
+    sockopts: dict[int, int | bytes]
+
+    _instance: ClassVar[Context | None] = None
     _instance_pid: ClassVar[int] = 0
     _instance_lock: ClassVar[threading.Lock] = threading.Lock()
 
-    def __init__(self, io_threads: int = 1) -> None:
-        """Raise ServerLinkError: EINVAL (io_threads < 0), EMFILE, ENOMEM."""
-        super().__init__(io_threads)
-        self._sockets: weakref.WeakSet[Socket] = weakref.WeakSet()
+    def __init__(self, io_threads: int | Context = 1, shared: Context | None = None) -> None:
+        """Make a context, or another face of ``shared``, as ``shadow`` does.
+
+        Raises ServerLinkError: EINVAL (io_threads < 0), EMFILE, ENOMEM.
+        """
+        if isinstance(io_threads, _ext.Context):
+            shared = io_threads
+        if shared is None:
+            super().__init__(io_threads)
+            made: weakref.WeakSet[Socket] = weakref.WeakSet()
+        else:
+            super().__init__(shared)
+            made = shared._sockets
+        object.__setattr__(self, "_sockets", made)
+        object.__setattr__(self, "sockopts", {})
         _live.add(self)
+
+    @classmethod
+    def shadow(cls, address: Context) -> Self:
+        """Another face of the same context: its sockets, its end. Raises TypeError for a number."""
+        if not isinstance(address, _ext.Context):
+            raise TypeError("only a Context can be shared, not the address of one")
+        return cls(address)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        option = name.upper()
+        if option in _CONTEXT_OPTIONS:
+            self.set(_CONTEXT_OPTIONS[option], value)
+        elif option in c.SocketOption.__members__:
+            self.sockopts[c.SocketOption[option]] = value
+        elif name.startswith("__") or not hasattr(type(self), name):
+            super().__setattr__(name, value)
+        else:
+            raise AttributeError(f"{name} cannot be set")
+
+    def __getattr__(self, name: str) -> Any:
+        option = name.upper()
+        if option in _CONTEXT_OPTIONS:
+            return self.get(_CONTEXT_OPTIONS[option])
+        number = c.SocketOption.__members__.get(option)
+        if number is not None and number in self.sockopts:
+            return self.sockopts[number]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def setsockopt(self, opt: int, value: int | bytes) -> None:
+        """An option of the sockets to be made; for those that have it."""
+        self.sockopts[opt] = value
+
+    def getsockopt(self, opt: int) -> int | bytes:
+        """What ``setsockopt`` set. Raises ServerLinkError with EINVAL if nothing did."""
+        if opt not in self.sockopts:
+            raise ServerLinkError(c.EINVAL, f"option {opt} was not set for the sockets to be made")
+        return self.sockopts[opt]
 
     def __enter__(self) -> Self:
         return self
@@ -55,24 +116,35 @@ class Context(_ext.Context):
         return f"<{type(self).__name__} at {id(self):#x}{state}>"
 
     @classmethod
-    def instance(cls, io_threads: int = 1) -> "Context":
+    def instance(cls, io_threads: int = 1) -> Context:
         """The process-wide context; made anew if it was closed, and in a forked child."""
         with Context._instance_lock:
-            current = Context._instance
-            if current is None or current.closed or Context._instance_pid != os.getpid():
+            current = cls._instance
+            if current is None or current.closed or cls._instance_pid != os.getpid():
                 current = cls(io_threads)
-                Context._instance = current
-                Context._instance_pid = os.getpid()
+                cls._instance = current
+                cls._instance_pid = os.getpid()
             return current
 
-    def socket(self, socket_type: int) -> Socket:
-        """Make a socket.
+    def socket(
+        self,
+        socket_type: int,
+        socket_class: Callable[..., Any] | None = None,
+        **kwargs: Any,
+    ) -> Socket:
+        """Make a socket, with the options set for all of them; ``kwargs`` go to its class.
 
         Raises ServerLinkError: EINVAL (unknown type), EMFILE (MAX_SOCKETS are open);
         ContextTerminated.
         """
-        made = Socket(self, socket_type)
+        made: Socket = (socket_class or self._socket_class)(self, socket_type, **kwargs)
         self._sockets.add(made)
+        for option, value in self.sockopts.items():
+            try:
+                made.setsockopt(option, value)
+            except ServerLinkError as error:
+                if error.errno != c.EINVAL:  # its type does not have this one
+                    raise
         return made
 
     def destroy(self, linger: int | None = None) -> None:
@@ -94,6 +166,8 @@ class Context(_ext.Context):
                 made._close_soon(max(linger, -1))
 
 
+_CONTEXT_OPTIONS: Final = {**c.ContextOption.__members__, "IPV6": c.IPV6}
+
 _live: weakref.WeakSet[Context] = weakref.WeakSet()
 
 
@@ -102,9 +176,11 @@ def _abandon_all() -> None:
     """Drop what is unsent and unread, so that the interpreter ends without waiting."""
     for context in list(_live):
         if not context.closed:
-            with contextlib.suppress(ServerLinkError):
+            try:
                 context._close_sockets(linger=0)
                 context._abandon(_EXIT_GRACE_MS)
+            except ServerLinkError:
+                pass
 
 
 def _reset_lock_in_child() -> None:

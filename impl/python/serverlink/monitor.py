@@ -1,8 +1,8 @@
 """Messages of a monitor, as :meth:`Socket.monitor` has them sent."""
 
 import struct
-from collections.abc import Sequence
-from typing import Final, TypedDict
+from collections.abc import Awaitable, Sequence
+from typing import Any, Final, TypedDict, cast
 
 from serverlink import constants as c
 from serverlink.error import ServerLinkError
@@ -14,9 +14,9 @@ _HEAD: Final = struct.Struct("=HI")
 
 
 class MonitorMessage(TypedDict):
-    """An event: one of EVENT_..., its value (a descriptor, an errno, ms), and the endpoint."""
+    """An event with its value (a descriptor, an errno, ms), and the endpoint."""
 
-    event: int
+    event: c.Event | int
     value: int
     endpoint: bytes
 
@@ -29,9 +29,21 @@ def parse_monitor_message(parts: Sequence[bytes]) -> MonitorMessage:
     if len(parts) != 2 or len(parts[0]) != _HEAD.size:
         raise ServerLinkError(c.EINVAL)
     event, value = _HEAD.unpack(parts[0])
-    return {"event": event, "value": value, "endpoint": parts[1]}
+    return {"event": c.Event(event), "value": value, "endpoint": parts[1]}
 
 
-def recv_monitor_message(reader: Socket, flags: int = 0) -> MonitorMessage:
-    """Receive an event from a monitor's reader; raises as ``recv_multipart``."""
-    return parse_monitor_message(reader.recv_multipart(flags))
+def recv_monitor_message(
+    socket: Socket, flags: int = 0
+) -> MonitorMessage | Awaitable[MonitorMessage]:
+    """Receive an event from a monitor's reader; raises as ``recv_multipart``.
+
+    The reader of ``serverlink.asyncio`` is awaited.
+    """
+    parts: Any = socket.recv_multipart(flags)
+    if isinstance(parts, list):
+        return parse_monitor_message(parts)
+
+    async def received() -> MonitorMessage:
+        return parse_monitor_message(cast("list[bytes]", await parts))
+
+    return received()

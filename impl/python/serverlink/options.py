@@ -1,9 +1,14 @@
 """Socket options by number and as attributes, and which C type each has."""
 
-from typing import Final, overload
+from __future__ import annotations
 
 from serverlink import _ext
 from serverlink import constants as c
+from serverlink.error import ServerLinkError
+
+TYPE_CHECKING = False  # importing typing would be a third of the package's import time
+if TYPE_CHECKING:
+    from typing import Final, overload
 
 __all__ = ["SocketOptions"]
 
@@ -18,18 +23,21 @@ class _IntOption:
     def __init__(self, option: int) -> None:
         self._option = option
 
-    @overload
-    def __get__(self, instance: None, owner: type) -> "_IntOption": ...
-    @overload
-    def __get__(self, instance: "SocketOptions", owner: type) -> int: ...
-    def __get__(self, instance: "SocketOptions | None", owner: type) -> "int | _IntOption":
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, instance: None, owner: type) -> _IntOption: ...
+        @overload
+        def __get__(self, instance: SocketOptions, owner: type) -> int: ...
+
+    def __get__(self, instance: SocketOptions | None, owner: type) -> int | _IntOption:
         if instance is None:
             return self
         value = instance.getsockopt(self._option)
         assert isinstance(value, int)
         return value
 
-    def __set__(self, instance: "SocketOptions", value: int) -> None:
+    def __set__(self, instance: SocketOptions, value: int) -> None:
         instance.setsockopt(self._option, value)
 
 
@@ -39,18 +47,21 @@ class _BytesOption:
     def __init__(self, option: int) -> None:
         self._option = option
 
-    @overload
-    def __get__(self, instance: None, owner: type) -> "_BytesOption": ...
-    @overload
-    def __get__(self, instance: "SocketOptions", owner: type) -> bytes: ...
-    def __get__(self, instance: "SocketOptions | None", owner: type) -> "bytes | _BytesOption":
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, instance: None, owner: type) -> _BytesOption: ...
+        @overload
+        def __get__(self, instance: SocketOptions, owner: type) -> bytes: ...
+
+    def __get__(self, instance: SocketOptions | None, owner: type) -> bytes | _BytesOption:
         if instance is None:
             return self
         value = instance.getsockopt(self._option)
         assert isinstance(value, bytes)
         return value
 
-    def __set__(self, instance: "SocketOptions", value: bytes) -> None:
+    def __set__(self, instance: SocketOptions, value: bytes) -> None:
         instance.setsockopt(self._option, value)
 
 
@@ -93,6 +104,35 @@ class SocketOptions(_ext.Socket):
     set = setsockopt
     get = getsockopt
 
+    def setsockopt_string(self, option: int, optval: str, encoding: str = "utf-8") -> None:
+        """Set an option of bytes to encoded text. Raises TypeError for anything but text."""
+        if not isinstance(optval, str):
+            raise TypeError(f"text is wanted, not {type(optval).__name__}")
+        self.setsockopt(option, optval.encode(encoding))
+
+    def getsockopt_string(self, option: int, encoding: str = "utf-8") -> str:
+        """An option of bytes as text. Raises ServerLinkError with EINVAL for a number."""
+        value = self.getsockopt(option)
+        if isinstance(value, int):
+            raise ServerLinkError(c.EINVAL, f"option {option} is a number, not text")
+        return value.decode(encoding)
+
+    set_string = setsockopt_unicode = setsockopt_string
+    get_string = getsockopt_unicode = getsockopt_string
+
+    def set_hwm(self, value: int) -> None:
+        """Set both high-water marks."""
+        self.hwm = value
+
+    def get_hwm(self) -> int:
+        """The sending side's high-water mark."""
+        return self.hwm
+
+    @property
+    def socket_type(self) -> c.SocketType:
+        """The socket's kind."""
+        return c.SocketType(self._get_int(c.TYPE))
+
     @property
     def hwm(self) -> int:
         """Both high-water marks; reading tells that of the sending side."""
@@ -104,7 +144,9 @@ class SocketOptions(_ext.Socket):
         self.rcvhwm = value
 
     routing_id = ROUTING_ID = identity = IDENTITY = _BytesOption(c.ROUTING_ID)
-    connect_routing_id = CONNECT_ROUTING_ID = _BytesOption(c.CONNECT_ROUTING_ID)
+    connect_routing_id = CONNECT_ROUTING_ID = connect_rid = CONNECT_RID = _BytesOption(
+        c.CONNECT_ROUTING_ID
+    )
     last_endpoint = LAST_ENDPOINT = _BytesOption(c.LAST_ENDPOINT)
     sndbuf = SNDBUF = _IntOption(c.SNDBUF)
     rcvbuf = RCVBUF = _IntOption(c.RCVBUF)

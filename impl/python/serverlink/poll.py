@@ -1,13 +1,17 @@
 """Waiting for several sockets and file descriptors at once."""
 
-from collections.abc import Sequence
-from typing import Any
+from __future__ import annotations
 
 from serverlink import _ext
 from serverlink import constants as c
 from serverlink.socket import timeout_ms
 
-__all__ = ["Poller", "select"]
+TYPE_CHECKING = False  # importing typing would be a third of the package's import time
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+__all__ = ["Poller", "select", "zmq_poll"]
 
 
 class Poller:
@@ -18,6 +22,11 @@ class Poller:
 
     def __init__(self) -> None:
         self._events: dict[Any, int] = {}
+
+    @property
+    def sockets(self) -> list[tuple[Any, int]]:
+        """What is watched, with its events."""
+        return list(self._events.items())
 
     def __contains__(self, polled: object) -> bool:
         return polled in self._events
@@ -48,6 +57,11 @@ class Poller:
         ContextTerminated.
         """
         return _ext.poll(list(self._events.items()), timeout_ms(timeout))
+
+
+def zmq_poll(sockets: Sequence[tuple[Any, int]], timeout: float = -1) -> list[tuple[Any, int]]:
+    """``Poller.poll`` for pairs of a socket or descriptor and its events; ``timeout`` in ms."""
+    return _ext.poll(sockets, timeout_ms(timeout))
 
 
 def select(

@@ -1,24 +1,47 @@
 """The socket."""
 
-import contextlib
+from __future__ import annotations
+
 import errno
 import math
-import random
 import warnings
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
 
 from serverlink import _ext
 from serverlink import constants as c
-from serverlink.error import ServerLinkError
+from serverlink.error import ServerLinkError, ZMQBindError
 from serverlink.options import SocketOptions
 
+TYPE_CHECKING = False  # importing typing would be a third of the package's import time
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+    from typing import Any, NoReturn, Self, TypeVar
+
+    from typing_extensions import Buffer
+
     from serverlink.context import Context
+
+    T = TypeVar("T")
 
 __all__ = ["Socket"]
 
 _EPHEMERAL_PORTS = (49152, 65536)
+
+
+class _Attachment:
+    """What ``bind`` and ``connect`` return: leaving a ``with`` block on it undoes them."""
+
+    __slots__ = ("_endpoint", "_undo")
+
+    def __init__(self, undo: Callable[[str], None], endpoint: str) -> None:
+        self._undo = undo
+        self._endpoint = endpoint
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._undo(self._endpoint)
 
 
 class Socket(SocketOptions):
@@ -32,7 +55,7 @@ class Socket(SocketOptions):
 
     __slots__ = ("__weakref__", "context")
 
-    def __init__(self, context: "Context", socket_type: int) -> None:
+    def __init__(self, context: Context, socket_type: int) -> None:
         """Raise ServerLinkError: EINVAL (unknown type), EMFILE (too many sockets)."""
         super().__init__(context, socket_type)
         self.context = context
@@ -54,8 +77,10 @@ class Socket(SocketOptions):
         # Names are None when the interpreter is coming to its end; then nobody wants the warning.
         if warnings is not None:
             warnings.warn(f"unclosed socket {self!r}", ResourceWarning, stacklevel=2, source=self)
-        with contextlib.suppress(ServerLinkError):
+        try:
             self.close(linger=0)
+        except ServerLinkError:
+            pass
 
     def __repr__(self) -> str:
         state = " closed" if self.closed else ""
@@ -72,31 +97,61 @@ class Socket(SocketOptions):
         else:
             self._close(max(linger, -1))
 
+    def bind(self, addr: str | bytes) -> _Attachment:
+        """Accept peers at an endpoint; as a context manager, until the block ends.
+
+        Raises ServerLinkError: EINVAL, EPROTONOSUPPORT, EADDRINUSE, EADDRNOTAVAIL, ENOENT, ...
+        """
+        self._bind(_text(addr))
+        return _Attachment(self._unbind_last, _text(addr))
+
+    def connect(self, addr: str | bytes) -> _Attachment:
+        """Keep a connection in the background; as a context manager, until the block ends.
+
+        Raises ServerLinkError: EINVAL, EPROTONOSUPPORT.
+        """
+        self._connect(_text(addr))
+        return _Attachment(self._disconnect, _text(addr))
+
+    def unbind(self, addr: str | bytes) -> None:
+        """Stop accepting at a resolved endpoint. Raises ENOENT (not bound there), EINVAL."""
+        self._unbind(_text(addr))
+
+    def disconnect(self, addr: str | bytes) -> None:
+        """End the connections to an endpoint. Raises ENOENT (not connected there), EINVAL."""
+        self._disconnect(_text(addr))
+
+    def _unbind_last(self, addr: str) -> None:
+        wild = "*" in addr or addr.endswith(":0")
+        self._unbind(self.last_endpoint.decode() if wild else addr)
+
     def bind_to_random_port(
         self,
-        address: str,
+        addr: str,
         min_port: int = _EPHEMERAL_PORTS[0],
         max_port: int = _EPHEMERAL_PORTS[1],
         max_tries: int = 100,
     ) -> int:
-        """Bind to a free port of ``address`` (without a port) and return the port.
+        """Bind to a free port of ``addr`` (without a port) and return the port.
 
         The system chooses unless a range is given. Raises ServerLinkError as ``bind``, with
         EADDRINUSE if no port of the range was free in ``max_tries`` attempts.
         """
         if (min_port, max_port) == _EPHEMERAL_PORTS:
-            self.bind(f"{address}:*")
+            self._bind(f"{addr}:*")
             return int(self.last_endpoint.rpartition(b":")[2])
+        import random
+
         for _ in range(max_tries):
             port = random.randrange(min_port, max_port)
             try:
-                self.bind(f"{address}:{port}")
+                self._bind(f"{addr}:{port}")
             except ServerLinkError as error:
                 if error.errno not in (c.EADDRINUSE, errno.EACCES):
                     raise
             else:
                 return port
-        raise ServerLinkError(c.EADDRINUSE)
+        raise ZMQBindError(text=f"none of {max_tries} ports of {addr} was free")
 
     def poll(self, timeout: float | None = None, flags: int = c.POLLIN) -> int:
         """Wait until one of the events ``flags`` is there; return those that are.
@@ -116,13 +171,13 @@ class Socket(SocketOptions):
         """
         self._monitor(addr, events)
 
-    def get_monitor_socket(self, events: int = c.EVENT_ALL, addr: str | None = None) -> "Socket":
+    def get_monitor_socket(self, events: int = c.EVENT_ALL, addr: str | None = None) -> Socket:
         """A PAIR connected to the monitor of this socket, which is started; close it yourself."""
         if addr is None:
             addr = f"inproc://monitor.s-{self.fd}"
         self.monitor(addr, events)
         reader = self.context.socket(c.PAIR)
-        reader.connect(addr)
+        reader._connect(addr)
         return reader
 
     def disable_monitor(self) -> None:
@@ -136,6 +191,93 @@ class Socket(SocketOptions):
         after each send and receive.
         """
         return self.fd
+
+    # -- messages as text, JSON, objects ----------------------------------------------------------
+
+    def send_string(
+        self, u: str, flags: int = 0, copy: bool = True, encoding: str = "utf-8", **kwargs: Any
+    ) -> Any:
+        """Send text as one part. Raises TypeError for anything else; otherwise as ``send``."""
+        if not isinstance(u, str):
+            raise TypeError(f"text is wanted, not {type(u).__name__}")
+        return self.send(u.encode(encoding), flags, copy, **kwargs)
+
+    def recv_string(self, flags: int = 0, encoding: str = "utf-8") -> str:
+        """Receive one part as text. Raises UnicodeDecodeError; otherwise as ``recv``."""
+        return self.recv(flags).decode(encoding)
+
+    send_unicode = send_string
+    recv_unicode = recv_string
+
+    def send_json(self, obj: object, flags: int = 0, **kwargs: Any) -> Any:
+        """Send an object as JSON; ``kwargs`` are those of ``send`` and of ``json.dumps``."""
+        from serverlink.utils import jsonapi
+
+        sending = {key: kwargs.pop(key) for key in ("copy", "track") if key in kwargs}
+        return self.send(jsonapi.dumps(obj, **kwargs), flags, **sending)
+
+    def recv_json(self, flags: int = 0, **kwargs: Any) -> Any:
+        """Receive JSON; ``kwargs`` are those of ``json.loads``. Raises ValueError, as ``recv``."""
+        from serverlink.utils import jsonapi
+
+        return jsonapi.loads(self.recv(flags), **kwargs)
+
+    def send_pyobj(self, obj: object, flags: int = 0, protocol: int = -1, **kwargs: Any) -> Any:
+        """Send a pickled object. Raises as ``pickle.dumps`` and ``send``."""
+        import pickle
+
+        return self.send(pickle.dumps(obj, protocol), flags, **kwargs)
+
+    def recv_pyobj(self, flags: int = 0) -> Any:
+        """Receive a pickled object. Unpickling runs code that the sender chose: trust it."""
+        import pickle
+
+        return pickle.loads(self.recv(flags))
+
+    def send_serialized(
+        self,
+        msg: T,
+        serialize: Callable[[T], Sequence[Buffer]],
+        flags: int = 0,
+        copy: bool = True,
+        **kwargs: Any,
+    ) -> Any:
+        """Send ``serialize(msg)``, which is an iterable of parts."""
+        return self.send_multipart(serialize(msg), flags, copy, **kwargs)
+
+    def recv_serialized(
+        self, deserialize: Callable[[list[Any]], T], flags: int = 0, copy: bool = True
+    ) -> T:
+        """Receive a message and return ``deserialize`` of the list of its parts."""
+        return deserialize(self.recv_multipart(flags, copy))
+
+    # -- what the five socket types do not have ---------------------------------------------------
+
+    def subscribe(self, topic: str | bytes) -> NoReturn:
+        """Raise ServerLinkError with ENOTSUP: there are no SUB sockets here."""
+        raise _no_topics("subscribe")
+
+    def unsubscribe(self, topic: str | bytes) -> NoReturn:
+        """Raise ServerLinkError with ENOTSUP: there are no SUB sockets here."""
+        raise _no_topics("unsubscribe")
+
+    def join(self, group: str) -> NoReturn:
+        """Raise ServerLinkError with ENOTSUP: there are no DISH sockets here."""
+        raise _no_topics("join")
+
+    def leave(self, group: str) -> NoReturn:
+        """Raise ServerLinkError with ENOTSUP: there are no DISH sockets here."""
+        raise _no_topics("leave")
+
+
+def _no_topics(name: str) -> ServerLinkError:
+    return ServerLinkError(
+        c.ENOTSUP, f"{name}() is not there: sockets are ROUTER, DEALER, PUSH, PULL and PAIR"
+    )
+
+
+def _text(endpoint: str | bytes) -> str:
+    return endpoint.decode() if isinstance(endpoint, bytes) else endpoint
 
 
 def timeout_ms(timeout: float | None) -> int:

@@ -157,4 +157,15 @@ int slk_recv(void* socket, void* buffer, size_t capacity, int flags) {
   return guard([&] { return target->receive(buffer, capacity, flags); });
 }
 
+int slk_recv_alloc(void* socket, slk_alloc_fn* allocate, void* hint, int flags) {
+  const socket_call target(socket);
+  if (!target) {
+    return fail(ENOTSOCK);
+  }
+  if (allocate == nullptr) {
+    return fail(EFAULT);
+  }
+  return guard([&] { return target->receive(allocate, hint, flags); });
+}
+
 }  // extern "C"

@@ -64,6 +64,21 @@ class socket {
                frame.size_bytes < capacity_bytes ? frame.size_bytes : capacity_bytes);
     return static_cast<long>(frame.size_bytes);
   }
+  // Into memory of the frame's size that `allocate` gives. -ENOMEM: it gave none, the frame is
+  // lost.
+  [[nodiscard]] long receive(slk_alloc_fn* allocate, void* hint, int flags) {
+    frame_view frame;
+    pipe* from = nullptr;
+    if (const int error = fetch_or_wait(frame, from, flags); error != 0) {
+      return -error;
+    }
+    void* const into = allocate(frame.size_bytes, frame.more ? 1 : 0, hint);
+    if (into == nullptr) {
+      return -ENOMEM;
+    }
+    copy_bytes(static_cast<std::uint8_t*>(into), frame.data, frame.size_bytes);
+    return static_cast<long>(frame.size_bytes);
+  }
   [[nodiscard]] long receive(message& into, int flags);
 
   [[nodiscard]] int bind(std::string_view endpoint);

@@ -252,6 +252,44 @@ static void test_endpoints(void* ctx) {
   EXPECT(slk_close(pull) == 0);
 }
 
+struct given {
+  char text[16];
+  size_t size;
+  int more;
+};
+
+static void* give(size_t size, int more, void* hint) {
+  struct given* into = hint;
+  into->size = size;
+  into->more = more;
+  return size <= sizeof into->text ? into->text : NULL;
+}
+
+static void test_receive_into_memory_on_demand(void* ctx) {
+  struct given part = {"", 0, 0};
+  void* pull = make_socket(ctx, SLK_PULL);
+  void* push = make_socket(ctx, SLK_PUSH);
+  EXPECT(slk_bind(pull, "inproc://demand") == 0);
+  EXPECT(slk_connect(push, "inproc://demand") == 0);
+  EXPECT_ERROR(slk_recv_alloc(pull, give, &part, SLK_DONTWAIT) == -1, EAGAIN);
+  EXPECT_ERROR(slk_recv_alloc(pull, NULL, &part, 0) == -1, EFAULT);
+  EXPECT(slk_send(push, "first", 6, SLK_SNDMORE) == 6);
+  EXPECT(slk_send(push, NULL, 0, 0) == 0);
+  EXPECT(slk_send(push, "too long for the memory", 24, 0) == 24);
+  EXPECT(slk_send(push, "last", 5, 0) == 5);
+  EXPECT(slk_recv_alloc(pull, give, &part, 0) == 6);
+  EXPECT(strcmp(part.text, "first") == 0);
+  EXPECT(part.more == 1);
+  EXPECT(slk_recv_alloc(pull, give, &part, 0) == 0);
+  EXPECT(part.more == 0);
+  EXPECT_ERROR(slk_recv_alloc(pull, give, &part, 0) == -1, ENOMEM);
+  EXPECT(slk_recv_alloc(pull, give, &part, 0) == 5);
+  EXPECT(strcmp(part.text, "last") == 0);
+  EXPECT(slk_close(push) == 0);
+  EXPECT(slk_close(pull) == 0);
+  EXPECT_ERROR(slk_recv_alloc(pull, give, &part, 0) == -1, ENOTSOCK);
+}
+
 static void test_send_and_receive(void* ctx) {
   static const char constant[] = "constant";
   char buffer[16] = "---------------";
@@ -345,6 +383,7 @@ int main(void) {
   test_socket_options(ctx);
   test_endpoints(ctx);
   test_send_and_receive(ctx);
+  test_receive_into_memory_on_demand(ctx);
   test_router(ctx);
   test_poll(ctx);
   expect_no_socket(NULL);

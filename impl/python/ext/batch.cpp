@@ -1,0 +1,237 @@
+#include "batch.hpp"
+
+#include <serverlink/serverlink.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "arguments.hpp"
+#include "error.hpp"
+#include "interpreter.hpp"
+#include "transfer.hpp"
+
+namespace nb = nanobind;
+
+namespace slk::python {
+
+namespace {
+
+// So many messages after each other hold up other threads and signal handlers, and no more.
+constexpr Py_ssize_t messages_per_turn = 1024;
+constexpr int usual_max = 1000;
+
+constexpr signature<2> send_many_signature{"send_many", 1, {"messages", "flags"}};
+constexpr signature<2> recv_many_signature{"recv_many", 0, {"max_messages", "timeout"}};
+constexpr signature<3> recv_into_many_signature{
+    "recv_into_many", 2, {"buffer", "slot_bytes", "timeout"}};
+
+// Lets signal handlers and other threads run, if it is time; throws what a handler raised.
+void take_turns(Py_ssize_t done) {
+  if (done % messages_per_turn == 0) [[unlikely]] {
+    check_signals();
+    without_gil([] { return 0; });
+  }
+}
+
+// A message of one part (anything with a buffer) or of several (a list or a tuple of such).
+int send_message(socket& target, PyObject* message, int flags) {
+  if (PyList_Check(message) || PyTuple_Check(message)) {
+    return send_parts(target, part_views(message), flags);
+  }
+  return send_part(target, buffer_view(message), flags);
+}
+
+// Tells in the exception that is set how many messages went before it.
+PyObject* failed_after(Py_ssize_t count) noexcept {
+  PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
+  PyErr_Fetch(&type, &value, &trace);
+  PyErr_NormalizeException(&type, &value, &trace);
+  PyObject* const number = PyLong_FromSsize_t(count);
+  if (value == nullptr || number == nullptr || PyObject_SetAttrString(value, "sent", number) != 0) {
+    PyErr_Clear();
+  }
+  Py_XDECREF(number);
+  PyErr_Restore(type, value, trace);
+  return nullptr;
+}
+
+PyObject* send_all(socket& target, PyObject* messages, int flags) {
+  const auto items = nb::steal(PyObject_GetIter(messages));
+  if (!items.is_valid()) {
+    return nullptr;
+  }
+  Py_ssize_t count = 0;
+  PyObject* const failure = guarded([&]() -> PyObject* {
+    while (PyObject* const next = PyIter_Next(items.ptr())) {
+      const auto message = nb::steal(next);
+      if (send_message(target, message.ptr(), flags) < 0) {
+        if (errno == EAGAIN) {
+          return Py_None;
+        }
+        raise_last_error();
+      }
+      take_turns(++count);
+    }
+    return PyErr_Occurred() != nullptr ? nullptr : Py_None;
+  });
+  return failure == nullptr ? failed_after(count) : PyLong_FromSsize_t(count);
+}
+
+PyObject* send_many(PyObject* self, PyObject* const* values, Py_ssize_t count,
+                    PyObject* names) noexcept {
+  return guarded([&]() -> PyObject* {
+    std::array<PyObject*, 2> given;
+    if (!send_many_signature.read({values, count, names}, given)) {
+      return nullptr;
+    }
+    return send_all(socket_of(self), given[0], int_of(given[1], 0) & ~SLK_SNDMORE);
+  });
+}
+
+// A time-out in ms as Python gives it: None is the option's, any negative one for ever.
+int timeout_of(PyObject* value) {
+  if (value == nullptr || value == Py_None) {
+    return socket::follow_option;
+  }
+  const double timeout_ms = PyFloat_AsDouble(value);
+  if (timeout_ms == -1.0 && PyErr_Occurred() != nullptr) {
+    throw nb::python_error();
+  }
+  return timeout_ms < 0 || timeout_ms > INT_MAX ? -1 : static_cast<int>(std::ceil(timeout_ms));
+}
+
+// Calls `receive(flags, timeout_ms)`, which takes one message or answers EAGAIN, until `most` have
+// been taken or no more are there; only the first is waited for. False: an error is set.
+template <typename Receive>
+bool receive_each(Py_ssize_t most, int timeout_ms, Receive receive) {
+  for (Py_ssize_t count = 0; count < most; ++count) {
+    const int flags = count == 0 && timeout_ms != 0 ? 0 : SLK_DONTWAIT;
+    if (receive(flags) < 0) {
+      // What stops a later message stops the next call, too, and is told there.
+      return count > 0 || errno == EAGAIN || (set_error(errno), false);
+    }
+  }
+  return true;
+}
+
+int receive_part(socket& source, received_part& part, int flags, int timeout_ms) {
+  return source.attempt(
+      flags, SLK_RCVTIMEO, [&](void* handle, int now) { return part.receive(handle, now); },
+      [&](void* handle) { return part.receive_waiting(handle); }, timeout_ms);
+}
+
+PyObject* recv_many(PyObject* self, PyObject* const* values, Py_ssize_t count,
+                    PyObject* names) noexcept {
+  return guarded([&]() -> PyObject* {
+    std::array<PyObject*, 2> given;
+    if (!recv_many_signature.read({values, count, names}, given)) {
+      return nullptr;
+    }
+    socket& source = socket_of(self);
+    const int most = int_of(given[0], usual_max);
+    const int timeout_ms = timeout_of(given[1]);
+    if (most < 1) {
+      PyErr_Format(PyExc_ValueError, "max_messages is %d and has to be 1 or more", most);
+      return nullptr;
+    }
+    auto messages = nb::steal(PyList_New(0));
+    if (!messages.is_valid()) {
+      return nullptr;
+    }
+    const bool fine = receive_each(most, timeout_ms, [&](int flags) {
+      received_part part;
+      if (receive_part(source, part, flags, timeout_ms) < 0) {
+        return -1;
+      }
+      PyObject* taken = part.take();
+      if (taken != nullptr && part.more()) {
+        received_part first(taken);
+        taken = rest_of_message(source, first, 0);
+      }
+      const auto message = nb::steal(taken);
+      if (!message.is_valid() || PyList_Append(messages.ptr(), message.ptr()) != 0) {
+        throw nb::python_error();
+      }
+      return 0;
+    });
+    return fine ? messages.release().ptr() : nullptr;
+  });
+}
+
+PyObject* recv_into_many(PyObject* self, PyObject* const* values, Py_ssize_t count,
+                         PyObject* names) noexcept {
+  return guarded([&]() -> PyObject* {
+    std::array<PyObject*, 3> given;
+    if (!recv_into_many_signature.read({values, count, names}, given)) {
+      return nullptr;
+    }
+    socket& source = socket_of(self);
+    const int slot_bytes = int_of(given[1], 0);
+    const int timeout_ms = timeout_of(given[2]);
+    Py_buffer target;
+    if (PyObject_GetBuffer(given[0], &target, PyBUF_WRITABLE) != 0) {
+      return nullptr;
+    }
+    struct release {
+      Py_buffer* held;
+      ~release() { PyBuffer_Release(held); }
+    } const released{&target};
+    if (slot_bytes < 1 || slot_bytes > target.len) {
+      PyErr_Format(PyExc_ValueError, "slot_bytes is %d, and the buffer has %zd bytes", slot_bytes,
+                   target.len);
+      return nullptr;
+    }
+    auto sizes = nb::steal(PyList_New(0));
+    if (!sizes.is_valid()) {
+      return nullptr;
+    }
+    char* slot = static_cast<char*>(target.buf);
+    const auto room = static_cast<size_t>(slot_bytes);
+    const bool fine = receive_each(target.len / slot_bytes, timeout_ms, [&](int flags) {
+      const int size = source.attempt(
+          flags, SLK_RCVTIMEO,
+          [&](void* handle, int now) { return slk_recv(handle, slot, room, now); },
+          [&](void* handle) { return slk_recv(handle, slot, room, 0); }, timeout_ms);
+      if (size >= 0) {
+        slot += slot_bytes;
+        const auto number = nb::steal(PyLong_FromLong(size));
+        if (!number.is_valid() || PyList_Append(sizes.ptr(), number.ptr()) != 0) {
+          throw nb::python_error();
+        }
+      }
+      return size;
+    });
+    return fine ? sizes.release().ptr() : nullptr;
+  });
+}
+
+}  // namespace
+
+void define_batches(nb::handle type) {
+  static PyMethodDef methods[] = {
+      method("send_many", send_many,
+             "send_many($self, messages, flags=0)\n--\n\n"
+             "Send messages in order and return how many were sent.\n\n"
+             "A message is bytes or the like, or a list or tuple of parts. Waits for room as send\n"
+             "does; the number is less than there are messages if SNDTIMEO was over, or with\n"
+             "DONTWAIT. Give a sequence then: the message that did not go has left an iterator.\n"
+             "Raises as send; what is raised has the number in `sent`."),
+      method(
+          "recv_many", recv_many,
+          "recv_many($self, max_messages=1000, timeout=None)\n--\n\n"
+          "Wait for a message and receive it and what is there behind it.\n\n"
+          "A message of one part is bytes, one of several the list of them. `timeout` is in ms:\n"
+          "None as RCVTIMEO says, negative for ever. Returns [] if the time is over. Raises as\n"
+          "recv; ValueError (max_messages < 1)."),
+      method("recv_into_many", recv_into_many,
+             "recv_into_many($self, buffer, slot_bytes, timeout=None)\n--\n\n"
+             "Receive parts into a writable buffer, each at a multiple of `slot_bytes`.\n\n"
+             "Waits for the first, and takes what is there behind it and has a slot. Returns the\n"
+             "size of each; one above `slot_bytes` was cut. `timeout` as for recv_many. Raises as\n"
+             "recv; ValueError (slot_bytes < 1, or more than the buffer has), BufferError."),
+      {nullptr, nullptr, 0, nullptr}};
+  define_methods(type, methods);
+}
+
+}  // namespace slk::python

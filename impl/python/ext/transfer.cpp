@@ -1,0 +1,282 @@
+#include "transfer.hpp"
+
+#include <serverlink/serverlink.h>
+
+#include <array>
+
+#include "arguments.hpp"
+#include "error.hpp"
+
+namespace nb = nanobind;
+
+namespace slk::python {
+
+namespace {
+
+// What a call does where it would have to wait and may not.
+enum class refusal { raise, answer };
+
+constexpr signature<4> send_signature{"send", 1, {"data", "flags", "copy", "track"}};
+constexpr signature<4> send_parts_signature{
+    "send_multipart", 1, {"msg_parts", "flags", "copy", "track"}};
+constexpr signature<3> recv_signature{"recv", 0, {"flags", "copy", "track"}};
+constexpr signature<3> recv_parts_signature{"recv_multipart", 0, {"flags", "copy", "track"}};
+constexpr signature<3> recv_into_signature{"recv_into", 1, {"buffer", "nbytes", "flags"}};
+
+int received_at_once_or_later(socket& source, received_part& part, int flags) {
+  return source.attempt(
+      flags, SLK_RCVTIMEO, [&](void* handle, int now) { return part.receive(handle, now); },
+      [&](void* handle) { return part.receive_waiting(handle); });
+}
+
+// serverlink.frame.NAME, called with the arguments.
+template <typename... Arguments>
+PyObject* call_frame_module(const char* name, const char* format, Arguments... arguments) {
+  const auto module = nb::steal(PyImport_ImportModule("serverlink.frame"));
+  return module.is_valid() ? PyObject_CallMethod(module.ptr(), name, format, arguments...)
+                           : nullptr;
+}
+
+// The result of a send: None, or a tracker of what is done already, since the library copied.
+PyObject* sent(PyObject* track) {
+  if (truth_of(track, false)) [[unlikely]] {
+    return call_frame_module("MessageTracker", "()");
+  }
+  Py_RETURN_NONE;
+}
+
+// A received part as the caller wants it; steals `bytes`.
+PyObject* shaped(PyObject* bytes, bool more, PyObject* copy) {
+  if (bytes == nullptr || truth_of(copy, true)) [[likely]] {
+    return bytes;
+  }
+  return call_frame_module("received_frame", "(Ni)", bytes, more ? 1 : 0);
+}
+
+template <refusal WouldWait>
+PyObject* failed() {
+  if (WouldWait == refusal::answer && errno == EAGAIN) {
+    Py_RETURN_NONE;
+  }
+  set_error(errno);
+  return nullptr;
+}
+
+template <refusal WouldWait>
+constexpr int least_flags = WouldWait == refusal::answer ? SLK_DONTWAIT : 0;
+
+template <refusal WouldWait>
+PyObject* send(PyObject* self, PyObject* const* values, Py_ssize_t count,
+               PyObject* names) noexcept {
+  return guarded([&]() -> PyObject* {
+    std::array<PyObject*, 4> given;
+    if (!send_signature.read({values, count, names}, given)) {
+      return nullptr;
+    }
+    const buffer_view part(given[0]);
+    const int flags = int_of(given[1], 0) | least_flags<WouldWait>;
+    if (send_part(socket_of(self), part, flags) < 0) {
+      return failed<WouldWait>();
+    }
+    return WouldWait == refusal::answer ? Py_NewRef(Py_True) : sent(given[3]);
+  });
+}
+
+template <refusal WouldWait>
+PyObject* send_multipart(PyObject* self, PyObject* const* values, Py_ssize_t count,
+                         PyObject* names) noexcept {
+  return guarded([&]() -> PyObject* {
+    std::array<PyObject*, 4> given;
+    if (!send_parts_signature.read({values, count, names}, given)) {
+      return nullptr;
+    }
+    const part_views parts(given[0]);
+    const int flags = int_of(given[1], 0) | least_flags<WouldWait>;
+    if (send_parts(socket_of(self), parts, flags) < 0) {
+      return failed<WouldWait>();
+    }
+    return WouldWait == refusal::answer ? Py_NewRef(Py_True) : sent(given[3]);
+  });
+}
+
+template <refusal WouldWait>
+PyObject* recv(PyObject* self, PyObject* const* values, Py_ssize_t count,
+               PyObject* names) noexcept {
+  return guarded([&]() -> PyObject* {
+    std::array<PyObject*, 3> given;
+    if (!recv_signature.read({values, count, names}, given)) {
+      return nullptr;
+    }
+    received_part part;
+    const int flags = int_of(given[0], 0) | least_flags<WouldWait>;
+    if (received_at_once_or_later(socket_of(self), part, flags) < 0) {
+      return failed<WouldWait>();
+    }
+    PyObject* const bytes = part.take();
+    return shaped(bytes, part.more(), given[1]);
+  });
+}
+
+PyObject* as_frames(PyObject* parts) {
+  const auto list = nb::steal(parts);
+  const Py_ssize_t count = list.is_valid() ? PyList_GET_SIZE(parts) : 0;
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    PyObject* const frame =
+        call_frame_module("received_frame", "(Oi)", PyList_GET_ITEM(parts, i), i + 1 < count);
+    if (frame == nullptr || PyList_SetItem(parts, i, frame) != 0) {
+      return nullptr;
+    }
+  }
+  return nb::object(list).release().ptr();
+}
+
+template <refusal WouldWait>
+PyObject* recv_multipart(PyObject* self, PyObject* const* values, Py_ssize_t count,
+                         PyObject* names) noexcept {
+  return guarded([&]() -> PyObject* {
+    std::array<PyObject*, 3> given;
+    if (!recv_parts_signature.read({values, count, names}, given)) {
+      return nullptr;
+    }
+    received_part first;
+    const int flags = int_of(given[0], 0);
+    socket& source = socket_of(self);
+    if (received_at_once_or_later(source, first, flags | least_flags<WouldWait>) < 0) {
+      return failed<WouldWait>();
+    }
+    PyObject* const parts = rest_of_message(source, first, flags);
+    return parts == nullptr || truth_of(given[1], true) ? parts : as_frames(parts);
+  });
+}
+
+PyObject* recv_into(PyObject* self, PyObject* const* values, Py_ssize_t count,
+                    PyObject* names) noexcept {
+  return guarded([&]() -> PyObject* {
+    std::array<PyObject*, 3> given;
+    if (!recv_into_signature.read({values, count, names}, given)) {
+      return nullptr;
+    }
+    const int at_most = int_of(given[1], 0);
+    const int flags = int_of(given[2], 0);
+    Py_buffer target;
+    if (PyObject_GetBuffer(given[0], &target, PyBUF_WRITABLE) != 0) {
+      return nullptr;
+    }
+    struct release {
+      Py_buffer* held;
+      ~release() { PyBuffer_Release(held); }
+    } const released{&target};
+    if (at_most < 0 || at_most > target.len) {
+      PyErr_Format(PyExc_ValueError, "nbytes is %d, and the buffer has %zd bytes", at_most,
+                   target.len);
+      return nullptr;
+    }
+    const size_t room = static_cast<size_t>(at_most > 0 ? at_most : target.len);
+    // A null pointer is what an empty buffer may have.
+    void* const into = room > 0 ? target.buf : static_cast<void*>(&target.len);
+    const int size = socket_of(self).attempt(
+        flags, SLK_RCVTIMEO,
+        [&](void* handle, int now) { return slk_recv(handle, into, room, now); },
+        [&](void* handle) { return slk_recv(handle, into, room, 0); });
+    return size < 0 ? failed<refusal::raise>() : PyLong_FromLong(size);
+  });
+}
+
+}  // namespace
+
+socket& socket_of(PyObject* self) {
+  if (!nb::inst_ready(self)) [[unlikely]] {
+    PyErr_SetString(PyExc_TypeError, "Socket.__init__() was not called");
+    throw nb::python_error();
+  }
+  return *nb::inst_ptr<socket>(self);
+}
+
+int send_part(socket& target, const buffer_view& part, int flags) {
+  return target.attempt(
+      flags, SLK_SNDTIMEO,
+      [&](void* handle, int now) { return slk_send(handle, part.data(), part.size(), now); },
+      [&](void* handle) { return slk_send(handle, part.data(), part.size(), flags); });
+}
+
+int send_parts(socket& target, const part_views& parts, int flags) {
+  if (parts.size() == 0) {
+    errno = EINVAL;
+    return -1;
+  }
+  const size_t last = parts.size() - 1;
+  for (size_t i = 0; i < last; ++i) {
+    if (send_part(target, parts[i], flags | SLK_SNDMORE) < 0) {
+      return -1;
+    }
+  }
+  return send_part(target, parts[last], flags);
+}
+
+PyObject* rest_of_message(socket& source, received_part& first, int flags) {
+  const auto head = nb::steal(first.take());
+  if (!head.is_valid()) {
+    return nullptr;
+  }
+  auto parts = nb::steal(PyList_New(1));
+  if (!parts.is_valid()) {
+    return nullptr;
+  }
+  PyList_SET_ITEM(parts.ptr(), 0, nb::object(head).release().ptr());
+  for (bool more = first.more(); more;) {
+    received_part part;
+    if (received_at_once_or_later(source, part, flags) < 0) {
+      set_error(errno);
+      return nullptr;
+    }
+    const auto bytes = nb::steal(part.take());
+    if (!bytes.is_valid() || PyList_Append(parts.ptr(), bytes.ptr()) != 0) {
+      return nullptr;
+    }
+    more = part.more();
+  }
+  return parts.release().ptr();
+}
+
+void define_transfers(nb::handle type) {
+  static PyMethodDef methods[] = {
+      method(
+          "send", send<refusal::raise>,
+          "send($self, data, flags=0, copy=True, track=False)\n--\n\n"
+          "Send one part: bytes, or anything with a contiguous buffer.\n\n"
+          "It is always copied; `copy` is accepted for pyzmq's sake. With `track` returns a\n"
+          "MessageTracker, which is done. Raises Again, ServerLinkError (ENOTSUP, EHOSTUNREACH,\n"
+          "ENOTSOCK, EBUSY), ContextTerminated; TypeError for text."),
+      method("send_multipart", send_multipart<refusal::raise>,
+             "send_multipart($self, msg_parts, flags=0, copy=True, track=False)\n--\n\n"
+             "Send one message of several parts, all or none of them.\n\n"
+             "Raises as send, and EINVAL without any part."),
+      method("recv", recv<refusal::raise>,
+             "recv($self, flags=0, copy=True, track=False)\n--\n\n"
+             "Receive one part as bytes, or, if not `copy`, as a Frame.\n\n"
+             "Raises Again, ServerLinkError (ENOTSUP, ENOTSOCK, EBUSY), ContextTerminated."),
+      method("recv_multipart", recv_multipart<refusal::raise>,
+             "recv_multipart($self, flags=0, copy=True, track=False)\n--\n\n"
+             "Receive one message as the list of its parts. Raises as recv."),
+      method("recv_into", recv_into,
+             "recv_into($self, buffer, nbytes=0, flags=0)\n--\n\n"
+             "Receive one part into a writable buffer, at most `nbytes` of it (0: what fits).\n\n"
+             "Returns the part's size, which is more than was stored if the part was cut. Raises\n"
+             "as recv; ValueError (nbytes is more than the buffer has), BufferError."),
+      method("_try_send", send<refusal::answer>,
+             "_try_send($self, data, flags=0, copy=True, track=False)\n--\n\n"
+             "send without waiting: True, or None if it would have to wait."),
+      method("_try_send_multipart", send_multipart<refusal::answer>,
+             "_try_send_multipart($self, msg_parts, flags=0, copy=True, track=False)\n--\n\n"
+             "send_multipart without waiting: True, or None if it would have to wait."),
+      method("_try_recv", recv<refusal::answer>,
+             "_try_recv($self, flags=0, copy=True, track=False)\n--\n\n"
+             "recv without waiting: None if it would have to wait."),
+      method("_try_recv_multipart", recv_multipart<refusal::answer>,
+             "_try_recv_multipart($self, flags=0, copy=True, track=False)\n--\n\n"
+             "recv_multipart without waiting: None if it would have to wait."),
+      {nullptr, nullptr, 0, nullptr}};
+  define_methods(type, methods);
+}
+
+}  // namespace slk::python

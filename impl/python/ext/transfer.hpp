@@ -1,0 +1,29 @@
+// The calls that send and receive one message or one part of it.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include "message.hpp"
+#include "socket.hpp"
+
+namespace slk::python {
+
+// Adds send, recv, send_multipart, recv_multipart, recv_into, and the forms of the first four that
+// answer at once, to the class.
+void define_transfers(nanobind::handle type);
+
+// What follows is for other calls of this kind.
+
+// The socket behind `self`; throws if __init__ was never run.
+socket& socket_of(PyObject* self);
+
+// One part; -1 leaves errno. Throws as socket::attempt().
+int send_part(socket& target, const buffer_view& part, int flags);
+
+// All parts; -1 leaves errno. An empty message is EINVAL.
+int send_parts(socket& target, const part_views& parts, int flags);
+
+// Receives the parts behind `first` and returns all of them as a list; null with an error set.
+PyObject* rest_of_message(socket& source, received_part& first, int flags);
+
+}  // namespace slk::python

@@ -1,0 +1,363 @@
+"""Sockets to await, on asyncio's own loop and on uvloop.
+
+::
+
+    import serverlink.asyncio
+
+    async def echo(context: serverlink.asyncio.Context) -> None:
+        with context.socket(serverlink.ROUTER) as router:
+            router.bind("tcp://127.0.0.1:5555")
+            while True:
+                await router.send_multipart(await router.recv_multipart())
+
+A call first tries at once, and awaits the socket's descriptor only if it has to wait; every so
+often it lets other tasks run all the same. Between a message being taken and the call's return
+nothing is awaited: a call that is cancelled has taken, or sent, nothing. Calls that wait are served
+in the order in which they came. A send waits while there is no room, as a blocking one does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from serverlink import _ext
+from serverlink import constants as c
+from serverlink.context import Context as _Context
+from serverlink.error import Again
+from serverlink.frame import MessageTracker
+from serverlink.poll import Poller as _Poller
+from serverlink.socket import Socket as _Socket
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+__all__ = ["Context", "Poller", "Socket"]
+
+T = TypeVar("T")
+
+# After so many calls that did not have to wait, other tasks get their turn.
+_CALLS_PER_TURN = 128
+_Waiter = asyncio.Future[bool]
+
+
+class Socket(_Socket):
+    """A socket whose calls are awaited: send, receive and poll. The rest is as it was.
+
+    It belongs to the loop that runs when it first waits, until it is closed.
+    """
+
+    __slots__ = ("_calls", "_fd", "_loop", "_polling", "_reading", "_writing")
+
+    def __init__(self, context: _Context, socket_type: int) -> None:
+        """Raise ServerLinkError: EINVAL (unknown type), EMFILE (too many sockets)."""
+        super().__init__(context, socket_type)
+        self._calls = 0
+        self._fd = -1
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._reading: deque[_Waiter] = deque()
+        self._writing: deque[_Waiter] = deque()
+        self._polling: set[Callable[[], object]] = set()
+
+    # -- receiving --------------------------------------------------------------------------------
+
+    async def recv(  # type: ignore[override]
+        self, flags: int = 0, copy: bool = True, track: bool = False
+    ) -> Any:
+        """Receive one part: bytes, or, if not ``copy``, a Frame. Raises as ``Socket.recv``."""
+        self._calls += 1
+        if not self._reading and self._calls % _CALLS_PER_TURN:
+            got = self._try_recv(flags, copy)
+            if got is not None:
+                return got
+        return await self._received(lambda: self._try_recv(flags, copy), flags)
+
+    async def recv_multipart(  # type: ignore[override]
+        self, flags: int = 0, copy: bool = True, track: bool = False
+    ) -> list[Any]:
+        """Receive one message as the list of its parts. Raises as ``recv``."""
+        self._calls += 1
+        if not self._reading and self._calls % _CALLS_PER_TURN:
+            got: list[Any] | None = self._try_recv_multipart(flags, copy)
+            if got is not None:
+                return got
+        return await self._received(lambda: self._try_recv_multipart(flags, copy), flags)
+
+    async def recv_many(  # type: ignore[override]
+        self, max_messages: int = 1000, timeout: float | None = None
+    ) -> list[Any]:
+        """Wait for a message and receive what is there; [] if the time is over. Raises as recv."""
+        limit_ms = self.rcvtimeo if timeout is None else timeout
+        try:
+            return await self._received(
+                lambda: _ext.Socket.recv_many(self, max_messages, 0) or None, 0, limit_ms
+            )
+        except Again:
+            return []
+
+    async def recv_into(  # type: ignore[override]
+        self, buffer: Buffer, nbytes: int = 0, flags: int = 0
+    ) -> int:
+        """Receive one part into a writable buffer; its size. Raises as ``Socket.recv_into``."""
+        return await self._received(lambda: self._try_recv_into(buffer, nbytes), flags)
+
+    def _try_recv_into(self, buffer: Buffer, nbytes: int) -> int | None:
+        try:
+            return _ext.Socket.recv_into(self, buffer, nbytes, c.DONTWAIT.value)
+        except Again:
+            return None
+
+    async def _received(
+        self, attempt: Callable[[], T | None], flags: int, limit_ms: float | None = None
+    ) -> T:
+        if limit_ms is None:
+            limit_ms = self.rcvtimeo
+        return await self._wait(self._reading, attempt, 0 if flags & c.DONTWAIT else limit_ms)
+
+    # -- sending ----------------------------------------------------------------------------------
+
+    async def send(  # type: ignore[override]
+        self, data: Buffer, flags: int = 0, copy: bool = True, track: bool = False
+    ) -> MessageTracker | None:
+        """Send one part, awaiting room. Raises as ``Socket.send``."""
+        self._calls += 1
+        if self._writing or not self._calls % _CALLS_PER_TURN or not self._try_send(data, flags):
+            await self._sent(lambda: self._try_send(data, flags), flags)
+        return MessageTracker() if track else None
+
+    async def send_multipart(  # type: ignore[override]
+        self, msg_parts: Iterable[Buffer], flags: int = 0, copy: bool = True, track: bool = False
+    ) -> MessageTracker | None:
+        """Send one message of several parts, awaiting room. Raises as ``Socket.send_multipart``."""
+        self._calls += 1
+        parts = msg_parts if isinstance(msg_parts, list | tuple) else list(msg_parts)
+        if (
+            self._writing
+            or not self._calls % _CALLS_PER_TURN
+            or not self._try_send_multipart(parts, flags)
+        ):
+            await self._sent(lambda: self._try_send_multipart(parts, flags), flags)
+        return MessageTracker() if track else None
+
+    async def send_many(  # type: ignore[override]
+        self, messages: Iterable[Buffer | Sequence[Buffer]], flags: int = 0
+    ) -> int:
+        """Send messages in order, awaiting room; return how many were sent.
+
+        Less than there are only with DONTWAIT or after SNDTIMEO. A cancelled call may have sent
+        some. Raises as ``Socket.send_many``.
+        """
+        left = list(messages)
+        total = len(left)
+
+        def send_some() -> bool | None:
+            del left[: _ext.Socket.send_many(self, left[:_CALLS_PER_TURN], c.DONTWAIT.value)]
+            return None if left else True
+
+        try:
+            while left:
+                before = len(left)
+                if send_some() or len(left) <= before - _CALLS_PER_TURN:
+                    await asyncio.sleep(0)
+                else:
+                    await self._sent(send_some, flags)
+        except Again:
+            pass
+        return total - len(left)
+
+    async def _sent(self, attempt: Callable[[], bool | None], flags: int) -> None:
+        limit_ms = 0 if flags & c.DONTWAIT else self.sndtimeo
+        await self._wait(self._writing, attempt, limit_ms)
+
+    # -- the same as text, JSON, objects ----------------------------------------------------------
+
+    async def recv_string(  # type: ignore[override]
+        self, flags: int = 0, encoding: str = "utf-8"
+    ) -> str:
+        """Receive one part as text. Raises UnicodeDecodeError; otherwise as ``recv``."""
+        return str(await self.recv(flags), encoding)
+
+    recv_unicode = recv_string  # type: ignore[assignment]
+
+    async def recv_json(self, flags: int = 0, **kwargs: Any) -> Any:
+        """Receive JSON; ``kwargs`` are those of ``json.loads``. Raises ValueError, as ``recv``."""
+        from serverlink.utils import jsonapi
+
+        return jsonapi.loads(await self.recv(flags), **kwargs)
+
+    async def recv_pyobj(self, flags: int = 0) -> Any:
+        """Receive a pickled object. Unpickling runs code that the sender chose: trust it."""
+        import pickle
+
+        return pickle.loads(await self.recv(flags))
+
+    async def recv_serialized(  # type: ignore[override]
+        self, deserialize: Callable[[list[Any]], T], flags: int = 0, copy: bool = True
+    ) -> T:
+        """Receive a message and return ``deserialize`` of the list of its parts."""
+        return deserialize(await self.recv_multipart(flags, copy))
+
+    # -- waiting ----------------------------------------------------------------------------------
+
+    async def poll(  # type: ignore[override]
+        self, timeout: float | None = None, flags: int = c.POLLIN
+    ) -> int:
+        """Wait for one of the events ``flags``; return those that are there, 0 after the time."""
+        poller = Poller()
+        poller.register(self, flags)
+        ready = await poller.poll(timeout)
+        return ready[0][1] if ready else 0
+
+    def close(self, linger: int | None = None) -> None:
+        """Close the socket; calls that wait raise ServerLinkError with ENOTSOCK."""
+        super().close(linger)
+        self._unwatch()
+        self._wake()
+
+    async def _wait(
+        self, queue: deque[_Waiter], attempt: Callable[[], T | None], limit_ms: float
+    ) -> T:
+        """What ``attempt`` gives, in turn; Again after the time. Nothing is awaited after it."""
+        if not queue:
+            await asyncio.sleep(0)  # the turn of other tasks; somebody may have come before us
+        if not queue and (got := attempt()) is not None:
+            return got
+        if limit_ms == 0:
+            raise Again
+        loop = asyncio.get_running_loop()
+        place: _Waiter = loop.create_future()
+        queue.append(place)
+        timer = None if limit_ms < 0 else loop.call_later(limit_ms / 1000, _resolve, place, False)
+        try:
+            self._watch(loop)
+            while True:
+                if queue[0] is place:
+                    if (got := attempt()) is not None:
+                        return got
+                    if place.done() and not place.result():
+                        raise Again
+                await place
+                place = self._next_place(queue, place)
+        finally:
+            if timer is not None:
+                timer.cancel()
+            first = queue[0] is place
+            queue.remove(place)
+            if first and queue:
+                _resolve(queue[0])
+
+    def _next_place(self, queue: deque[_Waiter], place: _Waiter) -> _Waiter:
+        """Another future in the same place, to be told of the next event."""
+        if not place.result():
+            raise Again
+        fresh: _Waiter = place.get_loop().create_future()
+        queue[queue.index(place)] = fresh
+        return fresh
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._loop is not loop:
+            self._unwatch()
+            self._fd = self.fd
+            loop.add_reader(self._fd, self._on_readable)
+            self._loop = loop
+
+    def _unwatch(self) -> None:
+        loop, self._loop = self._loop, None
+        if loop is not None and not loop.is_closed():
+            loop.remove_reader(self._fd)
+
+    def _on_readable(self) -> None:
+        if self.closed or not (self._reading or self._writing or self._polling):
+            self._unwatch()  # a level that nobody waits for would keep the loop busy
+        self._wake()
+
+    def _wake(self) -> None:
+        for queue in (self._reading, self._writing):
+            for place in queue:
+                _resolve(place)
+                if not self.closed:
+                    break  # the first in the queue wakes the next
+        for tell in list(self._polling):
+            tell()
+
+
+def _resolve(place: _Waiter, value: bool = True) -> None:
+    if not place.done():
+        place.set_result(value)
+
+
+class Context(_Context):
+    """Makes sockets to await; ``Context(other)`` shares the sockets' world of another context."""
+
+    __slots__ = ()
+
+    _socket_class = Socket
+    _instance = None
+
+    if TYPE_CHECKING:
+
+        def socket(
+            self,
+            socket_type: int,
+            socket_class: Callable[..., Any] | None = None,
+            **kwargs: Any,
+        ) -> Socket: ...
+
+
+class Poller(_Poller):
+    """A set of sockets and descriptors whose poll is awaited."""
+
+    async def poll(  # type: ignore[override]
+        self, timeout: float | None = None
+    ) -> list[tuple[Any, int]]:
+        """Wait for events; return (socket or descriptor, events) for each that has some.
+
+        ``timeout`` is in ms; None or a negative one waits for ever. Returns [] if the time is over.
+        Raises as ``serverlink.Poller.poll``; TypeError for a socket that is not awaited.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = None if timeout is None or timeout < 0 else loop.time() + timeout / 1000
+        items = list(self._events.items())
+        while True:
+            told = asyncio.Event()
+            with self._listening(loop, items, told.set):
+                ready = _ext.poll(items, 0)
+                if ready or (deadline is not None and loop.time() >= deadline):
+                    return ready
+                try:
+                    left_s = None if deadline is None else deadline - loop.time()
+                    await asyncio.wait_for(told.wait(), left_s)
+                except TimeoutError:
+                    pass
+
+    @staticmethod
+    @contextmanager
+    def _listening(
+        loop: asyncio.AbstractEventLoop, items: list[tuple[Any, int]], tell: Callable[[], object]
+    ) -> Iterator[None]:
+        """Have ``tell`` called when one of the items may have an event."""
+        undo: list[Callable[[], object]] = []
+        try:
+            for polled, events in items:
+                if isinstance(polled, Socket):
+                    polled._polling.add(tell)
+                    undo.append(partial(polled._polling.discard, tell))
+                    if not polled.closed:
+                        polled._watch(loop)
+                elif isinstance(polled, _ext.Socket):
+                    raise TypeError(f"{polled!r} is not of serverlink.asyncio")
+                else:
+                    if events & c.POLLIN:
+                        loop.add_reader(polled, tell)
+                        undo.append(partial(loop.remove_reader, polled))
+                    if events & c.POLLOUT:
+                        loop.add_writer(polled, tell)
+                        undo.append(partial(loop.remove_writer, polled))
+            yield
+        finally:
+            for each in undo:
+                each()

@@ -1,0 +1,1 @@
+"""What several stored runs say together: what changed between two of them, and over many."""

@@ -1,0 +1,183 @@
+"""Two stored runs, cell by cell: what changed from the first to the second, and what besides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from slkbench.across.differences import Difference, build_of, common_cells, find_differences
+from slkbench.errors import UsageError
+from slkbench.model import ArmRole, Cell
+from slkbench.plan import baseline_name
+from slkbench.stats import (
+    CPU_PER_MESSAGE,
+    Shift,
+    default_statistic,
+    judge_shift,
+    level_per_look,
+    minimum_effect,
+)
+from slkbench.store import StoredRun
+
+__all__ = ["NO_REFERENCE", "Comparison", "compare_runs", "median_rate"]
+
+NO_REFERENCE = "none"
+"""As a reference: compare times as they are, with the machine's day in them."""
+
+UNPAIRED = (
+    "the runs were measured at different times, so this is unpaired, and weaker than a run that "
+    "has both libraries as contenders"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What changed from ``first`` to ``second``.
+
+    ``cpu_shifts`` compare CPU time per message, in the order of ``shifts``.  ``warnings`` are for
+    the user, the first of them that the comparison is unpaired.
+    """
+
+    first: StoredRun
+    second: StoredRun
+    shifts: tuple[Shift, ...]
+    cpu_shifts: tuple[Shift, ...]
+    differences: tuple[Difference, ...]
+    warnings: tuple[str, ...]
+
+
+def compare_runs(
+    first: StoredRun,
+    second: StoredRun,
+    *,
+    contenders: Sequence[str] = (),
+    reference: str | None = None,
+    min_effect: float | None = None,
+    force: bool = False,
+) -> Comparison:
+    """Compare every contender that both runs have, or those named, in every cell that both have.
+
+    ``reference`` is the contender whose time theirs is a ratio to; None takes the baseline where it
+    is the same build in both runs, ``NO_REFERENCE`` none at all.  Raises ``UsageError`` for runs of
+    another machine or workload unless ``force`` is set, and for names that the runs do not have.
+    """
+    cells = common_cells(first, second)
+    if not cells:
+        raise UsageError(
+            f"{first.run_id} and {second.run_id} have no cell in common; compare runs of one "
+            "scenario, or of the same --pattern, --transport and --size"
+        )
+    differences = find_differences(first, second)
+    barriers = [each.text for each in differences if each.is_barrier]
+    if barriers and not force:
+        shown = "; ".join(barriers[:3]) + f" (and {len(barriers) - 3} more)" * (len(barriers) > 3)
+        raise UsageError(f"these runs cannot be compared: {shown}. --force compares them anyway")
+    _check_names(first, second, (*contenders, *([reference] if reference else [])))
+    level = max(level_per_look(run.scenario) for run in (first, second))
+    shifts: list[Shift] = []
+    cpu_shifts: list[Shift] = []
+    for cell in cells:
+        common = _reference_in(cell, first, second, reference)
+        for name in _names_in(cell, first, second, contenders, common):
+            against = None if name == common else common
+            for found, statistic in (
+                (shifts, default_statistic(cell.metric)),
+                (cpu_shifts, CPU_PER_MESSAGE),
+            ):
+                found.append(
+                    judge_shift(
+                        cell,
+                        first.samples,
+                        second.samples,
+                        name,
+                        level=level,
+                        min_effect=_effect(second, statistic, min_effect),
+                        reference=against,
+                        control=_control_in(cell, first, second, name),
+                        statistic=statistic,
+                    )
+                )
+    return Comparison(
+        first, second, tuple(shifts), tuple(cpu_shifts), differences, _warnings(shifts, barriers)
+    )
+
+
+def median_rate(run: StoredRun, cell: Cell, arm: str) -> float | None:
+    """Messages per second of an arm in a cell, the median of its samples; None without any."""
+    rates = [
+        sample.rate_msgs_per_s
+        for sample in run.samples
+        if sample.arm == arm and sample.cell_key == cell.key and sample.rate_msgs_per_s
+    ]
+    return median(rates) if rates else None
+
+
+def _effect(run: StoredRun, statistic: str, asked: float | None) -> float:
+    return minimum_effect(run.scenario, statistic) if asked is None else asked
+
+
+def _warnings(shifts: Sequence[Shift], barriers: Sequence[str]) -> tuple[str, ...]:
+    warnings = [UNPAIRED]
+    if bare := [each for each in shifts if each.reference is None]:
+        cells = len({each.cell.key for each in bare})
+        warnings.append(
+            f"in {cells} cell{'s' * (cells != 1)} times are compared as they are: how fast the "
+            "machine was on each day is in them"
+        )
+    if barriers:
+        warnings.append("forced: what changed may be the machine or the workload")
+    return tuple(warnings)
+
+
+def _check_names(first: StoredRun, second: StoredRun, names: Sequence[str]) -> None:
+    for run in (first, second):
+        known = sorted({sample.arm for sample in run.samples if sample.role != ArmRole.PLACEBO})
+        for name in names:
+            if name not in known and name != NO_REFERENCE:
+                raise UsageError(f"{run.run_id} has no contender {name!r}, only {', '.join(known)}")
+
+
+def _reference_in(cell: Cell, first: StoredRun, second: StoredRun, asked: str | None) -> str | None:
+    """The arm that the others are a ratio to; only what is the same build in both runs can be."""
+    if asked == NO_REFERENCE:
+        return None
+    names = [asked or baseline_name(run.scenario.baseline, cell.layer) for run in (first, second)]
+    return names[0] if names[0] == names[1] and _is_same(cell, first, second, names[0]) else None
+
+
+def _control_in(cell: Cell, first: StoredRun, second: StoredRun, contender: str) -> str | None:
+    """The baseline, where it is the same build in both runs and not what is asked for."""
+    baseline = baseline_name(second.scenario.baseline, cell.layer)
+    is_usable = baseline != contender and _is_same(cell, first, second, baseline)
+    return baseline if is_usable else None
+
+
+def _is_same(cell: Cell, first: StoredRun, second: StoredRun, name: str) -> bool:
+    was, now = (build_of(run, name, cell.layer) for run in (first, second))
+    return was is not None and was == now and all(_arms(cell, run, name) for run in (first, second))
+
+
+def _arms(cell: Cell, run: StoredRun, name: str) -> bool:
+    return any(sample.arm == name and sample.cell_key == cell.key for sample in run.samples)
+
+
+def _names_in(
+    cell: Cell,
+    first: StoredRun,
+    second: StoredRun,
+    asked: Sequence[str],
+    reference: str | None,
+) -> list[str]:
+    """Whom to compare: those named; else all that both have but the reference and the floor."""
+    if asked:
+        return list(dict.fromkeys(asked))
+    old, new = (
+        dict.fromkeys(
+            sample.arm
+            for sample in run.samples
+            if sample.cell_key == cell.key and sample.role in {ArmRole.BASELINE, ArmRole.CONTENDER}
+        )
+        for run in (first, second)
+    )
+    return sorted(name for name in new if name in old and name != reference)

@@ -1,0 +1,213 @@
+"""``slkbench compare``: what changed from one stored run to another."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from slkbench.cli.parameters import PERCENT
+from slkbench.cli.say import say
+
+if TYPE_CHECKING:
+    from slkbench.across.compare import Comparison
+    from slkbench.stats import Shift
+    from slkbench.store import StoredRun
+
+__all__ = ["command", "comparison_document", "print_comparison"]
+
+_HEAD = (
+    "cell",
+    "contender",
+    "as ratio to",
+    "first",
+    "second",
+    "time/msg",
+    "interval",
+    "verdict",
+    "n",
+    "cpu/msg",
+    "",
+)
+
+_EPILOG = """\b
+Examples:
+  slkbench compare 20261120 latest
+  slkbench compare before after --contender serverlink --json
+  slkbench compare before after --reference none
+
+\b
+A run is its name, a part of it that no other has, its folder, or latest. Where both runs have the
+same build of the baseline, the ratio to it is what is compared: a day on which the machine was
+slow then cancels. An unpaired comparison never says EQUIVALENT; `slkbench gate` measures in pairs.
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("first")
+@click.argument("second")
+@click.option("--contender", "-c", "contenders", multiple=True, help="Repeatable. [all in both]")
+@click.option(
+    "--reference",
+    metavar="NAME|none",
+    help="Compare ratios to this contender; none: times as they are. "
+    "[the baseline, where it is the same build in both]",
+)
+@click.option("--min-effect", type=PERCENT, help="Smallest difference that matters. [2%]")
+@click.option("--force", is_flag=True, help="Compare runs of unlike machines or workloads too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder of the runs' folders.",
+)
+def command(
+    first: str,
+    second: str,
+    contenders: tuple[str, ...],
+    reference: str | None,
+    min_effect: float | None,
+    results: Path,
+    *,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Tell what changed from the run FIRST to the run SECOND, cell by cell.
+
+    Below 1x the second run took less time per message. Everything else that differs between the
+    runs is named: machine, workload, builds, socket options.
+    """
+    from slkbench.across.compare import compare_runs
+    from slkbench.store import find_run, read_run
+
+    comparison = compare_runs(
+        read_run(find_run(first, results)),
+        read_run(find_run(second, results)),
+        contenders=contenders,
+        reference=reference,
+        min_effect=min_effect,
+        force=force,
+    )
+    if as_json:
+        say(json.dumps(comparison_document(comparison), indent=2, allow_nan=False))
+        return
+    print_comparison(comparison)
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """The table, what else differs, and what to mind."""
+    from slkbench.cli.grid import bounds_text, print_grid, shift_text
+    from slkbench.units import format_percent
+
+    say(f"from {comparison.first.run_id}\nto   {comparison.second.run_id}\n")
+    rows = []
+    for shift, cpu in sorted(
+        zip(comparison.shifts, comparison.cpu_shifts, strict=True), key=lambda both: _order(both[0])
+    ):
+        change = "-" if cpu.time_ratio is None else format_percent(cpu.time_ratio - 1, signed=True)
+        rows.append(
+            (
+                shift.cell.title,
+                shift.contender,
+                shift.reference or "-",
+                _rate(comparison.first, shift),
+                _rate(comparison.second, shift),
+                shift_text(shift.time_ratio),
+                bounds_text(shift.low, shift.high),
+                _judgement(shift),
+                f"{shift.first_count}/{shift.second_count}",
+                change,
+                f"({shift.reason})" if shift.reason else "",
+            )
+        )
+    print_grid(_HEAD, rows, right=("time/msg", "n", "cpu/msg"))
+    levels = sorted({shift.level for shift in comparison.shifts})
+    say(f"intervals at {' and '.join(f'{level:.0%}' for level in levels)}")
+    for each in comparison.differences:
+        say(f"differs: {each.text}")
+    for warning in comparison.warnings:
+        say(f"mind: {warning}")
+
+
+def comparison_document(comparison: Comparison) -> dict[str, Any]:
+    """The comparison for programs; what is not known is null."""
+    return {
+        "first": comparison.first.run_id,
+        "second": comparison.second.run_id,
+        "paired": False,
+        "differences": [
+            {
+                "kind": each.kind,
+                "what": each.what,
+                "first": each.first,
+                "second": each.second,
+                "barrier": each.is_barrier,
+            }
+            for each in comparison.differences
+        ],
+        "warnings": list(comparison.warnings),
+        "cells": [_cell_record(comparison, shift) for shift in comparison.shifts],
+    }
+
+
+def _cell_record(comparison: Comparison, shift: Shift) -> dict[str, Any]:
+    from slkbench.across.compare import median_rate
+
+    cell = shift.cell
+    return {
+        "cell": cell.title,
+        "pattern": cell.pattern,
+        "transport": cell.transport,
+        "size_bytes": cell.size_bytes,
+        "layer": cell.layer,
+        "topology": cell.topology,
+        "metric": cell.metric,
+        "contender": shift.contender,
+        "reference": shift.reference,
+        "statistic": shift.statistic,
+        "counts": [shift.first_count, shift.second_count],
+        "time_ratio": shift.time_ratio,
+        "low": shift.low,
+        "high": shift.high,
+        "level": shift.level,
+        "p_value": shift.p_value,
+        "min_effect": shift.min_effect,
+        "effective_min_effect": shift.effective_min_effect,
+        "verdict": shift.kind,
+        "status": shift.status,
+        "reason": shift.reason,
+        "rates": [
+            median_rate(run, cell, shift.contender) for run in (comparison.first, comparison.second)
+        ],
+        "control": {"low": shift.control_low, "high": shift.control_high},
+    }
+
+
+def _order(shift: Shift) -> tuple[int, float]:
+    """What failed, then the largest changes."""
+    from slkbench.model import Status
+
+    if shift.status is not Status.OK:
+        return (0, 0.0)
+    return (1, -abs(math.log(shift.time_ratio)) if shift.time_ratio else 0.0)
+
+
+def _judgement(shift: Shift) -> str:
+    from slkbench.model import Status, VerdictKind
+
+    if shift.status is not Status.OK:
+        return "n/a" if shift.status is Status.SKIPPED else str(shift.status)
+    return f"{shift.kind}~" if shift.kind is VerdictKind.INCONCLUSIVE else str(shift.kind)
+
+
+def _rate(run: StoredRun, shift: Shift) -> str:
+    from slkbench.across.compare import median_rate
+    from slkbench.units import format_rate
+
+    rate = median_rate(run, shift.cell, shift.contender)
+    return "-" if rate is None else format_rate(rate)

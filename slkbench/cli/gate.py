@@ -1,0 +1,290 @@
+"""``slkbench gate``: does a library take more time per message than it did?"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from slkbench.cli.run import cell_options, effort_options, fail_on_words, peer_options
+from slkbench.cli.say import say
+from slkbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from slkbench.across.gate import Gate
+    from slkbench.model import Scenario
+    from slkbench.runner.session import Request
+
+__all__ = ["command"]
+
+_BASELINE, _CANDIDATE, _INSTALLED = "baseline", "candidate", "serverlink"
+_STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+
+_EPILOG = """\b
+Examples:
+  slkbench gate --baseline-lib old/libserverlink.so
+  slkbench gate --baseline-lib old.so --lib new.so -t tcp -t inproc --size 64 --min-effect 5%
+  slkbench gate before after --fail-on regression,inconclusive
+  slkbench gate latest --summary summary.md
+
+\b
+With --baseline-lib both libraries take turns, which is what finds small differences. Two stored
+runs are compared unpaired, the first being the baseline; of one its own baseline is.
+Exit codes: 0 no regression found, 1 slower by more than --min-effect, 3 undecided (only with
+--fail-on inconclusive), 4 a library failed, 5 unlike conditions (only with --fail-on unfair).
+"""
+
+
+def _measuring_options(function: Any) -> Any:
+    """What ``slkbench run`` has, without what a gate settles itself."""
+    for options in (effort_options, peer_options, cell_options):
+        function = options(function)
+    settled = {"contenders", "libs"}
+    function.__click_params__ = [
+        each for each in function.__click_params__ if each.name not in settled
+    ]
+    return function
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("runs", nargs=-1, metavar="[RUN [RUN]]")
+@click.option("--baseline-lib", metavar="PATH[:ABI]", help="The library as it was.")
+@click.option(
+    "--lib", metavar="PATH[:ABI]", help="The library as it is. [the installed ServerLink]"
+)
+@_measuring_options
+@click.option(
+    "--fail-on",
+    multiple=True,
+    default=("regression,failure",),
+    callback=fail_on_words,
+    metavar="WHAT",
+    help="When to end with a code above 0: regression, inconclusive, failure, unfair, none. "
+    "[regression,failure]",
+)
+@click.option(
+    "--summary",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=f"Write Markdown there. [appended to ${_STEP_SUMMARY}, where that is set]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.option("--force", is_flag=True, help="Compare runs of unlike machines or workloads too.")
+@click.option(
+    "--out",
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder of the runs' folders.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="No progress, only the table.")
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> int:
+    """End with code 1 if a library takes more time per message than its baseline.
+
+    Measures --lib against --baseline-lib in pairs, or judges one or two stored runs.
+    """
+    from slkbench.across.gate import gate_exit_code
+
+    gate = _measured(options, ctx.obj) if options["baseline_lib"] else _stored(options)
+    if options["as_json"]:
+        say(json.dumps(_document(gate), indent=2, allow_nan=False))
+    else:
+        _print_gate(gate)
+    _write_summary(gate, options["summary"])
+    code, reason = gate_exit_code(gate, options["fail_on"])
+    if code:
+        say(f"slkbench: {reason}", err=True)
+    return code
+
+
+def _measured(options: Mapping[str, Any], backend: Any) -> Gate:
+    """Measure both libraries in pairs."""
+    if options["runs"]:
+        raise UsageError("name stored runs, or measure with --baseline-lib: not both")
+    from slkbench.across.gate import gate_verdicts
+    from slkbench.cli.display import progress_display
+    from slkbench.runner.session import run_request
+    from slkbench.stats import default_statistic, minimum_effect
+    from slkbench.store import read_metadata
+
+    request = _request(options)
+    with progress_display(quiet=options["quiet"]) as observer:
+        result = run_request(request, observer=observer, backend=backend)
+    metadata = read_metadata(result.path)
+    statistic = default_statistic(result.scenario.cells[0].metric)
+    return gate_verdicts(
+        result.verdicts,
+        run=result.path.name,
+        machine=_machine(metadata),
+        min_effect=minimum_effect(result.scenario, statistic),
+        builds=_builds(metadata),
+        parity_findings=result.parity_findings,
+    )
+
+
+def _request(options: Mapping[str, Any]) -> Request:
+    from slkbench.cli.selection import scenario_of
+    from slkbench.runner.session import Request
+
+    libs = [f"{_BASELINE}={options['baseline_lib']}"]
+    libs += [f"{_CANDIDATE}={options['lib']}"] if options["lib"] else []
+    names = (_BASELINE, _CANDIDATE if options["lib"] else _INSTALLED)
+    settled = {"contenders": names, "libs": tuple(libs), "resume": None, "label": None}
+    scenario = scenario_of({**options, **settled})
+    assert scenario is not None  # only a bare --resume has none
+    name = "gate" if options["scenario"] is None else f"gate-{scenario.name}"
+    return Request(
+        scenario=replace(scenario, name=name, looks=_looks(scenario)),
+        libs=tuple(libs),
+        results=options["out"],
+        budget_s=options["budget"],
+        command_line=tuple(sys.argv),
+    )
+
+
+def _looks(scenario: Scenario) -> tuple[int, ...]:
+    """The looks at which a regression in one cell can be told from chance."""
+    from slkbench.across.gate import FALSE_DISCOVERY_RATE, looks_for
+
+    cells, rounds = len(scenario.cells), scenario.rounds
+    if rounds is not None and 2.0 ** (1 - rounds) * cells > FALSE_DISCOVERY_RATE:
+        say(
+            f"slkbench: --rounds {rounds} is too few to tell one slower cell of {cells} from "
+            "chance; the gate will find it undecided",
+            err=True,
+        )
+    return looks_for(cells)
+
+
+def _stored(options: Mapping[str, Any]) -> Gate:
+    """Judge one stored run, or what changed between two."""
+    runs = options["runs"]
+    if options["lib"]:
+        raise UsageError("--lib is measured against --baseline-lib; name that too")
+    if len(runs) not in (1, 2):
+        raise UsageError(
+            "name a library with --baseline-lib to measure against, or one or two stored runs"
+        )
+    from slkbench.across.compare import compare_runs
+    from slkbench.across.gate import gate_comparison, gate_verdicts
+    from slkbench.runner.result import judge_run
+    from slkbench.stats import default_statistic, minimum_effect
+    from slkbench.store import find_run, read_run
+
+    stored = [read_run(find_run(name, options["out"])) for name in runs]
+    asked, last = options["min_effect"], stored[-1]
+    statistic = default_statistic(last.scenario.cells[0].metric)
+    effect = asked if asked is not None else minimum_effect(last.scenario, statistic)
+    if len(stored) == 2:
+        comparison = compare_runs(*stored, min_effect=asked, force=options["force"])
+        return gate_comparison(comparison, min_effect=effect, machine=_machine(last.metadata))
+    if asked is not None:
+        scenario = {**last.metadata["scenario"], "min_effect": asked}
+        last = replace(last, metadata={**last.metadata, "scenario": scenario})
+    result = judge_run(last)
+    return gate_verdicts(
+        result.verdicts,
+        run=last.run_id,
+        machine=_machine(last.metadata),
+        min_effect=effect,
+        builds=_builds(last.metadata),
+        parity_findings=result.parity_findings,
+    )
+
+
+def _machine(metadata: Mapping[str, Any]) -> str:
+    return str(metadata.get("machine", {}).get("fingerprint", "unknown"))
+
+
+def _builds(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(
+        f"{each['name']}: {Path(each['path']).name or each['kind']} {each['version']} "
+        f"{str(each['sha256'])[:12]}".rstrip()
+        for each in metadata.get("libraries", ())
+    )
+
+
+def _print_gate(gate: Gate) -> None:
+    from slkbench.cli.grid import bounds_text, print_grid, shift_text
+    from slkbench.model import Status
+    from slkbench.units import format_rate
+
+    def rate(value: float | None) -> str:
+        return "-" if value is None else format_rate(value)
+
+    head = ("cell", "library", "was", "is", "time/msg", "interval", "verdict", "n", "")
+    rows = [
+        (
+            row.cell.title,
+            row.contender,
+            *map(rate, row.rates),
+            shift_text(row.time_ratio),
+            bounds_text(row.low, row.high),
+            f"{row.kind}{'~' * row.is_open}" if row.status is Status.OK else str(row.status),
+            "/".join(map(str, row.counts)),
+            f"({row.remark})" if row.remark else "",
+        )
+        for row in gate.rows
+    ]
+    print_grid(head, rows, right=("time/msg", "n"))
+    for build in gate.builds:
+        say(build)
+    for warning in gate.warnings:
+        say(f"mind: {warning}")
+    say(f"{gate.headline} (run {' to '.join(gate.runs)})")
+
+
+def _write_summary(gate: Gate, path: Path | None) -> None:
+    """Write the Markdown; GitHub's own file is shared by a job's steps, so it only grows."""
+    github = os.environ.get(_STEP_SUMMARY)
+    target = path or (Path(github) if github else None)
+    if target is None:
+        return
+    from slkbench.report.gate_summary import gate_summary
+
+    mode = "a" if github and target == Path(github) else "w"
+    try:
+        with target.open(mode, encoding="utf-8") as file:
+            file.write(gate_summary(gate))
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {target}: {error.strerror}; name another --summary"
+        ) from None
+
+
+def _document(gate: Gate) -> dict[str, Any]:
+    return {
+        "headline": gate.headline,
+        "paired": gate.is_paired,
+        "runs": list(gate.runs),
+        "machine": gate.machine,
+        "min_effect": gate.min_effect,
+        "warnings": list(gate.warnings),
+        "cells": [
+            {
+                "cell": row.cell.title,
+                "contender": row.contender,
+                "against": row.against,
+                "time_ratio": row.time_ratio,
+                "low": row.low,
+                "high": row.high,
+                "level": row.level,
+                "adjusted_p": row.adjusted_p,
+                "effective_min_effect": row.effective_min_effect,
+                "verdict": row.kind,
+                "status": row.status,
+                "regression": row.is_regression,
+                "counts": list(row.counts),
+                "rates": list(row.rates),
+                "reason": row.remark,
+            }
+            for row in gate.rows
+        ],
+    }

@@ -1,0 +1,50 @@
+"""Rows as a table on standard output, fitted to the terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+__all__ = ["bounds_text", "print_grid", "shift_text"]
+
+_WIDTH_WITHOUT_TERMINAL = 200
+
+
+def print_grid(
+    head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()
+) -> None:
+    """Print a table; the columns named in ``right`` are aligned to the right.
+
+    Where standard output is no terminal, nothing is shortened or wrapped.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in head:
+        table.add_column(
+            escape(name), justify="right" if name in right else "left", overflow="fold"
+        )
+    for row in rows:
+        table.add_row(*map(escape, row))
+    width = None
+    if not sys.stdout.isatty():
+        needed = sum(max(len(row[i]) for row in (head, *rows)) + 3 for i in range(len(head)))
+        width = max(_WIDTH_WITHOUT_TERMINAL, needed)
+    Console(width=width, highlight=False).print(table)
+
+
+def shift_text(ratio: float | None) -> str:
+    """``1.235x``, or ``-`` where it is not known."""
+    return "-" if ratio is None else f"{ratio:.3f}x"
+
+
+def bounds_text(low: float | None, high: float | None) -> str:
+    """``[+20.9%, +26.3%]``, or ``-`` where there is no interval."""
+    from slkbench.units import format_percent
+
+    if low is None or high is None:
+        return "-"
+    return f"[{format_percent(low - 1, signed=True)}, {format_percent(high - 1, signed=True)}]"

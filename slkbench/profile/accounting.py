@@ -1,0 +1,214 @@
+"""Where the difference between two times per message lies: an account of each that adds up.
+
+The identity.  While messages are timed, each thread is at every moment in exactly one of three
+states, so for every thread
+
+    time per message = on a core + runnable without a core + blocked,
+
+and its time on a core is shared out over ``cpu.PARTS`` as its samples are.  An account of *the
+limiting thread* (the one that is blocked least) therefore adds up to the time per message, and the
+difference of two such accounts to the difference of the times.  An account of *all threads* adds up
+in another way: C cores together have C times the time per message, which is what all threads did on
+them, and idleness; each part is divided by C.
+
+The parts come from runs under perf, the measured difference from a run's samples.  What is between
+them is shown as unexplained: perf's influence, and noise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from slkbench.model import Cell, Pattern, ProfileRow, Sample
+from slkbench.profile.cpu import PARTS
+from slkbench.stats import TIME_PER_MESSAGE, discarded_blocks, hodges_lehmann, interval
+from slkbench.stats.blocks import log_times
+from slkbench.units import format_size
+
+__all__ = [
+    "ACCOUNT_PARTS",
+    "Account",
+    "Difference",
+    "Measured",
+    "accounts_of",
+    "explain_cell",
+    "explain_pattern",
+]
+
+CORE_WAIT = "runnable, no core"
+IDLE = "idle"
+ACCOUNT_PARTS = (*PARTS, CORE_WAIT, IDLE)
+"""The lines of an account, in the order of tables and charts."""
+
+_LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The time per message of one contender in one cell, ns by part; ``of`` says of which thread.
+
+    The parts add up to ``wall_ns``, but for rounding.
+    """
+
+    contender: str
+    of: str
+    wall_ns: float
+    parts_ns: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Times per message of two sides in a run's samples, and by how much the second is longer.
+
+    ``low`` and ``high`` bound the difference at 95 %; None where there are too few blocks.
+    """
+
+    first_ns: float
+    second_ns: float
+    difference_ns: float
+    low_ns: float | None
+    high_ns: float | None
+    blocks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Two accounts, and the measured difference that they are to explain."""
+
+    title: str
+    first_name: str
+    second_name: str
+    first: Account
+    second: Account
+    measured: Measured
+
+    @property
+    def explained_ns(self) -> float:
+        """What the parts of the second have more than those of the first."""
+        return sum(self.second.parts_ns.values()) - sum(self.first.parts_ns.values())
+
+    @property
+    def unexplained_ns(self) -> float:
+        """What is measured and not in the parts."""
+        return self.measured.difference_ns - self.explained_ns
+
+    @property
+    def is_within(self) -> bool | None:
+        """Whether the parts add up to the measured difference within its interval."""
+        low, high = self.measured.low_ns, self.measured.high_ns
+        return None if low is None or high is None else low <= self.explained_ns <= high
+
+
+def accounts_of(rows: Sequence[ProfileRow], contender: str, cores: int) -> list[Account]:
+    """The accounts of the limiting thread and of all threads, from the cpu rows of one cell.
+
+    None where the contender has no profile there.
+    """
+    own = [row for row in rows if row.contender == contender and row.per_message is not None]
+    values = {(row.role, row.quantity, row.what): row.per_message or 0.0 for row in own}
+    wall_ns = values.get(("all", "wall-ns", "all"))
+    if wall_ns is None:
+        return []
+    roles = [role for role, quantity, _ in values if quantity == "on-cpu-ns" and role != "harness"]
+    limiting = min(roles, key=lambda role: values[role, "blocked-ns", "all"])
+    return [
+        Account(
+            contender,
+            limiting,
+            wall_ns,
+            {
+                **_parts(values, [limiting]),
+                CORE_WAIT: values[limiting, "core-wait-ns", "all"],
+                IDLE: values[limiting, "blocked-ns", "all"],
+            },
+        ),
+        _of_all_threads(contender, wall_ns, values, cores),
+    ]
+
+
+def _parts(values: Mapping[tuple[str, str, str], float], roles: Iterable[str]) -> dict[str, float]:
+    """By part; what perf has taken no sample of is with the harness."""
+    parts = dict.fromkeys(PARTS, 0.0)
+    for role in roles:
+        own = {part: values.get((role, "part-ns", part), 0.0) for part in PARTS}
+        for part, ns in own.items():
+            parts[part] += ns
+        parts["harness"] += values[role, "on-cpu-ns", "all"] - sum(own.values())
+    return parts
+
+
+def _of_all_threads(
+    contender: str, wall_ns: float, values: Mapping[tuple[str, str, str], float], cores: int
+) -> Account:
+    roles = [role for role, quantity, _ in values if quantity == "on-cpu-ns"]
+    shared = {part: ns / cores for part, ns in _parts(values, roles).items()}
+    shared[IDLE] = wall_ns - sum(shared.values())
+    return Account(contender, f"all threads, on {cores} cores", wall_ns, shared)
+
+
+def explain_cell(
+    cell: Cell,
+    names: tuple[str, str],
+    samples: Sequence[Sample],
+    accounts: Sequence[tuple[Account, Account]],
+) -> list[Difference]:
+    """The gap between two contenders in a cell, by each pair of accounts."""
+    first, second = (
+        [one for one in samples if one.cell_key == cell.key and one.arm == name] for name in names
+    )
+    measured = _measured(first, second)
+    if measured is None:
+        return []
+    return [
+        Difference(cell.title, names[0], names[1], one, other, measured) for one, other in accounts
+    ]
+
+
+def explain_pattern(
+    router: Cell,
+    push: Cell,
+    name: str,
+    samples: Sequence[Sample],
+    accounts: Sequence[tuple[Account, Account]],
+) -> list[Difference]:
+    """What ROUTER-ROUTER takes more than PUSH-PULL, of one contender, by each pair of accounts."""
+    of_push, of_router = (
+        [one for one in samples if one.cell_key == cell.key and one.arm == name]
+        for cell in (push, router)
+    )
+    measured = _measured(of_push, of_router)
+    if measured is None:
+        return []
+    title = f"{name}, {router.transport} {format_size(router.size_bytes)}"
+    names = (Pattern.PUSH_PULL.value, Pattern.ROUTER_ROUTER.value)
+    return [Difference(title, *names, one, other, measured) for one, other in accounts]
+
+
+def _measured(first: Sequence[Sample], second: Sequence[Sample]) -> Measured | None:
+    """Paired by the number of the block, without blocks that were disturbed."""
+    disturbed = {*discarded_blocks(list(first)), *discarded_blocks(list(second))}
+    sides = [
+        {
+            key: math.exp(value)
+            for key, value in log_times(samples, TIME_PER_MESSAGE, without=disturbed).items()
+        }
+        for samples in (first, second)
+    ]
+    common = sorted(set(sides[0]) & set(sides[1]))
+    if not common:
+        return None
+    differences = [sides[1][key] - sides[0][key] for key in common]
+    point = hodges_lehmann(differences)
+    assert point is not None
+    bounds = interval(differences, _LEVEL)
+    return Measured(
+        first_ns=median(sides[0][key] for key in common),
+        second_ns=median(sides[1][key] for key in common),
+        difference_ns=point,
+        low_ns=bounds.low if bounds else None,
+        high_ns=bounds.high if bounds else None,
+        blocks=len(common),
+    )

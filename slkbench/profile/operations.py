@@ -1,0 +1,137 @@
+"""How long single calls of a library take, timed by the driver in a run as it is sampled.
+
+One message in some has its calls timed, so that timing changes little; how little is measured too:
+runs with and without it take turns, and the cost is the paired difference of their times.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from statistics import fmean, median
+from typing import Any
+
+from slkbench.model import ProfileRow
+from slkbench.profile.counting import Request, known_row
+from slkbench.profile.workload import ProcessReport, Workload, elapsed_ns_of, run_workload
+from slkbench.stats import hodges_lehmann, interval, summarise
+
+__all__ = ["TOOL", "profile_operations"]
+
+TOOL = "operations"
+
+_LEVEL = 0.95
+# Two looks at the timer for each of two frames and one at the end, on a slow timer.
+_TIMED_MESSAGE_NS = 200.0
+_COST_WANTED = 0.005
+_ONE_IN_MIN, _ONE_IN_MAX = 16, 1000
+_FIGURES = ("mean_ns", "p50_ns", "p99_ns", "max_ns")
+
+
+def profile_operations(request: Request) -> list[ProfileRow]:
+    """Rows of one contender in one cell. Raises ProfileFailure."""
+    request.note("a run without timed calls")
+    messages = request.messages
+    pilot = run_workload(request.workload, messages, wrap=_as_it_is)
+    one_in = _one_in(elapsed_ns_of(pilot) / messages)
+    timed = replace(request.workload, time_one_in=one_in)
+    plain_ns: list[list[float]] = []
+    timed_ns: list[list[float]] = []
+    reports: list[ProcessReport] = []
+    for number in range(request.repetitions):
+        request.note(f"timing one in {one_in}, repetition {number + 1} of {request.repetitions}")
+        # Mirrored, so that drift cancels.
+        first, *both, last = (
+            _time(each, messages) for each in (request.workload, timed, timed, request.workload)
+        )
+        plain_ns.append([first[0], last[0]])
+        timed_ns.append([each[0] for each in both])
+        reports += [report for each in both for report in each[1]]
+    blank = known_row(TOOL, request, reports)
+    return [
+        *_operation_rows(blank, reports),
+        *_cost_rows(blank, messages, plain_ns, timed_ns),
+        replace(
+            blank,
+            role="harness",
+            what=str(_timers(reports)[0]["name"]),
+            quantity="timer-cost-ns",
+            count=median(float(each["cost_ns"]) for each in _timers(reports)),
+        ),
+    ]
+
+
+def _as_it_is(_role: str, command: list[str]) -> list[str]:
+    return command
+
+
+def _one_in(message_ns: float) -> int:
+    wanted = math.ceil(_TIMED_MESSAGE_NS / (_COST_WANTED * message_ns))
+    return max(_ONE_IN_MIN, min(_ONE_IN_MAX, wanted))
+
+
+def _time(workload: Workload, messages: int) -> tuple[float, tuple[ProcessReport, ...]]:
+    reports = run_workload(workload, messages, wrap=_as_it_is)
+    return elapsed_ns_of(reports), reports
+
+
+def _timers(reports: Sequence[ProcessReport]) -> list[Mapping[str, Any]]:
+    return [report.result["timer"] for report in reports]
+
+
+def _operation_rows(blank: ProfileRow, reports: Sequence[ProcessReport]) -> Iterator[ProfileRow]:
+    """For each operation its figures: the median over runs, and the bounds of that."""
+    found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for report in reports:
+        for each in report.result["operations"]:
+            found.setdefault((str(each["role"]), str(each["what"])), []).append(each)
+    for (role, what), runs in found.items():
+        row = replace(blank, role=role, what=what)
+        for figure in _FIGURES:
+            over_runs = summarise([float(each[figure]) for each in runs], level=_LEVEL)
+            assert over_runs is not None
+            yield replace(
+                row,
+                quantity=figure.replace("_", "-"),
+                count=over_runs.median,
+                low=over_runs.low,
+                high=over_runs.high,
+            )
+        timed = sum(int(each["count"]) for each in runs)
+        yield replace(row, quantity="timed-operations", count=float(timed))
+
+
+def _cost_rows(
+    blank: ProfileRow,
+    messages: int,
+    plain_ns: Sequence[Sequence[float]],
+    timed_ns: Sequence[Sequence[float]],
+) -> Iterator[ProfileRow]:
+    whole = replace(blank, role="all")
+    for quantity, times_ns in (("rate", plain_ns), ("timed-rate", timed_ns)):
+        over_runs = summarise([messages / ns * 1e9 for pair in times_ns for ns in pair])
+        assert over_runs is not None
+        yield replace(
+            whole,
+            quantity=quantity,
+            count=over_runs.median,
+            low=over_runs.low,
+            high=over_runs.high,
+            messages=messages,
+        )
+    differences = [
+        fmean(map(math.log, timed)) - fmean(map(math.log, plain))
+        for timed, plain in zip(timed_ns, plain_ns, strict=True)
+    ]
+    point = hodges_lehmann(differences)
+    assert point is not None
+    bounds = interval(differences, _LEVEL)
+    yield replace(
+        whole,
+        quantity="instrumentation-cost",
+        count=math.expm1(point),
+        low=math.expm1(bounds.low) if bounds else None,
+        high=math.expm1(bounds.high) if bounds else None,
+        messages=messages,
+    )

@@ -1,0 +1,115 @@
+"""Tables of times: of single operations, and of what the threads do on their cores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from slkbench.model import ProfileRow
+from slkbench.profile.counting import ROLES
+from slkbench.profile.cpu import PARTS
+from slkbench.profile.side_by_side import (
+    NOTHING,
+    Side,
+    Table,
+    number_text,
+    shortened,
+    side_table,
+)
+from slkbench.units import format_percent, format_rate
+
+__all__ = ["cpu_tables", "operation_tables"]
+
+_OPERATIONS = (
+    ("sender", "send routing id"),
+    ("sender", "send message"),
+    ("sender", "total iteration"),
+    ("receiver", "recv routing id"),
+    ("receiver", "recv message"),
+    ("receiver", "total iteration"),
+)
+_FIGURES = ("mean", "p50", "p99", "max")
+_HOT_SYMBOLS = 12
+
+
+def operation_tables(title: str, side: Side) -> list[Table]:
+    """The reference report's table for all contenders, and what timing has cost."""
+    lines = [
+        side.line((role, what, figure), _time_us(side, role, what, figure))
+        for role, what in _OPERATIONS
+        for figure in _FIGURES
+    ]
+    tables = side_table(
+        f"{title}: time per operation, us", ["role", "operation", "of"], side, lines
+    )
+    whole = [
+        side.line(("rate, not timed",), _bounded(side, "rate", format_rate)),
+        side.line(("rate, timed",), _bounded(side, "timed-rate", format_rate)),
+        side.line(("instrumentation costs",), _bounded(side, "instrumentation-cost", _percent)),
+        side.line(("timer",), _timer(side)),
+    ]
+    return tables + side_table(f"{title}: overall", ["figure"], side, whole)
+
+
+def _time_us(side: Side, role: str, what: str, figure: str) -> Callable[[str], str | None]:
+    def show(contender: str) -> str | None:
+        row = side.find(contender, role, f"{figure}-ns", what)
+        return None if row is None or row.count is None else f"{row.count / 1000:.3f}"
+
+    return show
+
+
+def _percent(value: float) -> str:
+    return format_percent(value, signed=True)
+
+
+def _bounded(
+    side: Side, quantity: str, form: Callable[[float], str]
+) -> Callable[[str], str | None]:
+    def show(contender: str) -> str | None:
+        row = side.find(contender, "all", quantity)
+        if row is None or row.count is None:
+            return None
+        if row.low is None or row.high is None:
+            return form(row.count)
+        return f"{form(row.count)} [{form(row.low)}, {form(row.high)}]"
+
+    return show
+
+
+def _timer(side: Side) -> Callable[[str], str | None]:
+    def show(contender: str) -> str | None:
+        for row in side.matching("timer-cost-ns"):
+            if row.contender == contender and row.count is not None:
+                return f"{row.what}, {row.count:.1f} ns subtracted"
+        return None
+
+    return show
+
+
+def cpu_tables(title: str, side: Side) -> list[Table]:
+    """What each thread does with the time of a message, and the hottest functions."""
+    lines: list[tuple[str, ...] | None] = []
+    for role in ROLES:
+        lines += [side.line((role, part), side.number(role, "part-ns", part)) for part in PARTS]
+        for quantity, name in (
+            ("on-cpu-ns", "on a core, all of it"),
+            ("core-wait-ns", "waiting for a core"),
+            ("blocked-ns", "blocked"),
+            ("wall-ns", "time per message"),
+        ):
+            lines.append(side.line((role, name), side.number(role, quantity)))
+    tables = side_table(f"{title}: ns per message, under perf", ["thread", "doing"], side, lines)
+    for contender in side.contenders:
+        own = (row for row in side.matching("symbol-ns") if row.contender == contender)
+        tables += _hot_symbols(f"{title}: where {contender} spends CPU time", own)
+    return tables
+
+
+def _hot_symbols(title: str, rows: Iterable[ProfileRow]) -> list[Table]:
+    hottest = sorted(rows, key=lambda row: -(row.per_message or 0.0))[:_HOT_SYMBOLS]
+    lines = []
+    for row in hottest:
+        place, _, symbol = row.what.partition(": ")
+        lines.append((row.role, place, shortened(symbol), number_text(row.per_message) or NOTHING))
+    head = ("thread", "in", "function", "ns per message")
+    return [Table(title, head, tuple(lines), 3)] if lines else []

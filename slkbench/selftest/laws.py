@@ -1,0 +1,80 @@
+"""Laws of noise in ln t, slot by slot of a block, to try the verdicts on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["LAWS", "Array", "Law"]
+
+Array = NDArray[np.float64]
+_SD = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """``of_machine`` is what happens to whatever runs: trials x blocks x slots, in their order.
+
+    ``of_contender`` comes on top of it where the contender runs.
+    """
+
+    name: str
+    of_machine: Callable[[np.random.Generator, tuple[int, int, int]], Array]
+    of_contender: Callable[[np.random.Generator, tuple[int, int, int]], Array] | None = None
+
+
+def _normal(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return generator.normal(0.0, _SD, shape)
+
+
+def _heavy_tails(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return generator.standard_t(2, shape) * _SD
+
+
+def _skewed(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return generator.exponential(_SD, shape)
+
+
+def _drift(generator: np.random.Generator, shape: tuple[int, int, int]) -> Array:
+    """A machine that slows by 30 % over 32 blocks, and wanders besides."""
+    trials, blocks, slots = shape
+    steps = generator.normal(0.0, 0.01, (trials, blocks * slots)).cumsum(axis=1)
+    trend = np.linspace(0.0, 0.3 * blocks / 32, blocks * slots)
+    return (steps + trend).reshape(shape) + _normal(generator, shape)
+
+
+def _bimodal(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Each process is in one of two ways, one of which takes a fifth longer, in 3 of 10 cases."""
+    return _normal(generator, shape) / 3 + 0.18 * (generator.random(shape) < 0.3)
+
+
+def _autocorrelated(generator: np.random.Generator, shape: tuple[int, int, int]) -> Array:
+    """Each slot keeps nine tenths of what befell the one before."""
+    trials, blocks, slots = shape
+    shocks = generator.normal(0.0, _SD, (trials, blocks * slots))
+    values = np.zeros_like(shocks)
+    values[:, 0] = shocks[:, 0]
+    for place in range(1, blocks * slots):
+        values[:, place] = 0.9 * values[:, place - 1] + shocks[:, place]
+    return values.reshape(shape)
+
+
+def _bursts(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """One slot in twelve is hit by something that the machine does besides."""
+    hit = generator.random(shape) < 1 / 12
+    return _normal(generator, shape) + hit * generator.exponential(0.4, shape)
+
+
+LAWS = (
+    Law("normal, sd 3 %", _normal),
+    Law("heavy tails (Student's t, 2 d.f.)", _heavy_tails),
+    Law("skewed (exponential)", _skewed),
+    Law("drift of 30 % and a random walk", _drift),
+    Law("two modes of processes, 18 % apart", _bimodal),
+    Law("autocorrelated (0.9 from slot to slot)", _autocorrelated),
+    Law("bursts in 1 slot of 12", _bursts),
+    Law("two modes of the contender alone", _normal, _bimodal),
+)

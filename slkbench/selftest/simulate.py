@@ -1,0 +1,169 @@
+"""Error rates of the verdicts by simulation, through the functions that make them.
+
+Each trial draws the noise of a whole cell slot by slot, lays the plan's mirrored blocks over it,
+and asks ``stats.decide`` at every look until it is decided, as a run does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from statistics import fmean
+
+import numpy as np
+
+from slkbench.model import (
+    Arm,
+    ArmRole,
+    Cell,
+    Contender,
+    ContenderKind,
+    Layer,
+    Pattern,
+    Scenario,
+    Transport,
+    VerdictKind,
+)
+from slkbench.plan import block_slots
+from slkbench.selftest.laws import LAWS, Array, Law
+from slkbench.stats import DECIDED, decide, find_modes, level_per_look
+
+__all__ = ["ModesTally", "Tally", "simulate", "simulate_all", "simulate_modes"]
+
+_CELL = Cell(Pattern.PUSH_PULL, Transport.INPROC, 64)
+_SCENARIO = Scenario("simulation", "?", cells=(_CELL,))
+_ROLES = (ArmRole.BASELINE, ArmRole.PLACEBO, ArmRole.CONTENDER)
+_PLANS = 512
+MIN_EFFECT = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What came of ``trials`` cells in which the contender takes ``effect`` more time.
+
+    ``covered`` counts intervals at the end of a cell that hold the truth.  ``wrong`` are SLOWER and
+    FASTER verdicts that are not true, and EQUIVALENT ones of an effect that matters.
+    """
+
+    law: str
+    effect: float
+    trials: int
+    covered: int
+    wrong: int
+    kinds: tuple[tuple[VerdictKind, int], ...]
+    blocks: float
+
+    def count(self, kind: VerdictKind) -> int:
+        """How many trials ended in ``kind``."""
+        return dict(self.kinds).get(kind, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ModesTally:
+    """How often ``processes`` values of a law were said to have two modes."""
+
+    law: str
+    has_two: bool
+    processes: int
+    trials: int
+    found: int
+
+
+def simulate(
+    law: Law,
+    effect: float,
+    *,
+    trials: int,
+    seed: int,
+    scenario: Scenario = _SCENARIO,
+    min_effect: float = MIN_EFFECT,
+) -> Tally:
+    """Judge ``trials`` simulated cells. ``effect`` is a fraction of time per message."""
+    looks = (scenario.rounds,) if scenario.rounds is not None else scenario.looks
+    level = level_per_look(scenario)
+    generator = np.random.default_rng(seed)
+    contender, placebo, truth = _differences(generator, law, effect, trials, looks[-1])
+    kinds: dict[VerdictKind, int] = {}
+    covered = wrong = 0
+    blocks = []
+    for own, copy in zip(contender, placebo, strict=True):
+        for look in looks:
+            found = decide(own[:look], copy[:look], level=level, min_effect=min_effect)
+            if found.kind in DECIDED:
+                break
+        assert found.bounds is not None
+        covered += found.bounds.low <= truth <= found.bounds.high
+        wrong += _is_wrong(found.kind, truth, math.log1p(found.effective_delta), min_effect)
+        kinds[found.kind] = kinds.get(found.kind, 0) + 1
+        blocks.append(found.blocks)
+    return Tally(law.name, effect, trials, covered, wrong, tuple(kinds.items()), fmean(blocks))
+
+
+def _is_wrong(kind: VerdictKind, truth: float, tolerated: float, min_effect: float) -> bool:
+    """SLOWER and FASTER claim that the effect matters, EQUIVALENT that it is within tolerance."""
+    matters = math.log1p(min_effect)
+    return (
+        (kind is VerdictKind.SLOWER and truth <= matters)
+        or (kind is VerdictKind.FASTER and truth >= -matters)
+        or (kind is VerdictKind.EQUIVALENT and abs(truth) > tolerated)
+    )
+
+
+def _differences(
+    generator: np.random.Generator, law: Law, effect: float, trials: int, blocks: int
+) -> tuple[Array, Array, float]:
+    """Contender and placebo less baseline, trials x blocks, and the true difference in ln t."""
+    plans = _plans()
+    slots = plans.shape[1]
+    shape = (trials, blocks, slots)
+    arms = plans[generator.integers(0, len(plans), (trials, blocks))]
+    logs = law.of_machine(generator, shape)
+    truth = math.log1p(effect)
+    if law.of_contender is not None:
+        logs = logs + np.where(arms == 2, law.of_contender(generator, shape), 0.0)
+        # What such a law shifts the middle by: found once, from more than any trial sees.
+        pairs = law.of_contender(np.random.default_rng(0), (2, 100_000, 2)).mean(axis=2)
+        truth += float(np.median(pairs.mean(axis=0)))
+    logs = logs + np.where(arms == 2, math.log1p(effect), 0.0)
+    means = [np.where(arms == arm, logs, 0.0).sum(axis=2) / 2 for arm in range(len(_ROLES))]
+    return means[2] - means[0], means[1] - means[0], truth
+
+
+@cache
+def _plans() -> Array:
+    """Blocks of the real plan: which arm is in which slot."""
+    library = Contender("library", Layer.NATIVE, ContenderKind.LIBRARY)
+    arms = tuple(Arm(str(number), library, role) for number, role in enumerate(_ROLES))
+    return np.array(
+        [
+            [int(slot.arm.name) for slot in block_slots(1, _CELL, arms, block)]
+            for block in range(_PLANS)
+        ]
+    )
+
+
+def simulate_all(
+    *, trials: int, seed: int, effects: Sequence[float] = (0.0, 0.05, 0.20)
+) -> Iterator[Tally]:
+    """Every law at every effect."""
+    for number, law in enumerate(LAWS):
+        for place, effect in enumerate(effects):
+            yield simulate(law, effect, trials=trials, seed=seed + 100 * number + place)
+
+
+def simulate_modes(
+    *, trials: int, seed: int, processes: Sequence[int] = (16, 32, 64)
+) -> Iterator[ModesTally]:
+    """How often one mode is called two, and two are found, by law and number of processes."""
+    for law in LAWS:
+        if law.of_contender is not None:
+            continue
+        has_two = "two modes" in law.name
+        for count in processes:
+            # Neighbours in time, as the processes of an arm are: every third slot.
+            generator = np.random.default_rng(seed + count)
+            drawn = law.of_machine(generator, (trials, count // 2, 6))[:, :, ::3]
+            found = sum(bool(find_modes(values)) for values in drawn.reshape(trials, count))
+            yield ModesTally(law.name, has_two, count, trials, found)

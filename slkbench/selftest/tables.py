@@ -1,0 +1,198 @@
+"""The outcome of a self-test in words: tables of Markdown, for the terminal as for the folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from slkbench.model import Status, VerdictKind
+from slkbench.report.markdown import heading, table
+from slkbench.selftest.claims import Answer, Claim
+from slkbench.selftest.faults import FaultOutcome
+from slkbench.selftest.score import Trial, grouped
+from slkbench.selftest.simulate import ModesTally, Tally
+from slkbench.units import format_duration, format_percent
+
+__all__ = [
+    "claim_table",
+    "contradicted",
+    "fault_table",
+    "modes_table",
+    "power_table",
+    "section",
+    "simulation_table",
+    "trial_table",
+]
+
+_NOTHING = "-"
+
+
+def simulation_table(tallies: Sequence[Tally]) -> str:
+    """Coverage and error rates of simulated cells."""
+    rows = [
+        (
+            tally.law,
+            format_percent(tally.effect, signed=True, digits=0),
+            _share(tally.covered, tally.trials),
+            _share(tally.wrong, tally.trials),
+            *(_share(tally.count(kind), tally.trials) for kind in VerdictKind),
+            f"{tally.blocks:.1f}",
+        )
+        for tally in tallies
+    ]
+    kinds = (str(kind) for kind in VerdictKind)
+    return table(("noise", "effect", "covered", "false", *kinds, "blocks"), rows)
+
+
+def modes_table(tallies: Sequence[ModesTally]) -> str:
+    """How often two modes are seen."""
+    rows = [
+        (
+            each.law,
+            str(each.processes),
+            "2" if each.has_two else "1",
+            _share(each.found, each.trials),
+        )
+        for each in tallies
+    ]
+    return table(("noise", "processes", "modes", "called two"), rows)
+
+
+def trial_table(trials: Sequence[Trial]) -> str:
+    """Every trial."""
+    rows = [
+        (
+            trial.cell,
+            str(trial.number + 1),
+            _effect(trial.effect),
+            _change(trial.truth),
+            _change(trial.time_ratio),
+            _bounds(trial.low, trial.high),
+            _yes(trial.covers),
+            str(trial.kind) if trial.status is Status.OK else str(trial.status),
+            str(trial.blocks),
+            format_duration(trial.duration_s) if trial.duration_s > 0 else _NOTHING,
+            _NOTHING if trial.predicted is None else format_percent(trial.predicted),
+            f"{_change(trial.cpu_truth)} {_bounds(trial.cpu_low, trial.cpu_high)}",
+            _yes(trial.cpu_covers),
+            str(trial.cpu_kind),
+        )
+        for trial in trials
+    ]
+    head = (
+        "cell",
+        "pass",
+        "slowed by",
+        "truth",
+        "found",
+        "99% interval",
+        "holds it",
+        "verdict",
+        "blocks",
+        "time",
+        "smallest effect",
+        "CPU: truth, interval",
+        "holds it",
+        "CPU verdict",
+    )
+    return table(head, rows)
+
+
+def power_table(trials: Sequence[Trial]) -> str:
+    """How often each effect is found, and how long that takes, by transport."""
+    rows = []
+    for transport in dict.fromkeys(trial.transport for trial in trials):
+        members = [trial for trial in trials if trial.transport == transport]
+        for effect, own in grouped(members).items():
+            found = [trial for trial in own if trial.is_found]
+            predicted = [trial.predicted for trial in own if trial.predicted is not None]
+            expected = sum(each <= effect for each in predicted)
+            rows.append(
+                (
+                    transport,
+                    _effect(effect),
+                    str(len(own)),
+                    _of(len(found), len(own)),
+                    _of(sum(trial.cpu_kind is VerdictKind.SLOWER for trial in own), len(own)),
+                    _of(sum(trial.kind is VerdictKind.EQUIVALENT for trial in own), len(own)),
+                    _of(sum(bool(trial.covers) for trial in own), len(own)),
+                    _duration([trial.duration_s for trial in found]),
+                    format_percent(median(predicted)) if predicted else _NOTHING,
+                    _of(expected, len(own)),
+                )
+            )
+    head = (
+        "transport",
+        "slowed by",
+        "cells",
+        "SLOWER",
+        "CPU SLOWER",
+        "EQUIVALENT",
+        "truth held",
+        "median time to find",
+        "smallest effect predicted",
+        "predicted to be found",
+    )
+    return table(head, rows)
+
+
+def fault_table(outcomes: Sequence[FaultOutcome]) -> str:
+    """Each known fault and what was said of it."""
+    rows = [(each.fault, "yes" if each.is_named else "NO", each.said) for each in outcomes]
+    return table(("fault", "named", "said"), rows, left=3)
+
+
+def claim_table(claims: Sequence[Claim]) -> str:
+    """Each claim with what trials say of it."""
+    rows = [
+        (
+            claim.text,
+            _of(claim.misses, claim.trials),
+            format_percent(claim.allowed, digits=0),
+            format_percent(claim.bound) if claim.allowed else _NOTHING,
+            str(claim.answer),
+        )
+        for claim in claims
+    ]
+    return table(("what must be rare", "happened", "allowed", "at most (95 %)", "claim"), rows)
+
+
+def contradicted(claims: Sequence[Claim]) -> list[Claim]:
+    """Those that do not hold."""
+    return [claim for claim in claims if claim.answer is Answer.CONTRADICTED]
+
+
+def section(title: str, *parts: str) -> str:
+    """A heading and what follows."""
+    return "\n\n".join((heading(2, title), *parts))
+
+
+def _effect(effect: float) -> str:
+    return "copy" if effect == 0 else format_percent(effect, signed=True, digits=0)
+
+
+def _share(count: int, trials: int) -> str:
+    return format_percent(count / trials) if trials else _NOTHING
+
+
+def _of(count: int, trials: int) -> str:
+    return f"{count} of {trials}"
+
+
+def _change(ratio: float | None) -> str:
+    return _NOTHING if ratio is None else format_percent(ratio - 1, signed=True)
+
+
+def _bounds(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return _NOTHING
+    return f"[{_change(low)}, {_change(high)}]"
+
+
+def _yes(is_so: bool | None) -> str:
+    return _NOTHING if is_so is None else "yes" if is_so else "NO"
+
+
+def _duration(times_s: Sequence[float]) -> str:
+    known = [each for each in times_s if each > 0]
+    return format_duration(median(known)) if known else _NOTHING

@@ -1,0 +1,149 @@
+"""``gate``: exit codes and the summary, measured in pairs and from stored runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from slkbench.across.gate import gate_verdicts, looks_for
+from slkbench.cli.main import cli
+from slkbench.model import Cell, Pattern, Status, Transport, Verdict, VerdictKind
+
+CELL = Cell(Pattern.PUSH_PULL, Transport.TCP, 64)
+MEASURE = ("gate", "--baseline-lib", "old.so", "-p", "push-pull", "--size", "64", "--quiet")
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+
+
+def invoke(world: Any, *arguments: str, candidate: float = 1.0) -> Result:
+    world.speeds = {"baseline": 1.0, "candidate": candidate, "serverlink": candidate}
+    return CliRunner().invoke(cli, arguments, obj=world.backend)
+
+
+def test_a_slower_library_is_code_1_and_says_by_how_much(fake_world: Any) -> None:
+    result = invoke(fake_world, *MEASURE, "--lib", "new.so", candidate=1.1)
+    assert result.exit_code == 1, result.output
+    last = result.stderr.splitlines()[-1]
+    assert "candidate in push-pull tcp 64 B takes +" in last
+    assert "1 of 1 cell slower" in result.stdout
+
+
+def test_the_installed_library_is_the_candidate_by_default(fake_world: Any) -> None:
+    result = invoke(fake_world, *MEASURE, "--json", candidate=0.8)
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert {cell["contender"] for cell in document["cells"]} == {"serverlink"}
+    assert {cell["verdict"] for cell in document["cells"]} == {"FASTER"}
+    assert document["paired"] is True
+
+
+def test_the_same_library_passes(fake_world: Any) -> None:
+    result = invoke(fake_world, *MEASURE, "--fail-on", "regression,inconclusive")
+    assert result.exit_code == 0, result.output
+    assert "no regression found in 1 cell" in result.stdout
+
+
+def test_less_than_the_minimum_effect_passes(fake_world: Any) -> None:
+    arguments = (*MEASURE, "--min-effect", "20%")
+    assert invoke(fake_world, *arguments, candidate=1.1).exit_code == 0
+
+
+def test_undecided_is_code_3_only_when_asked(fake_world: Any) -> None:
+    fake_world.noise_sd = 0.5
+    arguments = (*MEASURE, "--rounds", "8")
+    assert invoke(fake_world, *arguments).exit_code == 0
+    result = invoke(fake_world, *arguments, "--fail-on", "inconclusive")
+    assert result.exit_code == 3
+    assert "undecided" in result.stderr.splitlines()[-1]
+
+
+def test_a_failing_library_is_code_4(fake_world: Any, fail_samples: Any) -> None:
+    fake_world.on_sample = fail_samples("serverlink", "lost 3 messages", times=10**6)
+    result = invoke(fake_world, *MEASURE)
+    assert result.exit_code == 4
+    assert "lost 3 messages" in result.stderr.splitlines()[-1]
+
+
+def test_the_summary_is_markdown_and_githubs_file_grows(
+    fake_world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = tmp_path / "given.md"
+    assert invoke(fake_world, *MEASURE, "--summary", str(given), candidate=1.1).exit_code == 1
+    lines = given.read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "### slkbench gate: 1 of 1 cell slower"
+    assert lines[2].startswith("| Cell")
+    assert any("**SLOWER**" in line for line in lines)
+    github = tmp_path / "github.md"
+    github.write_text("# Before\n", encoding="utf-8")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(github))
+    assert invoke(fake_world, "gate", "latest").exit_code == 1
+    text = github.read_text(encoding="utf-8")
+    assert text.startswith("# Before\n### slkbench gate:")
+
+
+def test_two_stored_runs_are_judged_unpaired(
+    fake_world: Any, write_run: Callable[..., Path]
+) -> None:
+    write_run("before")
+    write_run("same", day=1.2)
+    write_run("after", {"serverlink": 0.6})
+    passed = invoke(fake_world, "gate", "before", "same")
+    assert passed.exit_code == 0, passed.output
+    assert "unpaired" in passed.stdout
+    slower = invoke(fake_world, "gate", "before", "after")
+    assert slower.exit_code == 1, slower.output
+    assert invoke(fake_world, "gate", "after", "before").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("gate",), ("gate", "--lib", "new.so"), (*MEASURE, "latest"), ("gate", "a", "b", "c")],
+)
+def test_an_unclear_wish_is_code_2(fake_world: Any, arguments: Sequence[str]) -> None:
+    result = invoke(fake_world, *arguments)
+    assert result.exit_code == 2
+    assert "--baseline-lib" in result.stderr
+
+
+def verdict(size: int, kind: VerdictKind, p_value: float) -> Verdict:
+    return Verdict(
+        cell=replace(CELL, size_bytes=size),
+        baseline="baseline",
+        contender="candidate",
+        kind=kind,
+        blocks=8,
+        discarded_blocks=0,
+        time_ratio=1.1,
+        low=1.05,
+        high=1.15,
+        level=0.99,
+        p_value=p_value,
+        min_effect=0.02,
+        effective_min_effect=0.02,
+        status=Status.OK,
+    )
+
+
+def test_one_slow_cell_of_many_may_be_chance() -> None:
+    others = [verdict(size, VerdictKind.EQUIVALENT, 0.9) for size in range(1, 20)]
+    for p_value, regressions in ((0.04, 0), (0.001, 1)):
+        slow = verdict(0, VerdictKind.SLOWER, p_value)
+        gate = gate_verdicts([slow, *others], run="r", machine="m", min_effect=0.02)
+        assert sum(row.is_regression for row in gate.rows) == regressions
+        assert sum(row.is_open for row in gate.rows) == 1 - regressions
+
+
+def test_a_gate_looks_only_where_a_regression_can_be_told() -> None:
+    assert looks_for(1) == (8, 12, 16, 24, 32)
+    assert looks_for(2) == (12, 16, 24, 32)
+    assert looks_for(30) == (16, 24, 32)

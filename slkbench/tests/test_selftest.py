@@ -1,0 +1,199 @@
+"""slkbench selftest: the way from cells to claims, over fake processes with a known extra cost."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from slkbench.cli.main import cli
+from slkbench.errors import UsageError
+from slkbench.model import Cell, Sample, Slot, VerdictKind
+from slkbench.selftest.claims import Answer, Claim, is_too_noisy
+from slkbench.selftest.faults import FAULTS, measure_faults
+from slkbench.selftest.known import CELLS, Bench, choose_cells
+from slkbench.selftest.library import known_library, work_ns
+from slkbench.selftest.session import SelftestRequest, run_quick, run_selftest
+
+EFFECTS = (0.05, 0.5)
+
+
+def bench_of(world: Any) -> Bench:
+    """A bench over a fake world, in which an arm that is charged takes as much longer."""
+    world.speeds = {"libzmq": 1.0, "copy": 1.0, "plus-5%": 1.0, "plus-50%": 1.0}
+    extra: dict[tuple[object, str], float] = {}
+
+    def charge(cell: Cell, arm: str, call_ns: float) -> None:
+        extra[cell.key, arm] = call_ns
+
+    def slowed(number: int, cell: Cell, slot: Slot, sample: Sample) -> Sample:
+        assert sample.time_per_message_ns is not None
+        assert sample.elapsed_ns is not None
+        call_ns = extra.get((cell.key, slot.arm.name), 0.0)
+        calls = 4 if cell.metric.times_round_trips else 1
+        time_ns = sample.time_per_message_ns + calls * call_ns
+        messages = sample.messages or 1
+        return replace(
+            sample,
+            elapsed_ns=round(messages * time_ns),
+            time_per_message_ns=time_ns,
+            rate_msgs_per_s=messages / round(messages * time_ns) * 1e9,
+            p50_ns=round(time_ns) if calls == 4 else None,
+            cpu_ns=round(messages * (2 * sample.time_per_message_ns + max(calls, 2) * call_ns)),
+            started_utc=f"2026-01-01T00:{number // 600 % 60:02d}:{number // 10 % 60:02d}",
+        )
+
+    world.on_sample = slowed
+    return Bench(world.backend, charge, lambda ns: ns)
+
+
+def request(tmp_path: Path, **changes: Any) -> SelftestRequest:
+    usual = SelftestRequest(
+        (CELLS[0], CELLS[3]),
+        effects=EFFECTS,
+        budget_s=119.0,
+        seed=3,
+        results=tmp_path,
+        with_faults=False,
+    )
+    return replace(usual, **changes)
+
+
+def test_known_slowdowns_are_found_and_the_copy_is_not(tmp_path: Path, fake_world: Any) -> None:
+    fake_world.noise_sd = 0.005
+    outcome = run_selftest(request(tmp_path), bench=bench_of(fake_world))
+    assert outcome.path is not None
+    assert outcome.contradicted == ()
+    assert not outcome.is_too_noisy
+    with (outcome.path / "trials.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    by_effect = {
+        effect: {row["kind"] for row in rows if float(row["effect"]) == effect}
+        for effect in (0.0, *EFFECTS)
+    }
+    assert by_effect == {
+        0.0: {VerdictKind.EQUIVALENT},
+        0.05: {VerdictKind.SLOWER},
+        0.5: {VerdictKind.SLOWER},
+    }
+    for row in rows:
+        assert float(row["low"]) <= float(row["truth"]) <= float(row["high"])
+        assert float(row["truth"]) == pytest.approx(1 + float(row["effect"]), rel=0.03)
+        assert float(row["cpu_low"]) <= float(row["cpu_truth"]) <= float(row["cpu_high"])
+    record = json.loads((outcome.path / "selftest.json").read_text())
+    assert (record["status"], record["seed"]) == ("complete", 3)
+    assert (outcome.path / "selftest.md").read_text() == outcome.text + "\n"
+    assert "SLOWER or FASTER" in outcome.text
+
+
+def test_there_are_as_many_passes_as_the_budget_lets(tmp_path: Path, fake_world: Any) -> None:
+    fake_world.noise_sd = 0.002
+    outcome = run_selftest(
+        request(tmp_path, cells=CELLS[:1], budget_s=130.0), bench=bench_of(fake_world)
+    )
+    assert outcome.path is not None
+    with (outcome.path / "trials.csv").open() as file:
+        numbers = {int(row["number"]) for row in csv.DictReader(file)}
+    assert len(numbers) > 1
+    assert numbers == set(range(len(numbers)))
+
+
+def test_noise_is_said_to_be_too_much(tmp_path: Path, fake_world: Any) -> None:
+    fake_world.noise_sd = 1.5
+    outcome = run_selftest(request(tmp_path), bench=bench_of(fake_world))
+    assert outcome.is_too_noisy
+    assert outcome.contradicted == ()
+    assert "too noisy to judge" in outcome.text
+    assert not is_too_noisy(())
+
+
+def test_ctrl_c_keeps_what_was_measured(tmp_path: Path, fake_world: Any) -> None:
+    bench = bench_of(fake_world)
+    usual = fake_world.on_sample
+
+    def interrupted(number: int, cell: Cell, slot: Slot, sample: Sample) -> Sample:
+        if number == 150:
+            raise KeyboardInterrupt
+        changed: Sample = usual(number, cell, slot, sample)
+        return changed
+
+    fake_world.on_sample = interrupted
+    outcome = run_selftest(request(tmp_path), bench=bench)
+    assert outcome.is_interrupted
+    assert outcome.path is not None
+    assert "interrupted" in outcome.text
+    assert len((outcome.path / "trials.csv").read_text().splitlines()) == 1 + 2 * 3
+
+
+@pytest.mark.parametrize(
+    ("trials", "misses", "allowed", "answer"),
+    [
+        (58, 0, 0.05, Answer.OPEN),
+        (59, 0, 0.05, Answer.SHOWN),
+        (20, 2, 0.05, Answer.OPEN),
+        (20, 5, 0.05, Answer.CONTRADICTED),
+        (2, 2, 0.05, Answer.CONTRADICTED),
+        (0, 0, 0.05, Answer.OPEN),
+        (9, 0, 0.0, Answer.SHOWN),
+        (9, 1, 0.0, Answer.CONTRADICTED),
+    ],
+)
+def test_a_claim_is_shown_only_by_trials_enough(
+    trials: int, misses: int, allowed: float, answer: Answer
+) -> None:
+    assert Claim("?", trials, misses, allowed).answer is answer
+
+
+def test_cells_are_chosen_by_a_part_of_their_title() -> None:
+    assert {cell.transport for cell in choose_cells(["inproc"])} == {"inproc"}
+    assert choose_cells([]) == CELLS
+    with pytest.raises(UsageError, match="push-pull inproc 64 B"):
+        choose_cells(["no such cell"])
+
+
+@pytest.mark.slow
+def test_the_quick_one_needs_no_process_and_is_reproducible() -> None:
+    outcome = run_quick(trials=5, seed=5)
+    assert outcome.path is None
+    assert outcome.contradicted == ()
+    assert outcome == run_quick(trials=5, seed=5)
+
+
+def test_the_command_says_what_may_be_asked() -> None:
+    result = CliRunner().invoke(cli, ["selftest", "--help"])
+    assert result.exit_code == 0
+    assert "--budget" in result.output
+    wrong = CliRunner().invoke(cli, ["selftest", "--cells", "no such cell"])
+    assert wrong.exit_code == 2
+
+
+def built() -> bool:
+    try:
+        known_library("spinning")
+    except UsageError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not built(), reason="the libraries with known faults are not built")
+def test_extra_work_costs_what_it_should() -> None:
+    one, ten = work_ns(50.0), work_ns(500.0)
+    assert one > 10.0
+    assert ten / one == pytest.approx(10, rel=0.5)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not built(), reason="the libraries with known faults are not built")
+def test_known_faults_are_named_and_a_slow_start_is_none() -> None:
+    pytest.importorskip("slkbench.driver._driver")
+    outcomes = list(measure_faults(("dropping", "slow_start")))
+    assert [(each.fault, each.is_named) for each in outcomes] == [
+        ("dropping", True),
+        ("slow_start", True),
+    ]
+    assert all(known_library(fault).is_file() for fault in FAULTS)
