@@ -253,7 +253,9 @@ class Scenario:
 
     ``contenders`` are names that ``slkbench.contenders`` resolves; ``baseline`` is one of them.
     ``min_effect`` is a fraction of time per message (0.02 is 2 %).
-    ``looks`` are the numbers of blocks after which the stopping rule may decide.
+    ``looks`` are the numbers of blocks after which the stopping rule may decide.  With a ``target``
+    it stops a cell not at a verdict, but when the interval is known to within that fraction.
+    ``max_time_s`` is the most that one cell may take.
     """
 
     name: str
@@ -270,6 +272,8 @@ class Scenario:
     sample_timeout_s: float = 60.0
     affinity: tuple[tuple[int, ...], ...] | None = None
     seed: int | None = None
+    target: float | None = None
+    max_time_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,6 +202,12 @@ def effort_options(function: Any) -> Any:
             click.option(
                 "--min-effect", type=PERCENT, help="Smallest difference that matters. [2%]"
             ),
+            click.option(
+                "--target",
+                type=PERCENT,
+                help="Stop a cell when its interval is so narrow, not when it is decided.",
+            ),
+            click.option("--max-time", type=DURATION, help="The most that a cell may take."),
             click.option("--affinity", type=AFFINITY, help="CPUs. [a core for each thread]"),
             click.option(
                 "--seed", type=click.IntRange(0, 2**63 - 1), help="Of the random order. [new]"
@@ -255,6 +261,16 @@ def effort_options(function: Any) -> Any:
     metavar="[DURATION]",
     help="Wait for another run on this machine to end.",
 )
+@click.option(
+    "--sessions",
+    type=click.IntRange(1, 100),
+    default=1,
+    metavar="N",
+    help="Do it all so many times, and tell how far the sessions differ. [1]",
+)
+@click.option(
+    "--every", type=DURATION, metavar="DURATION", help="From the start of a session to the next."
+)
 @click.option("--quiet", "-q", is_flag=True, help="No progress, only the table.")
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> int:
@@ -271,10 +287,34 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     from slkbench.cli.display import progress_display
     from slkbench.runner.session import run_request
 
+    if options["sessions"] > 1:
+        return _run_sessions(request, options, ctx.obj)
     with progress_display(quiet=options["quiet"]) as observer:
         result = run_request(request, observer=observer, backend=ctx.obj)
     _print_result(result, options["out"])
     return _exit_code(result, options["fail_on"])
+
+
+def _run_sessions(request: Request, options: Mapping[str, Any], backend: Backend | None) -> int:
+    """The table of each session, and what they say together; the worst of their exit codes."""
+    from slkbench.cli.display import progress_display
+    from slkbench.cli.table import recurrence_lines
+    from slkbench.runner.sessions import run_sessions
+
+    with progress_display(quiet=options["quiet"]) as observer:
+        results, found = run_sessions(
+            request,
+            options["sessions"],
+            every_s=options["every"] or 0.0,
+            observer=observer,
+            backend=backend,
+        )
+    for result in results:
+        _print_result(result, options["out"])
+        say()
+    for line in recurrence_lines(found):
+        say(line)
+    return max(_exit_code(result, options["fail_on"]) for result in results)
 
 
 def _request(options: Mapping[str, Any]) -> Request:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from slkbench.cli.say import say
 if TYPE_CHECKING:
     from slkbench.model import ProfileRow, Scenario, Verdict
     from slkbench.runner.result import RunResult
+    from slkbench.stats import Noise
 
 __all__ = ["command", "verdict_document"]
 
@@ -125,7 +128,7 @@ def _show_run(result: RunResult, *, as_json: bool) -> None:
     from slkbench.cli.latency_table import latency_lines, latency_records
 
     if as_json:
-        document = verdict_document(result.path.name, result.verdicts)
+        document = verdict_document(result)
         if records := latency_records(result):
             document["percentiles"] = records
         say(json.dumps(document, indent=2, allow_nan=False))
@@ -137,12 +140,50 @@ def _show_run(result: RunResult, *, as_json: bool) -> None:
     say(f"\n{len(result.samples)} samples in {result.path}, run {result.status}")
 
 
-def verdict_document(run: str, verdicts: tuple[Verdict, ...]) -> dict[str, Any]:
-    """The verdicts for programs; what is not known is null."""
-    return {"run": run, "cells": [_cell_record(verdict) for verdict in verdicts]}
+def verdict_document(result: RunResult, contenders: Sequence[str] = ()) -> dict[str, Any]:
+    """The verdicts for programs, of ``contenders`` or of all; what is not known is null."""
+    from slkbench.runner.companions import instructions_ratio
+    from slkbench.runner.profile_folder import profiles_in
+
+    profiles = profiles_in(result.path)
+    cells = [
+        _cell_record(verdict)
+        | {
+            "cpu": _cpu_record(result.cpu_verdict(verdict)),
+            "instructions_ratio": instructions_ratio(
+                profiles, verdict.cell, verdict.contender, verdict.baseline
+            ),
+            "noise": {
+                arm: _noise_record(result.noise(verdict.cell, arm))
+                for arm in (verdict.baseline, verdict.contender)
+            },
+        }
+        for verdict in result.verdicts
+        if not contenders or verdict.contender in contenders
+    ]
+    return {"run": result.path.name, "cells": cells}
+
+
+def _cpu_record(verdict: Verdict | None) -> dict[str, Any] | None:
+    """CPU time per message: contender / baseline."""
+    if verdict is None:
+        return None
+    return {
+        "ratio": verdict.time_ratio,
+        "low": verdict.low,
+        "high": verdict.high,
+        "verdict": verdict.kind,
+    }
+
+
+def _noise_record(noise: Noise | None) -> dict[str, Any] | None:
+    """Standard deviations of ln t; one mode is an empty list."""
+    return None if noise is None else asdict(noise)
 
 
 def _cell_record(verdict: Verdict) -> dict[str, Any]:
+    from slkbench.stats import smallest_effect
+
     cell = verdict.cell
     return {
         "pattern": cell.pattern,
@@ -165,6 +206,9 @@ def _cell_record(verdict: Verdict) -> dict[str, Any]:
         "verdict": verdict.kind,
         "status": verdict.status,
         "reason": verdict.reason,
+        "smallest_effect": smallest_effect(verdict),
+        "effective_min_effect": verdict.effective_min_effect,
+        "blocks_needed": verdict.blocks_needed,
         "rates": dict(verdict.rates_msgs_per_s),
         "placebo": {
             "ratio": verdict.placebo_ratio,

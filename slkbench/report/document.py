@@ -16,6 +16,7 @@ from slkbench.report.illustrations import Illustration, draw_all
 from slkbench.report.latency import percentile_section
 from slkbench.report.markdown import code, figure, heading, plain
 from slkbench.report.naming import NOT_AVAILABLE, contender_title
+from slkbench.report.noise import noise_section
 from slkbench.report.provenance import (
     failures_section,
     fairness_section,
@@ -152,6 +153,7 @@ def _text(
         ),
         *_paced(evidence, charts("paced")),
         *costs,
+        ("Noise", noise_section(evidence)),
         ("What was measured and how", method_section(evidence)),
         ("Fairness", fairness_section(evidence)),
         ("Machine", machine_section(evidence)),

@@ -140,7 +140,7 @@ def in_words(one: Verdict) -> str:
         text += f" ({plain(one.reason)})"
     if one.blocks_needed is not None:
         text += f"; about {one.blocks_needed:,} blocks would decide"
-    return f"{text}."
+    return f"{text}; these builds, this machine, this session."
 
 
 def _own(one: Verdict) -> str:

@@ -24,6 +24,7 @@ class CellRun:
 
     ``messages`` is the work per sample of each arm.  ``pending`` are the slots that an interrupted
     ``next_block`` lacks.  ``over`` says why no block follows, None while the cell is open.
+    ``spent_s`` is the time that its blocks took, of this session.
     """
 
     cell: Cell
@@ -34,6 +35,7 @@ class CellRun:
     samples: list[Sample] = field(default_factory=list)
     next_block: int = 0
     pending: tuple[Slot, ...] = ()
+    spent_s: float = 0.0
     over: str | None = None
     valid_blocks: int = 0
     standings: tuple[Standing, ...] = ()
@@ -74,6 +76,8 @@ class CellRun:
                 self.over = "nothing left to compare"
         elif should_stop(self.cell, self.samples, scenario):
             self.over = _outcome(verdicts)
+        elif scenario.max_time_s is not None and self.spent_s >= scenario.max_time_s:
+            self.over = f"its time is spent: {_outcome(verdicts)}"
 
     def samples_left(self, scenario: Scenario) -> int:
         """How many samples may still follow, at most, if no block is disturbed."""

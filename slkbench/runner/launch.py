@@ -46,7 +46,7 @@ _PROBE_MESSAGES = {Metric.THROUGHPUT: 1000, Metric.ROUND_TRIP: 200, Metric.PACED
 _MESSAGES_MAX = {
     Metric.THROUGHPUT: 100_000_000,
     Metric.ROUND_TRIP: 1_000_000,
-    Metric.PACED: 1_000_000,
+    Metric.PACED: 10_000_000,
 }
 # With an unlimited queue everything may be in memory at once.
 _UNLIMITED_QUEUE_BYTES_MAX = 256 << 20

@@ -25,6 +25,7 @@ LAYERS = {
     "disk": 2,
     "ending": 2,
     "folders": 2,
+    "doubts": 2,
     "binaries": 3,
     "contenders": 3,
     "machine": 3,
@@ -39,14 +40,19 @@ LAYERS = {
     "selftest": 6,
     "cli": 7,
 }
-# The driver runs inside the endpoint's process; a contender's build flags are read from its binary;
-# errors.py imports nothing, so all may use it.
-BESIDE = {("endpoint", "driver"), ("contenders", "binaries"), ("units", "errors")}
+# Modes are told in one way; the driver runs inside the endpoint's process; a contender's build
+# flags are read from its binary; errors.py imports nothing, so all may use it.
+BESIDE = {
+    ("checks", "stats"),
+    ("endpoint", "driver"),
+    ("contenders", "binaries"),
+    ("units", "errors"),
+}
 
 # Where alone a package may be imported; an endpoint imports nothing that slows its start.
 ONLY_IN = {"click": {"cli"}, "pandas": {"report"}, "matplotlib": {"report"}}
 NEVER_IN_ENDPOINT = {"click", "pandas", "matplotlib", "numpy", "scipy", "rich"}
-PURE = {"errors", "units", "model", "schema", "scenario", "plan", "stats", "checks"}
+PURE = {"errors", "units", "model", "schema", "scenario", "plan", "stats", "checks", "doubts"}
 PURE |= {"foreign_text", "integrity"}
 NEVER_IN_PURE = {"subprocess", "socket", "multiprocessing", "threading", "time", "psutil"}
 

@@ -36,6 +36,7 @@ SECTIONS = (
     "Ratio to the floor",
     "CPU time per message",
     "Round trips",
+    "Noise",
     "What was measured and how",
     "Fairness",
     "Machine",

@@ -25,6 +25,7 @@ from serverlink._ext import has, strerror
 from serverlink._ext import version_info as slk_version_info
 from serverlink.constants import *
 from serverlink.context import Context
+from serverlink.curve import curve_keypair, curve_public, z85_decode, z85_encode
 from serverlink.error import (
     Again,
     ContextTerminated,
@@ -74,6 +75,8 @@ __all__ = [
     "ZMQError",
     "ZMQVersionError",
     "__version__",
+    "curve_keypair",
+    "curve_public",
     "get_includes",
     "get_library_dirs",
     "has",
@@ -86,6 +89,8 @@ __all__ = [
     "slk_version",
     "slk_version_info",
     "strerror",
+    "z85_decode",
+    "z85_encode",
     "zmq_poll",
     "zmq_version",
     "zmq_version_info",

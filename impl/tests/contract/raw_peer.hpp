@@ -51,6 +51,8 @@ class raw_peer {
             static_cast<ssize_t>(bytes.size()));
   }
 
+  int fd() const { return fd_.get(); }
+
   // Exactly that many bytes, or fewer if the library ends the connection first.
   std::string read(size_t size) const {
     std::string bytes;
