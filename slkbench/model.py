@@ -463,7 +463,8 @@ class ProfileRow:
         "operation, of which timed-operations were timed); instrumentation-cost (time per message "
         "with timed calls / without - 1); timer-cost-ns; rate; timed-rate (of the instrumented "
         "run); on-cpu-ns, core-wait-ns (runnable without a core), blocked-ns (of a thread); "
-        "part-ns (of the time on a core, by what was done); symbol-ns; wall-ns",
+        "part-ns (of the time on a core, by what was done); symbol-ns; wall-ns; perf-wall-ns (the "
+        "same under perf)",
         default="",
     )
     from_bytes: int | None = column(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from slkbench.cli.parameters import WAIT
 from slkbench.cli.run import cell_options, effort_options, fail_on_words, peer_options
 from slkbench.cli.say import say
 from slkbench.errors import UsageError
@@ -83,6 +84,15 @@ def _measuring_options(function: Any) -> Any:
     show_default=True,
     help="Folder of the runs' folders.",
 )
+@click.option(
+    "--wait",
+    is_flag=False,
+    flag_value="forever",
+    type=WAIT,
+    default=0.0,
+    metavar="[DURATION]",
+    help="Wait for another run on this machine to end.",
+)
 @click.option("--quiet", "-q", is_flag=True, help="No progress, only the table.")
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> int:
@@ -145,6 +155,7 @@ def _request(options: Mapping[str, Any]) -> Request:
         libs=tuple(libs),
         results=options["out"],
         budget_s=options["budget"],
+        wait_s=options["wait"],
         command_line=tuple(sys.argv),
     )
 

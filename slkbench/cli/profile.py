@@ -204,6 +204,79 @@ def allocations(**options: Any) -> int:
     return _profile("allocations", options)
 
 
+@command.command(
+    epilog="""\b
+Examples:
+  slkbench profile builds --transport inproc --size 64 --pattern push-pull
+  slkbench profile builds --variant O3 --variant O3-lto --rebuilds 5 --source ~/libzmq
+
+Needs g++ and the sources of ServerLink; takes some minutes for each variant. What it measures is a
+run of its own, with samples.
+"""
+)
+@cell_options
+@click.option("--variant", "variants", multiple=True, metavar="NAME", help="Repeatable. [all]")
+@click.option(
+    "--rebuilds", type=click.IntRange(3, 50), default=3, show_default=True, help="Of each variant."
+)
+@click.option(
+    "--impl",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="ServerLink's sources. [the checkout's]",
+)
+@click.option(
+    "--source",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    help="libzmq's source tree, to build that as well.",
+)
+@click.option("--keep", type=click.Path(file_okay=False, path_type=Path), help="Keep builds there.")
+@click.option("--rounds", type=click.IntRange(1), default=6, show_default=True, help="Blocks.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("results"))
+@click.option("--wait", is_flag=False, flag_value="forever", type=WAIT, default=0.0)
+@click.option("--quiet", "-q", is_flag=True, help="No progress, only the table.")
+def builds(**options: Any) -> int:
+    """Measure what compiler flags do: O3, O2, O3-lto, O3-native, O3-pgo.
+
+    Each variant is linked several times with its objects in another order; the interval is over
+    these builds, because link order alone can do more than flags.
+    """
+    import tempfile
+
+    from slkbench.cli.selection import scenario_of
+    from slkbench.profile.builds import VARIANTS
+    from slkbench.report.builds import BUILDS_NOTE, effects_table
+    from slkbench.runner.builds import BuildRequest, build_effects, run_builds
+    from slkbench.store import read_run
+
+    for name in options["variants"]:
+        if name not in VARIANTS:
+            raise click.UsageError(f"no variant {name}; there are {', '.join(VARIANTS)}")
+    settled = ("min_time", "budget", "min_effect", "seed", "label", "resume", "count", "affinity")
+    chosen = {**dict.fromkeys((*settled, "timeout")), **options, "libs": (), "contenders": ()}
+    scenario = scenario_of(chosen)
+    assert scenario is not None
+    with (
+        tempfile.TemporaryDirectory(prefix="slkbench-") as scratch,
+        progress(quiet=options["quiet"]) as note,
+    ):
+        request = BuildRequest(
+            scenario=replace(scenario, budget_s=None),
+            into=(options["keep"] or Path(scratch)).absolute(),
+            variants=options["variants"] or tuple(VARIANTS),
+            rebuilds=options["rebuilds"],
+            impl=options["impl"],
+            source=options["source"],
+            results=options["out"],
+            wait_s=options["wait"],
+            command_line=tuple(sys.argv),
+        )
+        path = run_builds(request, lambda text: note(0, 1, text))
+    print_tables([effects_table(build_effects(read_run(path)))])
+    say(BUILDS_NOTE)
+    say(f"\nthe samples are in {path}")
+    return 0
+
+
 def _profile(tool: str, options: dict[str, Any]) -> int:
     """Profile, store, print. The exit code."""
     from slkbench.report.profiles import CAVEATS, failure_lines, write_profile

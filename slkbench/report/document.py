@@ -9,6 +9,7 @@ from typing import Any
 from slkbench.disk import replace_file
 from slkbench.errors import UsageError
 from slkbench.model import Metric
+from slkbench.report.builds import builds_section
 from slkbench.report.costs import copy_flame_graphs, cost_sections
 from slkbench.report.evidence import Evidence, gather
 from slkbench.report.explain import draw_accounts
@@ -34,6 +35,7 @@ from slkbench.report.results import (
 )
 from slkbench.report.summary import summary_section
 from slkbench.report.throughput import throughput_section
+from slkbench.runner.builds import BuildEffect, build_effects
 from slkbench.runner.explaining import explain_run
 from slkbench.runner.profile_folder import profiles_in
 from slkbench.store import SAMPLES_NAME, StoredRun, read_metadata, read_run
@@ -123,7 +125,8 @@ def render_run(run: StoredRun, out_dir: Path, formats: Sequence[str] = FORMATS) 
         if "md" in formats:
             path = folder / "report.md"
             costs = cost_sections(profiles, run.metadata, explanation, charts, flames)
-            replace_file(path, _text(evidence, drawn, costs).encode())
+            text = _text(evidence, drawn, costs, build_effects(run))
+            replace_file(path, text.encode())
             written.insert(0, path)
     except OSError as error:
         raise _unwritable(folder, error) from error
@@ -131,7 +134,10 @@ def render_run(run: StoredRun, out_dir: Path, formats: Sequence[str] = FORMATS) 
 
 
 def _text(
-    evidence: Evidence, drawn: Sequence[Illustration], costs: Sequence[tuple[str, list[str]]]
+    evidence: Evidence,
+    drawn: Sequence[Illustration],
+    costs: Sequence[tuple[str, list[str]]],
+    effects: Sequence[BuildEffect],
 ) -> str:
     def charts(section: str) -> list[str]:
         return [figure(one.file_name, one.caption) for one in drawn if one.section == section]
@@ -154,6 +160,7 @@ def _text(
         *_paced(evidence, charts("paced")),
         *costs,
         ("Noise", noise_section(evidence)),
+        *([("Build variants", builds_section(effects))] if effects else []),
         ("What was measured and how", method_section(evidence)),
         ("Fairness", fairness_section(evidence)),
         ("Machine", machine_section(evidence)),

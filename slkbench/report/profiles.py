@@ -18,11 +18,11 @@ CAVEATS = {
     "timed; the timer's cost is subtracted. A total iteration is from one message to the next, "
     "with slkbench's own part. p99 and max are within a run. Instrumentation costs: time per "
     "message with timed calls against without, paired in mirrored turns.",
-    "cpu": "perf samples the CPU clock while messages are timed. The time of a thread on a core is "
-    "the kernel's count of it, shared out as its samples are; waiting for a core is being runnable "
-    "without one; blocked is the rest of the time per message. Means of the repetitions. Loopback "
-    "delivers within send, so the peer's part of the TCP stack is in the kernel send path. perf "
-    "slows the run a little.",
+    "cpu": "Times of threads are the kernel's, of runs without perf; what they do on a core is "
+    "told by perf's samples of the CPU clock while messages are timed, in runs that take "
+    "turns with these. Waiting for a core is being runnable without one; blocked is the "
+    "rest of the time per message. Means of the repetitions. Loopback delivers within send,"
+    " so the peer's part of the TCP stack is in the kernel send path.",
     "instructions": "User space only. One thread sends some messages, waits until the I/O threads "
     "are idle, and receives them; valgrind runs one thread at a time. Medians of the repetitions; "
     "spread is (largest - smallest) / median. Functions without a symbol are named by their place "
