@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from slkbench.cli.parameters import DURATION, WAIT
+from slkbench.cli.say import say
 
 if TYPE_CHECKING:
     from slkbench.profile.side_by_side import Table
@@ -78,16 +79,16 @@ def command(file: str | None, **options: Any) -> None:
         judged = judge_claims(claims, Archive(options["results"]))
     shown = claims_table(claims, judged)
     if options["markdown"]:
-        click.echo(table(shown.head, shown.rows, left=len(shown.head)))
+        say(table(shown.head, shown.rows, left=len(shown.head)))
     else:
         print_tables([shown])
     sources = sorted(
         {name for each in judged for one in each.answers for name in one.source.split(", ") if name}
     )
-    click.echo(f"measured in: {', '.join(sources) or 'nothing'}")
+    say(f"measured in: {', '.join(sources) or 'nothing'}")
     reasons = dict.fromkeys(one.reason for each in judged for one in each.answers if one.reason)
     for reason in reasons:
-        click.echo(reason)
+        say(reason)
 
 
 def claims_table(claims: Claims, judged: list[Judged]) -> Table:
@@ -189,7 +190,7 @@ def _measure_missing(claims: Claims, judged: list[Judged], options: dict[str, An
             continue  # takes longer than a budget should hide: slkbench profile builds
         for cell in dict.fromkeys(cell for cell, _ in wanted):
             if time.monotonic() > end_s:
-                click.echo("the budget is spent; a longer one measures more", err=True)
+                say("the budget is spent; a longer one measures more", err=True)
                 return
             who = tuple(dict.fromkeys(name for each, name in wanted if each == cell))
             scenario = replace(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from slkbench.cli.say import say
+
 if TYPE_CHECKING:
     from slkbench.across.history import Series
     from slkbench.store import StoredRun
@@ -56,13 +58,13 @@ def command(
     runs, unreadable = _runs(folders or (Path("results"),))
     series = trends(runs, contenders)
     for each in unreadable:
-        click.echo(f"slkbench: left out: {each}", err=True)
+        say(f"slkbench: left out: {each}", err=True)
     if as_json:
-        click.echo(json.dumps([_record(one) for one in series], indent=2, allow_nan=False))
+        say(json.dumps([_record(one) for one in series], indent=2, allow_nan=False))
         return
     _print_series(series)
     for path in _charts(series, out):
-        click.echo(path)
+        say(path)
 
 
 def _runs(folders: tuple[Path, ...]) -> tuple[list[StoredRun], list[str]]:
@@ -92,11 +94,11 @@ def _print_series(series: tuple[Series, ...]) -> None:
 
     for machine in dict.fromkeys(one.machine for one in series):
         members = [one for one in series if one.machine == machine]
-        click.echo(machine)
+        say(machine)
         print_grid(_HEAD, [_row(one) for one in members], right=("runs", "builds"))
     short = sum(one.is_too_short for one in series)
     if short:
-        click.echo(
+        say(
             f"{short} of {len(series)} series have too few runs to look for steps: "
             f"{FEWEST_FOR_STEPS} are needed, of one machine, one workload and one baseline build"
         )
@@ -143,7 +145,7 @@ def _charts(series: tuple[Series, ...], out: Path) -> list[Path]:
     from slkbench.errors import UsageError
 
     if all(len(one.points) < 2 for one in series):
-        click.echo("no chart: no series has two runs")
+        say("no chart: no series has two runs")
         return []
     from slkbench.report.history_chart import draw_history
 

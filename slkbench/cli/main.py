@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from slkbench import __version__
+from slkbench.cli.say import say
 from slkbench.errors import InterruptedRunError, SlkbenchError
 
 __all__ = ["cli", "main"]
@@ -116,7 +117,7 @@ class VerbGroup(click.Group):
 
 def _end(reason: str, code: int) -> NoReturn:
     """Say the reason on the last line of standard error, and exit."""
-    click.echo(f"slkbench: {reason}", err=True)
+    say(f"slkbench: {reason}", err=True)
     sys.exit(code)
 
 

@@ -13,6 +13,8 @@ import click
 
 from slkbench.cli.parameters import AFFINITY, COUNT, DURATION, WAIT
 from slkbench.cli.run import cell_options
+from slkbench.cli.say import say
+from slkbench.foreign_text import visible
 
 if TYPE_CHECKING:
     from slkbench.model import Scenario
@@ -270,8 +272,8 @@ def builds(**options: Any) -> int:
         )
         path = run_builds(request, lambda text: note(0, 1, text))
     print_tables([effects_table(build_effects(read_run(path)))])
-    click.echo(BUILDS_NOTE)
-    click.echo(f"\nthe samples are in {path}")
+    say(BUILDS_NOTE)
+    say(f"\nthe samples are in {path}")
     return 0
 
 
@@ -285,13 +287,13 @@ def _profile(tool: str, options: dict[str, Any]) -> int:
         result = run_profile(request, note)
     file = write_profile(result.path, tool)
     print_tables(profile_tables_of(result))
-    click.echo(CAVEATS[tool])
+    say(CAVEATS[tool])
     for line in failure_lines(result.rows):
-        click.echo(f"not profiled: {line}")
-    click.echo(f"\n{len(result.rows)} rows in {result.path}; the tables in {file}")
+        say(f"not profiled: {line}")
+    say(f"\n{len(result.rows)} rows in {result.path}; the tables in {file}")
     if result.failed:
         worst = result.failed[0]
-        click.echo(f"slkbench: {worst.contender} failed: {worst.reason}", err=True)
+        say(f"slkbench: {worst.contender} failed: {worst.reason}", err=True)
         return _FAILED_EXIT_CODE
     return 0
 
@@ -345,7 +347,7 @@ def progress(*, quiet: bool) -> Iterator[Note]:
         yield lambda _done, _of, _text: None
         return
     if not fits_terminal(sys.stderr):
-        yield lambda done, of, text: click.echo(f"slkbench: {done}/{of} {text}", err=True)
+        yield lambda done, of, text: say(f"slkbench: {done}/{of} {text}", err=True)
         return
     from rich.console import Console
 
@@ -366,7 +368,7 @@ def print_tables(tables: Sequence[Table]) -> None:
 
     console = Console(width=None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL)
     for each in tables:
-        console.print(each.title, style="bold", markup=False, highlight=False)
+        console.print(visible(each.title), style="bold", markup=False, highlight=False)
         console.print(_rich_table(each))
 
 
@@ -379,5 +381,5 @@ def _rich_table(table: Table) -> Any:
     for number, name in enumerate(table.head):
         shown.add_column(escape(name), justify="left" if number < table.left else "right")
     for row in table.rows:
-        shown.add_row(*map(escape, row))
+        shown.add_row(*(escape(visible(text)) for text in row))
     return shown

@@ -14,12 +14,14 @@ from slkbench.cli.parameters import (
     AFFINITY,
     COUNT,
     DURATION,
+    MEMORY,
     PERCENT,
     RATES,
     SIZE,
     WAIT,
     enum_choice,
 )
+from slkbench.cli.say import say
 from slkbench.model import Layer, Metric, Pattern, Topology, Transport
 
 if TYPE_CHECKING:
@@ -211,6 +213,11 @@ def effort_options(function: Any) -> Any:
                 "--seed", type=click.IntRange(0, 2**63 - 1), help="Of the random order. [new]"
             ),
             click.option("--timeout", type=DURATION, help="Longest a sample may take. [60s]"),
+            click.option(
+                "--memory-limit",
+                type=MEMORY,
+                help="Of each measured process. [half of the machine's]",
+            ),
         )
     ):
         function = option(function)
@@ -304,9 +311,9 @@ def _run_sessions(request: Request, options: Mapping[str, Any], backend: Backend
         )
     for result in results:
         _print_result(result, options["out"])
-        click.echo()
+        say()
     for line in recurrence_lines(found):
-        click.echo(line)
+        say(line)
     return max(_exit_code(result, options["fail_on"]) for result in results)
 
 
@@ -322,6 +329,7 @@ def _request(options: Mapping[str, Any]) -> Request:
         resume=options["resume"],
         budget_s=options["budget"],
         wait_s=options["wait"],
+        memory_bytes=options["memory_limit"],
         command_line=tuple(sys.argv),
     )
 
@@ -329,7 +337,7 @@ def _request(options: Mapping[str, Any]) -> Request:
 def _print_plan(request: Request, backend: Backend | None) -> None:
     from slkbench.runner.session import preview
 
-    click.echo(preview(request, backend))
+    say(preview(request, backend))
 
 
 def _print_result(result: RunResult, results: Path) -> None:
@@ -337,17 +345,17 @@ def _print_result(result: RunResult, results: Path) -> None:
     from slkbench.cli.latency_table import latency_lines
     from slkbench.cli.table import closing_lines, finding_lines, verdict_table
 
-    click.echo(verdict_table(result))
+    say(verdict_table(result))
     for line in closing_lines(result) + latency_lines(result) + finding_lines(result.findings):
-        click.echo(line)
+        say(line)
     where = "" if results == Path("results") else f" --results {results}"
-    click.echo(f"\n{len(result.samples)} samples in {result.path}")
-    click.echo(f"next: slkbench report{where} {result.path.name}")
+    say(f"\n{len(result.samples)} samples in {result.path}")
+    say(f"next: slkbench report{where} {result.path.name}")
 
 
 def _exit_code(result: RunResult, fail_on: frozenset[str]) -> int:
     """0, or the code of the worst thing that the user wants to fail on, with its reason."""
     code, reason = exit_code(result, fail_on)
     if code:
-        click.echo(f"slkbench: {reason}", err=True)
+        say(f"slkbench: {reason}", err=True)
     return code

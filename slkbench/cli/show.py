@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from slkbench.cli.say import say
+
 if TYPE_CHECKING:
     from slkbench.model import ProfileRow, Scenario, Verdict
     from slkbench.runner.result import RunResult
@@ -57,7 +59,7 @@ def command(what: str, as_json: bool, results: Path) -> None:
     if (path / SAMPLES_NAME).is_file() or not profiles:
         _show_run(judge_run(read_run(path)), as_json=as_json)
         if profiles and not as_json:
-            click.echo(f"profiles: {', '.join(profiles)} (in the report and in profile-TOOL.md)")
+            say(f"profiles: {', '.join(profiles)} (in the report and in profile-TOOL.md)")
     else:
         _show_profiles(path.name, profiles, as_json=as_json)
 
@@ -73,7 +75,7 @@ def _show_profiles(
 
     if as_json:
         stored = {tool: [asdict(row) for row in rows] for tool, rows in profiles.items()}
-        click.echo(json.dumps({"run": name, "profiles": stored}, indent=2))
+        say(json.dumps({"run": name, "profiles": stored}, indent=2))
         return
     for rows in profiles.values():
         print_tables(profile_tables(rows))
@@ -111,15 +113,15 @@ def _show_scenario(scenario: Scenario, *, as_json: bool) -> None:
 
     if as_json:
         record = scenario_to_json(scenario) | {"hash": scenario_hash(scenario)}
-        click.echo(json.dumps(record, indent=2))
+        say(json.dumps(record, indent=2))
         return
     cost = estimate(scenario)
-    click.echo(f"{scenario.name}: {scenario.question}")
-    click.echo(f"contenders {', '.join(scenario.contenders)}; baseline {scenario.baseline}")
-    click.echo(f"{format_duration(cost.least_s)} to {format_duration(cost.most_s)}")
+    say(f"{scenario.name}: {scenario.question}")
+    say(f"contenders {', '.join(scenario.contenders)}; baseline {scenario.baseline}")
+    say(f"{format_duration(cost.least_s)} to {format_duration(cost.most_s)}")
     for cell in scenario.cells:
         work = "calibrated" if cell.messages is None else f"{cell.messages} messages"
-        click.echo(f"  {cell.title}, {work}")
+        say(f"  {cell.title}, {work}")
 
 
 def _show_run(result: RunResult, *, as_json: bool) -> None:
@@ -129,13 +131,13 @@ def _show_run(result: RunResult, *, as_json: bool) -> None:
         document = verdict_document(result)
         if records := latency_records(result):
             document["percentiles"] = records
-        click.echo(json.dumps(document, indent=2, allow_nan=False))
+        say(json.dumps(document, indent=2, allow_nan=False))
         return
     from slkbench.cli.table import closing_lines, verdict_table
 
     for line in (verdict_table(result), *closing_lines(result), *latency_lines(result)):
-        click.echo(line)
-    click.echo(f"\n{len(result.samples)} samples in {result.path}, run {result.status}")
+        say(line)
+    say(f"\n{len(result.samples)} samples in {result.path}, run {result.status}")
 
 
 def verdict_document(result: RunResult, contenders: Sequence[str] = ()) -> dict[str, Any]:

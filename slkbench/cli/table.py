@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from slkbench.foreign_text import visible
 from slkbench.model import ArmRole, Cell, Finding, Status, Verdict, VerdictKind
 from slkbench.plan import baseline_name
 from slkbench.units import format_percent, format_rate
@@ -45,6 +46,7 @@ def verdict_table(result: RunResult) -> str:
     if floor is None:
         unused = _HEAD.index("floor")
         rows = [row[:unused] + row[unused + 1 :] for row in rows]
+    rows = [tuple(visible(text) for text in row) for row in rows]
     widths = [max(len(text) for text in column) for column in zip(*rows, strict=True)]
     return "\n".join(_line(row, rows[0], widths) for row in rows)
 

@@ -6,7 +6,10 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-__all__ = ["EndpointSpec"]
+__all__ = ["EXIT_UNHEARD", "EndpointSpec"]
+
+EXIT_UNHEARD = 6
+"""The code of a process whose library closed what it reports through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,7 @@ class EndpointSpec:
     ``messages`` are timed, after ``warmup`` ones and one that starts the clock.
     ``senders`` and ``receivers`` are sockets of the sending and of the receiving thread;
     ``idle_peers`` are further peers of the receiver, connected and silent.
+    ``memory_bytes`` is how much memory the process may have, 0 for no limit.
     ``control_fd`` is a stream socket to the other role's process, -1 if both are here.
     """
 
@@ -46,6 +50,7 @@ class EndpointSpec:
     receiver_cpus: tuple[int, ...] = ()
     control_fd: int = -1
     parent_pid: int = 0
+    memory_bytes: int = 0
 
     @property
     def messages_sent(self) -> int:

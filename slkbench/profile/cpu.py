@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 import subprocess
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 
+from slkbench.folders import scratch_folder
 from slkbench.model import ContenderKind, ProfileRow
 from slkbench.profile.counting import ROLES, Request, known_row
 from slkbench.profile.flames import write_stacks
@@ -126,8 +126,7 @@ def _as_it_is(_role: str, command: list[str]) -> list[str]:
 
 
 def _sample(perf: str, request: Request, messages: int) -> Shares:
-    with tempfile.TemporaryDirectory(prefix="slkbench-") as name:
-        folder = Path(name)
+    with scratch_folder() as folder:
 
         def wrap(role: str, command: list[str]) -> list[str]:
             how = ["-q", "-k", "CLOCK_MONOTONIC", "-e", "cpu-clock", "-F", str(_FREQUENCY_HZ), "-g"]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from slkbench.disk import replace_file
 from slkbench.errors import UsageError
 from slkbench.model import Metric
 from slkbench.report.builds import builds_section
@@ -14,7 +15,7 @@ from slkbench.report.evidence import Evidence, gather
 from slkbench.report.explain import draw_accounts
 from slkbench.report.illustrations import Illustration, draw_all
 from slkbench.report.latency import percentile_section
-from slkbench.report.markdown import code, figure, heading
+from slkbench.report.markdown import code, figure, heading, plain
 from slkbench.report.naming import NOT_AVAILABLE, contender_title
 from slkbench.report.noise import noise_section
 from slkbench.report.provenance import (
@@ -125,7 +126,7 @@ def render_run(run: StoredRun, out_dir: Path, formats: Sequence[str] = FORMATS) 
             path = folder / "report.md"
             costs = cost_sections(profiles, run.metadata, explanation, charts, flames)
             text = _text(evidence, drawn, costs, build_effects(run))
-            path.write_text(text, encoding="utf-8")
+            replace_file(path, text.encode())
             written.insert(0, path)
     except OSError as error:
         raise _unwritable(folder, error) from error
@@ -199,12 +200,12 @@ def _title(evidence: Evidence) -> list[str]:
     machine = evidence.metadata.get("machine")
     stored = machine if isinstance(machine, dict) else {}
     return [
-        heading(1, f"{subject}: {evidence.scenario.name}"),
+        heading(1, f"{subject}: {plain(evidence.scenario.name)}"),
         "\n".join(
             (
                 f"**Run:** {code(evidence.run_id)}  ",
                 f"**Date:** {dates[0][:10] if dates else NOT_AVAILABLE}  ",
-                f"**Machine:** {stored.get('fingerprint') or NOT_AVAILABLE}  ",
+                f"**Machine:** {plain(str(stored.get('fingerprint') or NOT_AVAILABLE))}  ",
                 f"**Libraries:** {_libraries(evidence)}  ",
                 _RENDERED_FROM,
             )
@@ -215,7 +216,7 @@ def _title(evidence: Evidence) -> list[str]:
 def _libraries(evidence: Evidence) -> str:
     versions = {one.contender: one.library_version for one in evidence.samples}
     named = [
-        f"{contender_title(name)} {versions[name]}"
+        f"{contender_title(name)} {plain(str(versions[name]))}"
         for name in evidence.contenders
         if versions.get(name)
     ]

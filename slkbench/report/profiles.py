@@ -7,7 +7,7 @@ from pathlib import Path
 
 from slkbench.model import ProfileRow
 from slkbench.profile.tables import profile_tables
-from slkbench.report.markdown import bullets, heading, table
+from slkbench.report.markdown import bullets, code, heading, plain, table
 from slkbench.runner.profile_folder import profiles_in
 from slkbench.store import write_whole
 
@@ -40,7 +40,7 @@ def write_profile(folder: Path, tool: str) -> Path:
     """Write ``profile-TOOL.md`` into ``folder``, of all rows that are there. Raises StoreError."""
     rows = profiles_in(folder)[tool]
     parts = [heading(1, f"Profile: {tool}"), *profile_section(tool, rows)]
-    parts.insert(2, f"From `{folder.name}`.")
+    parts.insert(2, f"From {code(folder.name)}.")
     file = folder / f"profile-{tool}.md"
     write_whole(file, "\n\n".join(parts) + "\n")
     return file
@@ -50,10 +50,12 @@ def profile_section(tool: str, rows: Sequence[ProfileRow], level: int = 2) -> li
     """What to know, and the tables; ``level`` is that of their headings."""
     parts = [CAVEATS[tool]]
     for each in profile_tables(rows):
-        parts += [heading(level, each.title), table(each.head, each.rows, left=each.left)]
+        head = [plain(name) for name in each.head]
+        rows_shown = [[plain(cell) for cell in row] for row in each.rows]
+        parts += [heading(level, plain(each.title)), table(head, rows_shown, left=each.left)]
     lines = failure_lines(rows)
     if lines:
-        parts += [heading(level, "Not profiled"), bullets(lines)]
+        parts += [heading(level, "Not profiled"), bullets([plain(line) for line in lines])]
     return parts
 
 

@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 # A part imports itself and parts with a lower number.
 LAYERS = {
     "errors": 0,
+    "foreign_text": 0,
     "units": 0,
     "model": 1,
     "schema": 2,
@@ -20,6 +21,10 @@ LAYERS = {
     "plan": 2,
     "stats": 2,
     "checks": 2,
+    "integrity": 2,
+    "disk": 2,
+    "ending": 2,
+    "folders": 2,
     "doubts": 2,
     "binaries": 3,
     "contenders": 3,
@@ -48,6 +53,7 @@ BESIDE = {
 ONLY_IN = {"click": {"cli"}, "pandas": {"report"}, "matplotlib": {"report"}}
 NEVER_IN_ENDPOINT = {"click", "pandas", "matplotlib", "numpy", "scipy", "rich"}
 PURE = {"errors", "units", "model", "schema", "scenario", "plan", "stats", "checks", "doubts"}
+PURE |= {"foreign_text", "integrity"}
 NEVER_IN_PURE = {"subprocess", "socket", "multiprocessing", "threading", "time", "psutil"}
 
 SHAPELESS_NAMES = {"util", "utils", "helper", "helpers", "common", "misc", "manager"}
