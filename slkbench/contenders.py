@@ -2,7 +2,9 @@
 
 Known by name are, on layer native, ``libzmq`` (the shared object that the installed pyzmq brings),
 ``serverlink`` (the one in the installed package) and ``floor`` (the driver's own lower bound), and
-on layer python ``pyzmq`` and ``serverlink``.  ``NAME=PATH[:ABI]`` adds any other build.
+on layer python ``pyzmq`` and ``serverlink``, which also come as ``-asyncio`` and ``-uvloop`` (their
+sockets to await) and, serverlink, ``-batch`` (its calls for many messages).  ``NAME=PATH[:ABI]``
+adds any other build.
 """
 
 from __future__ import annotations
@@ -212,12 +214,24 @@ def _module(name: str, module: str) -> Contender:
     )
 
 
+def _variant(name: str, variant: str) -> Contender:
+    """A contender of layer python used in another way than by its plain calls."""
+    if variant == "uvloop" and importlib.util.find_spec("uvloop") is None:
+        raise ContenderError("the Python package 'uvloop' is not installed; pip install uvloop")
+    return replace(_find(Layer.PYTHON, name), name=f"{name}-{variant}", variant=variant)
+
+
 _FINDERS: dict[tuple[Layer, str], Callable[[], Contender]] = {
     (Layer.NATIVE, "libzmq"): _libzmq,
     (Layer.NATIVE, "serverlink"): _serverlink,
     (Layer.NATIVE, "floor"): _floor,
     (Layer.PYTHON, "pyzmq"): lambda: _module("pyzmq", "zmq"),
     (Layer.PYTHON, "serverlink"): lambda: _module("serverlink", "serverlink"),
+    (Layer.PYTHON, "serverlink-batch"): lambda: _variant("serverlink", "batch"),
+    (Layer.PYTHON, "pyzmq-asyncio"): lambda: _variant("pyzmq", "asyncio"),
+    (Layer.PYTHON, "serverlink-asyncio"): lambda: _variant("serverlink", "asyncio"),
+    (Layer.PYTHON, "pyzmq-uvloop"): lambda: _variant("pyzmq", "uvloop"),
+    (Layer.PYTHON, "serverlink-uvloop"): lambda: _variant("serverlink", "uvloop"),
 }
 
 

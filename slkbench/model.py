@@ -129,7 +129,11 @@ class VerdictKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A library under measurement. ``path`` is a shared object's file or a module's name."""
+    """A library under measurement. ``path`` is a shared object's file or a module's name.
+
+    ``variant`` is the way in which a module is used: "" by its plain calls, ``batch``, ``asyncio``
+    or ``uvloop``.
+    """
 
     name: str
     layer: Layer
@@ -139,6 +143,7 @@ class Contender:
     version: str = ""
     sha256: str = ""
     build_flags: str = ""
+    variant: str = ""
     patterns: tuple[Pattern, ...] = (Pattern.ROUTER_ROUTER, Pattern.PUSH_PULL)
     transports: tuple[Transport, ...] = (Transport.TCP, Transport.IPC, Transport.INPROC)
 

@@ -17,6 +17,7 @@
 #include "function_table.hpp"
 #include "histogram.hpp"
 #include "library_context.hpp"
+#include "python_account.hpp"
 #include "session.hpp"
 
 namespace nb = nanobind;
@@ -239,6 +240,7 @@ NB_MODULE(_driver, m) {
       .def_prop_ro("endpoint", &session::endpoint)
       .def_prop_ro("options", &session::options)
       .def_prop_ro("version", &session::version);
+  define_python_account(m);
   m.def("probe", &probe, nb::arg("path"), nb::arg("abi") = "");
   m.def("die_with_parent", &die_with_parent, nb::arg("parent"));
 }

@@ -39,6 +39,7 @@ class EndpointSpec:
     receivers: int = 1
     idle_peers: int = 0
     offered_msgs_per_s: int = 0
+    variant: str = ""  # layer python: "" for plain calls, batch, asyncio or uvloop
     stall_ms: int = 10_000
     limit_ms: int = 60_000
     sender_cpus: tuple[int, ...] = ()

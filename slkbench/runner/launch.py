@@ -127,6 +127,7 @@ class ProcessLauncher:
             kind=contender.kind.value,
             path=contender.path,
             abi=contender.abi.value if contender.abi is not None else "",
+            variant=contender.variant,
             pattern=cell.pattern.value,
             transport=cell.transport.value,
             metric=cell.metric.value,

@@ -160,6 +160,7 @@ def stored_contenders(metadata: Mapping[str, Any]) -> tuple[Contender, ...]:
             version=each["version"],
             sha256=each["sha256"],
             build_flags=each["build_flags"],
+            variant=each.get("variant", ""),
         )
         for each in metadata.get("libraries", ())
     )

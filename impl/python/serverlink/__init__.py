@@ -54,6 +54,18 @@ TYPE_CHECKING = False  # importing typing would be a third of the package's impo
 if TYPE_CHECKING:
     from typing import Any
 
+    from serverlink.enums import (
+        ContextOption,
+        Errno,
+        Event,
+        Flag,
+        MessageOption,
+        PollEvent,
+        ProtocolError,
+        SecurityMechanism,
+        SocketOption,
+        SocketType,
+    )
     from serverlink.frame import Frame, Message, MessageTracker
     from serverlink.monitor import parse_monitor_message, recv_monitor_message
     from serverlink.proxy import proxy
@@ -61,15 +73,25 @@ if TYPE_CHECKING:
 __all__ = [
     "Again",
     "Context",
+    "ContextOption",
     "ContextTerminated",
+    "Errno",
+    "Event",
+    "Flag",
     "Frame",
     "InterruptedSystemCall",
     "Message",
+    "MessageOption",
     "MessageTracker",
     "NotDone",
+    "PollEvent",
     "Poller",
+    "ProtocolError",
+    "SecurityMechanism",
     "ServerLinkError",
     "Socket",
+    "SocketOption",
+    "SocketType",
     "ZMQBaseError",
     "ZMQBindError",
     "ZMQError",
@@ -98,6 +120,16 @@ __all__ = [
 __all__ += constants.__all__
 
 _LAZY = {
+    "ContextOption": "enums",
+    "Errno": "enums",
+    "Event": "enums",
+    "Flag": "enums",
+    "MessageOption": "enums",
+    "PollEvent": "enums",
+    "ProtocolError": "enums",
+    "SecurityMechanism": "enums",
+    "SocketOption": "enums",
+    "SocketType": "enums",
     "Frame": "frame",
     "Message": "frame",
     "MessageTracker": "frame",

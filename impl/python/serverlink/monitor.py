@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Sequence
 from typing import Any, Final, TypedDict, cast
 
 from serverlink import constants as c
+from serverlink.enums import Event
 from serverlink.error import ServerLinkError
 from serverlink.socket import Socket
 
@@ -16,7 +17,7 @@ _HEAD: Final = struct.Struct("=HI")
 class MonitorMessage(TypedDict):
     """An event with its value (a descriptor, an errno, ms), and the endpoint."""
 
-    event: c.Event | int
+    event: Event
     value: int
     endpoint: bytes
 
@@ -29,7 +30,7 @@ def parse_monitor_message(parts: Sequence[bytes]) -> MonitorMessage:
     if len(parts) != 2 or len(parts[0]) != _HEAD.size:
         raise ServerLinkError(c.EINVAL)
     event, value = _HEAD.unpack(parts[0])
-    return {"event": c.Event(event), "value": value, "endpoint": parts[1]}
+    return {"event": Event(event), "value": value, "endpoint": parts[1]}
 
 
 def recv_monitor_message(

@@ -10,6 +10,8 @@ TYPE_CHECKING = False  # importing typing would be a third of the package's impo
 if TYPE_CHECKING:
     from typing import Final, overload
 
+    from serverlink.enums import SocketType
+
 __all__ = ["SocketOptions"]
 
 _INT64_OPTIONS: Final = frozenset({c.MAXMSGSIZE})
@@ -139,9 +141,11 @@ class SocketOptions(_ext.Socket):
         return self.hwm
 
     @property
-    def socket_type(self) -> c.SocketType:
+    def socket_type(self) -> SocketType:
         """The socket's kind."""
-        return c.SocketType(self._get_int(c.TYPE))
+        from serverlink.enums import SocketType
+
+        return SocketType(self._get_int(c.TYPE))
 
     @property
     def hwm(self) -> int:
