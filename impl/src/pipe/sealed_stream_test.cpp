@@ -157,6 +157,11 @@ TEST_CASE("sealed reader: the I/O thread sees the commands of a silent applicati
   stream_reader reader;
   frame_sealer sealer(keys_of(1, false));
   reader.open(input_of(ends), {});
+  SUBCASE("that has never read") {}
+  SUBCASE("that has read all there was") {
+    ends.send(sealed(sealer, "before"));
+    REQUIRE(reader.read_more({}) == stream_reader::outcome::bytes);
+  }
   const std::string ping = ping_bytes("x").substr(2);
   ends.send(sealed(sealer, ping, flag_command));
   ends.send(sealed(sealer, "kept"));

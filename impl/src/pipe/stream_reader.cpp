@@ -118,6 +118,10 @@ stream_reader::outcome stream_reader::take_left_over(std::span<std::uint8_t> int
   if (taken_bytes > 0) {
     copy_bytes(into.data(), first.bytes.data() + first.read_bytes, taken_bytes);
     first.read_bytes += taken_bytes;
+    if (first.read_bytes == first.bytes.size() && !first.ends_stream) {
+      left_.pop_front();  // take_over() would take it for one that is being read
+      ready_ = true;
+    }
     return outcome::bytes;
   }
   const bool ended = first.ends_stream;
