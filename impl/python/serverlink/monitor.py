@@ -1,7 +1,7 @@
 """Messages of a monitor, as :meth:`Socket.monitor` has them sent."""
 
 import struct
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, TypedDict, cast
 
 from serverlink import constants as c
@@ -33,12 +33,10 @@ def parse_monitor_message(parts: Sequence[bytes]) -> MonitorMessage:
     return {"event": Event(event), "value": value, "endpoint": parts[1]}
 
 
-def recv_monitor_message(
-    socket: Socket, flags: int = 0
-) -> MonitorMessage | Awaitable[MonitorMessage]:
+def recv_monitor_message(socket: Socket, flags: int = 0) -> Any:
     """Receive an event from a monitor's reader; raises as ``recv_multipart``.
 
-    The reader of ``serverlink.asyncio`` is awaited.
+    A MonitorMessage; of a reader of ``serverlink.asyncio`` one to await.
     """
     parts: Any = socket.recv_multipart(flags)
     if isinstance(parts, list):

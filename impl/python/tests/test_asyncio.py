@@ -23,7 +23,8 @@ def loop(request: pytest.FixtureRequest) -> Callable[[], asyncio.AbstractEventLo
         return asyncio.new_event_loop
     import uvloop
 
-    return uvloop.new_event_loop
+    made: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return made
 
 
 @pytest.fixture(params=["inproc://pair", "tcp://127.0.0.1:*"])
@@ -73,7 +74,7 @@ def test_messages_pass(run: Run) -> None:
 
 def test_a_send_that_is_not_awaited_is_sent(run: Run) -> None:
     async def test(one: Socket, other: Socket) -> None:
-        one.send(b"first")
+        _ = one.send(b"first")
         one.send_json([1])
         sending = asyncio.create_task(one.send_multipart([b"x", b"y"]))
         assert await other.recv() == b"first"
