@@ -12,7 +12,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from statistics import fmean, median, stdev
+from statistics import median, stdev
 
 from slkbench.model import (
     ArmRole,
@@ -25,6 +25,7 @@ from slkbench.model import (
     Status,
     Verdict,
 )
+from slkbench.stats import find_modes
 from slkbench.units import format_percent, format_rate, format_size, format_time_ns
 
 __all__ = ["check_run"]
@@ -34,10 +35,6 @@ MIN_SAMPLE_NS = 100_000_000
 MAX_STEAL_FRACTION = 0.10
 MAX_FOREIGN_CPU_FRACTION = 0.05
 FEWEST_FOR_SD = 4
-FEWEST_FOR_MODES = 8
-MIN_MODE_SHARE = 0.25
-MIN_MODE_DISTANCE = 0.15
-MODE_DISTANCE_OVER_SPREAD = 4.0
 ROUND_TRIPS_FOR_P99 = 10_000
 MAX_SEND_LAG_OF_P99 = 0.5
 _PER_SOCKET = "LAST_ENDPOINT"
@@ -305,24 +302,18 @@ def _unstable(by_arm: Mapping[ArmKey, list[Sample]]) -> Iterator[Finding]:
 
 
 def _bimodal(by_arm: Mapping[ArmKey, list[Sample]]) -> Iterator[Finding]:
-    """Two groups of processes with a gap between them that is wide for the spread within."""
+    """Processes that run in one of two ways; see ``stats.noise``."""
     for found in by_arm.values():
-        logs = sorted(_logs(found))
-        if len(logs) < FEWEST_FOR_MODES:
-            continue
-        cut = max(range(1, len(logs)), key=lambda i: logs[i] - logs[i - 1])
-        fast, slow = logs[:cut], logs[cut:]
-        if min(len(fast), len(slow)) < max(2, MIN_MODE_SHARE * len(logs)):
-            continue
-        distance = fmean(slow) - fmean(fast)
-        spread = max(stdev(fast), stdev(slow))
-        if distance > max(MIN_MODE_DISTANCE, MODE_DISTANCE_OVER_SPREAD * spread):
+        logs = _logs(found)
+        if modes := find_modes(logs):
+            fast, slow = (
+                f"{round(mode.share * len(logs))} near {format_time_ns(mode.value_ns)}"
+                for mode in modes
+            )
             yield Finding(
                 code="bimodal",
                 subject=_where(found[0]),
-                evidence=f"{len(fast)} processes are near {format_time_ns(math.exp(fmean(fast)))} "
-                f"a message and {len(slow)} near {format_time_ns(math.exp(fmean(slow)))}, none "
-                "between",
+                evidence=f"of {len(logs)} processes {fast} a message and {slow}",
                 remedy="it runs in two ways, such as asleep or awake: a median hides one of them; "
                 "look at the single samples",
             )

@@ -2,7 +2,9 @@
 
 Known by name are, on layer native, ``libzmq`` (the shared object that the installed pyzmq brings),
 ``serverlink`` (the one in the installed package) and ``floor`` (the driver's own lower bound), and
-on layer python ``pyzmq`` and ``serverlink``.  ``NAME=PATH[:ABI]`` adds any other build.
+on layer python ``pyzmq`` and ``serverlink``, which also come as ``-asyncio`` and ``-uvloop`` (their
+sockets to await) and, serverlink, ``-batch`` (its calls for many messages).  ``NAME=PATH[:ABI]``
+adds any other build.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ import importlib.util
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -27,7 +28,9 @@ from slkbench.binaries import (
     needed_siblings,
     sha256_of,
 )
+from slkbench.ending import end_watched, signal_name
 from slkbench.errors import ContenderError
+from slkbench.foreign_text import NAME_RULE, is_name, visible
 from slkbench.model import (
     Abi,
     Cell,
@@ -39,7 +42,7 @@ from slkbench.model import (
     Topology,
     Transport,
 )
-from slkbench.plan import lack
+from slkbench.plan import PLACEBO_NAME, lack
 
 __all__ = [
     "known_contenders",
@@ -100,12 +103,26 @@ def parse_lib(text: str) -> Contender:
         raise ContenderError(
             f"--lib {text!r} is not of the form NAME=PATH[:ABI], as in mine=/opt/lib/libzmq.so.5"
         )
+    _check_new_name(name)
     path, colon, abi_name = rest.rpartition(":")
     if not colon or (Path(rest).exists() and not Path(path).exists()):
         path, abi_name = rest, ""
     if abi_name and abi_name not in set(Abi):
         raise ContenderError(f"--lib {name}: unknown ABI {abi_name!r}; known are {', '.join(Abi)}")
     return _library(name, Path(path), Abi(abi_name) if abi_name else None)
+
+
+def _check_new_name(name: str) -> None:
+    """Refuse what cannot name a contender: it stands in paths, tables and spreadsheets."""
+    if name == PLACEBO_NAME:
+        raise ContenderError(
+            f"--lib {name!r} is taken: the copy of the baseline is called so. Write another name."
+        )
+    if not is_name(name):
+        raise ContenderError(
+            f"--lib: {visible(name)!r} is no name for a contender. Write {NAME_RULE}, as in "
+            "mine=/opt/lib/libzmq.so.5"
+        )
 
 
 def supports(contender: Contender, cell: Cell) -> str | None:
@@ -212,12 +229,24 @@ def _module(name: str, module: str) -> Contender:
     )
 
 
+def _variant(name: str, variant: str) -> Contender:
+    """A contender of layer python used in another way than by its plain calls."""
+    if variant == "uvloop" and importlib.util.find_spec("uvloop") is None:
+        raise ContenderError("the Python package 'uvloop' is not installed; pip install uvloop")
+    return replace(_find(Layer.PYTHON, name), name=f"{name}-{variant}", variant=variant)
+
+
 _FINDERS: dict[tuple[Layer, str], Callable[[], Contender]] = {
     (Layer.NATIVE, "libzmq"): _libzmq,
     (Layer.NATIVE, "serverlink"): _serverlink,
     (Layer.NATIVE, "floor"): _floor,
     (Layer.PYTHON, "pyzmq"): lambda: _module("pyzmq", "zmq"),
     (Layer.PYTHON, "serverlink"): lambda: _module("serverlink", "serverlink"),
+    (Layer.PYTHON, "serverlink-batch"): lambda: _variant("serverlink", "batch"),
+    (Layer.PYTHON, "pyzmq-asyncio"): lambda: _variant("pyzmq", "asyncio"),
+    (Layer.PYTHON, "serverlink-asyncio"): lambda: _variant("serverlink", "asyncio"),
+    (Layer.PYTHON, "pyzmq-uvloop"): lambda: _variant("pyzmq", "uvloop"),
+    (Layer.PYTHON, "serverlink-uvloop"): lambda: _variant("serverlink", "uvloop"),
 }
 
 
@@ -259,27 +288,40 @@ def _library(name: str, path: Path, abi: Abi | None) -> Contender:
 
 def _probe(*arguments: str) -> dict[str, Any]:
     """What a library says of itself, asked in a process that it may crash."""
-    command = [sys.executable, "-P", "-m", "slkbench.endpoint.probe", *arguments]
+    own = str(os.getpid())
+    command = [sys.executable, "-P", "-m", "slkbench.endpoint.probe", own, *arguments]
     home = str(Path(__file__).parents[1])
     paths = [each for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join((*paths, home)))
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        start_new_session=True,
+    )
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            timeout=_PROBE_TIMEOUT_S,
-            env=environment,
-            check=False,
-            start_new_session=True,
-        )
+        said, complaint = process.communicate(timeout=_PROBE_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         return {"error": f"did not answer within {_PROBE_TIMEOUT_S:g} s when it was loaded"}
-    if done.returncode < 0:
-        return {"error": f"killed by {signal.Signals(-done.returncode).name} when it was loaded"}
-    lines = done.stdout.decode(errors="replace").strip().splitlines()
-    try:
-        found = json.loads(lines[-1])
-    except (IndexError, ValueError):
-        complaint = done.stderr.decode(errors="replace").strip().splitlines()
-        return {"error": f"cannot be loaded: {complaint[-1] if complaint else 'no answer'}"}
-    return dict(found)
+    finally:
+        end_watched(process)
+    if (found := _answer_in(said)) is not None:
+        return found
+    if process.returncode < 0:
+        return {"error": f"killed by {signal_name(-process.returncode)} when it was loaded"}
+    last = visible(complaint.decode(errors="replace").strip().rpartition("\n")[2])
+    return {"error": f"cannot be loaded: {last or 'no answer'}"}
+
+
+def _answer_in(said: bytes) -> dict[str, Any] | None:
+    """The probe's line, among what a library may print and the watcher says at the end."""
+    for line in reversed(said.splitlines()):
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(found, dict) and ("error" in found or {"version", "patterns"} <= set(found)):
+            return found
+    return None

@@ -129,7 +129,11 @@ class VerdictKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A library under measurement. ``path`` is a shared object's file or a module's name."""
+    """A library under measurement. ``path`` is a shared object's file or a module's name.
+
+    ``variant`` is the way in which a module is used: "" by its plain calls, ``batch``, ``asyncio``
+    or ``uvloop``.
+    """
 
     name: str
     layer: Layer
@@ -139,6 +143,7 @@ class Contender:
     version: str = ""
     sha256: str = ""
     build_flags: str = ""
+    variant: str = ""
     patterns: tuple[Pattern, ...] = (Pattern.ROUTER_ROUTER, Pattern.PUSH_PULL)
     transports: tuple[Transport, ...] = (Transport.TCP, Transport.IPC, Transport.INPROC)
 
@@ -253,7 +258,9 @@ class Scenario:
 
     ``contenders`` are names that ``slkbench.contenders`` resolves; ``baseline`` is one of them.
     ``min_effect`` is a fraction of time per message (0.02 is 2 %).
-    ``looks`` are the numbers of blocks after which the stopping rule may decide.
+    ``looks`` are the numbers of blocks after which the stopping rule may decide.  With a ``target``
+    it stops a cell not at a verdict, but when the interval is known to within that fraction.
+    ``max_time_s`` is the most that one cell may take.
     """
 
     name: str
@@ -270,6 +277,8 @@ class Scenario:
     sample_timeout_s: float = 60.0
     affinity: tuple[tuple[int, ...], ...] | None = None
     seed: int | None = None
+    target: float | None = None
+    max_time_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -459,7 +468,8 @@ class ProfileRow:
         "operation, of which timed-operations were timed); instrumentation-cost (time per message "
         "with timed calls / without - 1); timer-cost-ns; rate; timed-rate (of the instrumented "
         "run); on-cpu-ns, core-wait-ns (runnable without a core), blocked-ns (of a thread); "
-        "part-ns (of the time on a core, by what was done); symbol-ns; wall-ns",
+        "part-ns (of the time on a core, by what was done); symbol-ns; wall-ns; perf-wall-ns (the "
+        "same under perf)",
         default="",
     )
     from_bytes: int | None = column(

@@ -17,6 +17,7 @@ an older one with the defaults of the columns that came later:
 from __future__ import annotations
 
 import math
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,7 @@ from functools import cache
 from typing import Any, Literal
 
 from slkbench.errors import StoreError
+from slkbench.foreign_text import guarded, unguarded, visible
 from slkbench.model import ProfileRow, Sample
 
 __all__ = [
@@ -51,7 +53,8 @@ A run is a folder `<utc>-<scenario>-<commit>[-dirty]/`:
 - `run.json`: what was run and on what: scenario, seed, machine, libraries with their path, hash,
   version and build flags, tool versions, `schema_version`.
 - `samples.csv`: one row per sample, appended and synced to disk as it is measured. RFC 4180,
-  UTF-8, one line per row, a line feed at the end of each.
+  UTF-8, one line per row, a line feed at the end of each. A text that a spreadsheet would take for
+  a formula (it begins with `=`, `+`, `-`, `@` or the like) has an apostrophe before it.
 - `histograms/*.hlog`: of each sample of metric paced all round trips and, under the tag `send-lag`,
   how late the messages went, in ns: an HdrHistogram log, compressed V2, for its usual tools.
 
@@ -148,7 +151,7 @@ def _to_cell(value: float | str | None) -> str:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
     if isinstance(value, str):
-        return " ".join(value.splitlines())
+        return guarded(" ".join(value.splitlines()))
     return repr(value)
 
 
@@ -169,18 +172,25 @@ def sample_of(cells: Sequence[str], version: int = SCHEMA_VERSION) -> Sample:
 def _from_cell(item: Column, cell: str) -> float | str | None:
     if cell == "" and item.optional:
         return None
-    try:
-        match item.kind:
-            case "int":
+    allowed = ""
+    match item.kind:
+        case "int":
+            allowed = "a whole number"
+            if _WHOLE.fullmatch(cell):
                 return int(cell)
-            case "float":
+        case "float":
+            allowed = "a number"
+            if _NUMBER.fullmatch(cell):
                 return float(cell)
-            case "str":
-                return cell
-    except ValueError:
-        allowed = "a whole number" if item.kind == "int" else "a number"
-        found = repr(cell) if cell else "an empty cell"
-        raise StoreError(f"column {item.name} holds {found} instead of {allowed}") from None
+        case "str":
+            return unguarded(cell)
+    found = repr(visible(cell)) if cell else "an empty cell"
+    raise StoreError(f"column {item.name} holds {found} instead of {allowed}")
+
+
+# As Python writes them: no blanks, underscores, nan.
+_WHOLE = re.compile(r"-?[0-9]{1,100}")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]{1,3})?")
 
 
 def data_dictionary() -> str:

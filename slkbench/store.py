@@ -1,27 +1,30 @@
 """Runs on disk: ``samples.csv`` grows by a synced row per sample, ``run.json`` changes atomically.
 
-A run is a folder ``<utc>-<scenario>-<commit>[-dirty]`` under a results folder.  A crash can tear at
-most the last row; it has no line feed then, and is left out when the run is read and cut off when
-the run is continued.  Nothing else is ever rewritten.
+A run is a folder ``<utc>-<scenario>-<commit>[-dirty]`` under a results folder; it appears whole.  A
+crash can tear at most the last row; it has no line feed then, and is left out when the run is read
+and cut off when the run is continued.  Nothing else is ever rewritten.
 """
 
 from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import io
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from slkbench.disk import append, disk_errors, replace_file, sync_folder, write_all, write_whole
 from slkbench.errors import StoreError
+from slkbench.folders import claimed_folder, remove_abandoned
+from slkbench.integrity import check_samples
 from slkbench.model import Finding, Sample, Scenario
 from slkbench.scenario import scenario_from_json
 from slkbench.schema import READABLE_VERSIONS, SCHEMA_VERSION, header, row_of, sample_of
@@ -41,7 +44,12 @@ __all__ = [
 DEFAULT_ROOT = Path("results")
 METADATA_NAME = "run.json"
 SAMPLES_NAME = "samples.csv"
+STORED = "stored_samples"
+"""How many rows there were at least, in ``run.json``: a table that was cut short is known by it."""
 LATEST = "latest"
+# Not yet runs: a folder that is being filled.
+_UNBORN_PREFIX = ".slkbench-new-"
+_NAME_MAX = 100  # of a name within a name; a file system takes 255 bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,7 @@ class RunStore:
         self._metadata = dict(run.metadata)
         self._samples = list(run.samples)
         self._findings = run.findings
-        with _disk_errors("append to", run.path / SAMPLES_NAME):
+        with disk_errors("append to", run.path / SAMPLES_NAME):
             self._file = (run.path / SAMPLES_NAME).open("ab", buffering=0)
 
     @classmethod
@@ -97,12 +105,12 @@ class RunStore:
         ``scenario`` should be ``scenario_to_json(...)``.  Raises ``StoreError`` where the folder
         cannot be written.
         """
-        path = create_folder(root, scenario, commit=commit, dirty=dirty)
-        with _disk_errors("create a run in", root):
-            _append(path / SAMPLES_NAME, _line(header()))
-        store = cls(StoredRun(path, {}, ()))
-        store.update({**metadata, "run_id": path.name, "schema_version": SCHEMA_VERSION})
-        return store
+        name = _folder_name(scenario, commit=commit, dirty=dirty)
+        with disk_errors("create a run in", root):
+            root.mkdir(parents=True, exist_ok=True)
+            remove_abandoned(root, _UNBORN_PREFIX)
+            run = _make_run(root, name, {**metadata, "schema_version": SCHEMA_VERSION})
+        return cls(run)
 
     @classmethod
     def reopen(cls, path: Path) -> Self:
@@ -117,10 +125,14 @@ class RunStore:
                 f"write (it writes {SCHEMA_VERSION}). Start a new run instead."
             )
         samples_path = path / SAMPLES_NAME
-        with _disk_errors("repair", samples_path):
+        with disk_errors("repair", samples_path):
             whole_bytes = samples_path.read_bytes().rfind(b"\n") + 1
             os.truncate(samples_path, whole_bytes)
-        return cls(run)
+            for left_by_a_crash in path.glob(f".{METADATA_NAME}.*"):
+                left_by_a_crash.unlink(missing_ok=True)
+            remove_abandoned(path.absolute().parent, _UNBORN_PREFIX)
+        mended = "it was cut off, and that sample is measured again"
+        return cls(replace(run, findings=tuple(replace(f, remedy=mended) for f in run.findings)))
 
     @property
     def path(self) -> Path:
@@ -153,10 +165,10 @@ class RunStore:
         Raises ``StoreError`` where it cannot be written; the file is then as it was before.
         """
         line = _line(row_of(sample))
-        with _disk_errors("append to", self._path / SAMPLES_NAME):
+        with disk_errors("append to", self._path / SAMPLES_NAME):
             before_bytes = os.fstat(self._file.fileno()).st_size
             try:
-                _write_all(self._file.fileno(), line)
+                write_all(self._file.fileno(), line)
             except OSError:
                 os.ftruncate(self._file.fileno(), before_bytes)
                 raise
@@ -164,9 +176,9 @@ class RunStore:
 
     def update(self, changes: Mapping[str, Any]) -> None:
         """Set keys of ``run.json``; a crash leaves the old file or the new one, whole."""
-        self._metadata.update(changes)
-        text = json.dumps(self._metadata, indent=2, ensure_ascii=False) + "\n"
-        write_whole(self._path / METADATA_NAME, text)
+        changed = {**self._metadata, **changes, STORED: len(self._samples)}
+        write_whole(self._path / METADATA_NAME, _json(changed))
+        self._metadata = changed
 
     def close(self) -> None:
         """Close the file. Nothing is pending: every row is synced when it is appended."""
@@ -191,16 +203,8 @@ def create_folder(root: Path, name: str, *, commit: str, dirty: bool) -> Path:
 
     Raises ``StoreError`` where it cannot be made.
     """
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    folder = f"{stamp}-{_slug(name)}-{_slug(commit)}{'-dirty' if dirty else ''}"
-    with _disk_errors("create a run in", root):
-        return _make_folder(root, folder)
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Write a file; a crash leaves the old one or the new one, whole. Raises ``StoreError``."""
-    with _disk_errors("write", file):
-        _replace(file, text.encode())
+    with disk_errors("create a run in", root):
+        return _make_folder(root, _folder_name(name, commit=commit, dirty=dirty))
 
 
 def read_run(path: Path) -> StoredRun:
@@ -210,19 +214,31 @@ def read_run(path: Path) -> StoredRun:
     it names file, line and remedy.  A torn last row is left out and becomes a finding.
     """
     metadata = read_metadata(path)
-    samples, findings = _read_samples(path / SAMPLES_NAME, metadata["schema_version"])
-    return StoredRun(path, metadata, samples, findings)
+    lines, findings = _read_samples(path / SAMPLES_NAME, metadata["schema_version"])
+    samples = tuple(lines.values())
+    run = StoredRun(path, metadata, samples, findings)
+    cells = run.scenario.cells if isinstance(metadata.get("scenario"), dict) else None
+    try:
+        check_samples(
+            lines, run_id=metadata.get("run_id"), cells=cells, stored=metadata.get(STORED)
+        )
+    except StoreError as error:
+        raise StoreError(f"{path / SAMPLES_NAME}, {error} {_RESTORE}") from None
+    return run
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
     """``run.json`` of the run in the folder ``path``. Raises ``StoreError`` as ``read_run``."""
     file = path / METADATA_NAME
-    text = _read(file)
+    text = _decoded(file, _read(file))
     try:
         metadata = json.loads(text)
+    except RecursionError:
+        raise StoreError(f"{file} nests too deeply: slkbench did not write it.") from None
     except json.JSONDecodeError as error:
         raise StoreError(
-            f"{file} is damaged: line {error.lineno} is not JSON ({error.msg}). "
+            f"{file} is damaged: line {error.lineno}, column {error.colno} is not JSON "
+            f"({error.msg}). "
             "Restore the file from a copy; samples.csv beside it is not affected."
         ) from None
     version = metadata.get("schema_version") if isinstance(metadata, dict) else None
@@ -245,7 +261,7 @@ def list_runs(root: Path = DEFAULT_ROOT) -> tuple[Path, ...]:
     """The folders of all runs under ``root``, oldest first; none if there is no such folder."""
     if not root.is_dir():
         return ()
-    return tuple(sorted(file.parent for file in root.glob(f"*/{SAMPLES_NAME}")))
+    return tuple(sorted(file.parent for file in root.glob(f"[!.]*/{SAMPLES_NAME}")))
 
 
 def find_run(name: str, root: Path = DEFAULT_ROOT) -> Path:
@@ -258,7 +274,8 @@ def find_run(name: str, root: Path = DEFAULT_ROOT) -> Path:
         return runs[-1]
     as_path = Path(name)
     if (as_path / SAMPLES_NAME).is_file():
-        return as_path
+        # A report is written to a folder of the same name, so "." and ".." need theirs.
+        return as_path.resolve() if as_path.name in {"", ".", ".."} else as_path
     exact = [run for run in runs if run.name == name]
     if matches := exact or [run for run in runs if name in run.name]:
         if len(matches) == 1:
@@ -275,28 +292,30 @@ def _some_names(runs: tuple[Path, ...] | list[Path], most: int = 5) -> str:
     return f"{names} and {len(runs) - most} older" if len(runs) > most else names
 
 
-def _read_samples(file: Path, version: int) -> tuple[tuple[Sample, ...], tuple[Finding, ...]]:
-    whole, _, torn = _read(file).rpartition("\n")
-    rows = csv.reader(io.StringIO(whole), strict=True)
-    samples: list[Sample] = []
+def _read_samples(file: Path, version: int) -> tuple[dict[int, Sample], tuple[Finding, ...]]:
+    """The samples by the number of their line, and what to know of the last row."""
+    whole, _, torn = _read(file).rpartition(b"\n")
+    rows = csv.reader(io.StringIO(_decoded(file, whole)), strict=True)
+    samples: dict[int, Sample] = {}
     try:
         _check_header(file, next(rows, []), version)
-        samples.extend(sample_of(row, version) for row in rows)
+        for row in rows:
+            samples[rows.line_num] = sample_of(row, version)
     except csv.Error as error:
         raise _damaged(file, rows.line_num, str(error)) from None
     except StoreError as error:
-        if not samples and rows.line_num <= 1:
+        if rows.line_num <= 1:
             raise
         raise _damaged(file, rows.line_num, str(error)) from None
     if not torn:
-        return tuple(samples), ()
+        return samples, ()
     finding = Finding(
         code="torn-row",
         subject=str(file),
-        evidence=f"the last row breaks off after {len(torn)} characters; it was left out",
+        evidence=f"the last row breaks off after {len(torn)} bytes; it was left out",
         remedy="`slkbench run --resume` cuts it off and measures that sample again",
     )
-    return tuple(samples), (finding,)
+    return samples, (finding,)
 
 
 def _check_header(file: Path, found: list[str], version: int) -> None:
@@ -320,80 +339,84 @@ def _check_header(file: Path, found: list[str], version: int) -> None:
     )
 
 
+_RESTORE = (
+    "The file was damaged or edited; restore it from a copy, or measure anew: a stored sample is "
+    "never altered."
+)
+
+
 def _damaged(file: Path, line: int, what: str) -> StoreError:
-    return StoreError(
-        f"{file}, line {line}: {what}. The file is damaged; restore it from a copy, or remove "
-        "that line to go on without that sample."
-    )
+    return StoreError(f"{file}, line {line}: {what}. {_RESTORE}")
 
 
-def _read(file: Path) -> str:
+def _read(file: Path) -> bytes:
     try:
-        return file.read_bytes().decode()
+        return file.read_bytes()
     except FileNotFoundError:
         raise StoreError(
             f"{file} is missing, so {file.parent} is not a whole run. "
             "`slkbench list` shows the runs that are."
         ) from None
-    except UnicodeDecodeError as error:
-        raise StoreError(
-            f"{file} is not text (byte {error.start}): damaged or foreign. Restore it from a copy."
-        ) from None
     except OSError as error:
         raise StoreError(f"cannot read {file}: {error.strerror}. Check its permissions.") from None
+
+
+def _decoded(file: Path, data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise StoreError(
+            f"{file}, line {line} is not text (byte {error.start}): damaged or foreign. "
+            "Restore it from a copy."
+        ) from None
 
 
 def _slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-.") or "unnamed"
 
 
+def _folder_name(name: str, *, commit: str, dirty: bool) -> str:
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return f"{stamp}-{_slug(name)[:_NAME_MAX]}-{_slug(commit)}{'-dirty' if dirty else ''}"
+
+
+def _candidates(root: Path, name: str) -> Iterator[Path]:
+    """The folder of that name, then others, should it be there already."""
+    yield root / name
+    yield from (root / f"{name}-{number}" for number in range(2, 100))
+    raise FileExistsError(errno.EEXIST, "too many runs in this second", str(root / name))
+
+
 def _make_folder(root: Path, name: str) -> Path:
     root.mkdir(parents=True, exist_ok=True)
-    for suffix in ("", *(f"-{number}" for number in range(2, 100))):
+    for path in _candidates(root, name):
         with contextlib.suppress(FileExistsError):
-            (path := root / f"{name}{suffix}").mkdir()
-            return path
-    raise FileExistsError(17, "too many runs in this second", str(root / name))
+            path.mkdir()
+            break
+    return path
+
+
+def _make_run(root: Path, name: str, metadata: Mapping[str, Any]) -> StoredRun:
+    """Fill a folder elsewhere and move it, so that a crash leaves a run that is whole, or none."""
+    with claimed_folder(root, _UNBORN_PREFIX) as claimed:
+        (unborn := claimed / "run").mkdir()
+        append(unborn / SAMPLES_NAME, _line(header()))
+        for path in _candidates(root, name):
+            whole = {**metadata, "run_id": path.name, STORED: 0}
+            replace_file(unborn / METADATA_NAME, _json(whole).encode())
+            if not path.exists():
+                unborn.rename(path)
+                break
+        sync_folder(root)
+    return StoredRun(path, whole, ())
+
+
+def _json(metadata: Mapping[str, Any]) -> str:
+    return json.dumps(metadata, indent=2, ensure_ascii=False) + "\n"
 
 
 def _line(cells: tuple[str, ...] | list[str]) -> bytes:
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerow(cells)
     return buffer.getvalue().encode()
-
-
-def _append(file: Path, data: bytes) -> None:
-    with file.open("ab", buffering=0) as opened:
-        _write_all(opened.fileno(), data)
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-    os.fsync(descriptor)
-
-
-def _replace(file: Path, data: bytes) -> None:
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        try:
-            os.fchmod(descriptor, 0o644)
-            _write_all(descriptor, data)
-        finally:
-            os.close(descriptor)
-        Path(name).replace(file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-@contextlib.contextmanager
-def _disk_errors(doing: str, path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(
-            f"cannot {doing} {path}: {error.strerror}. "
-            "Check permissions and free space, or name another folder with --out."
-        ) from None

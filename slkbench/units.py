@@ -51,15 +51,15 @@ _SECONDS_PER_MINUTE = 60
 _SECONDS_PER_HOUR = 3600
 
 
-def parse_size(text: str | int) -> int:
-    """Bytes of ``64``, ``64B``, ``1k``, ``1KB``, ``1KiB``, ``1.5M``, up to 1 GiB.
+def parse_size(text: str | int, *, most_bytes: int = MAX_SIZE_BYTES) -> int:
+    """Bytes of ``64``, ``64B``, ``1k``, ``1KB``, ``1KiB``, ``1.5M``, up to 1 GiB or ``most_bytes``.
 
     Raises ``UsageError`` unless the result is a whole number of bytes in that range.
     """
     match = _SIZE.fullmatch(str(text).strip())
     if match:
         size = float(match[1]) * _SIZE_FACTORS[match[2][:1].lower()]
-        if size == int(size) and size <= MAX_SIZE_BYTES:
+        if size == int(size) and size <= most_bytes:
             return int(size)
     raise UsageError(
         f"{str(text)!r} is not a size. Allowed: whole bytes from 0 to 1 GiB with an optional unit "

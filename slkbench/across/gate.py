@@ -64,7 +64,8 @@ class GateRow:
     def is_open(self) -> bool:
         """Whether nothing is decided."""
         is_chance = self.kind is VerdictKind.SLOWER and not self.is_regression
-        return self.status is Status.OK and (self.kind in _OPEN or is_chance)
+        is_undecided = self.kind in _OPEN or is_chance
+        return self.status is Status.SATURATED or (self.status is Status.OK and is_undecided)
 
     @property
     def remark(self) -> str:
@@ -95,6 +96,8 @@ class Gate:
         slower = sum(row.is_regression for row in self.rows)
         undecided = sum(row.is_open for row in self.rows)
         absent = sum(row.status is Status.SKIPPED for row in self.rows)
+        if undecided == len(self.rows) > 0:
+            return f"nothing decided in {cells}"
         parts = [f"{slower} of {cells} slower" if slower else f"no regression found in {cells}"]
         parts += [f"{failed} failed"] * (failed > 0)
         parts += [f"{undecided} undecided"] * (undecided > 0)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from slkbench.cli.parameters import PERCENT
+from slkbench.cli.say import say
 
 if TYPE_CHECKING:
     from slkbench.across.compare import Comparison
@@ -93,7 +94,7 @@ def command(
         force=force,
     )
     if as_json:
-        click.echo(json.dumps(comparison_document(comparison), indent=2, allow_nan=False))
+        say(json.dumps(comparison_document(comparison), indent=2, allow_nan=False))
         return
     print_comparison(comparison)
 
@@ -103,7 +104,7 @@ def print_comparison(comparison: Comparison) -> None:
     from slkbench.cli.grid import bounds_text, print_grid, shift_text
     from slkbench.units import format_percent
 
-    click.echo(f"from {comparison.first.run_id}\nto   {comparison.second.run_id}\n")
+    say(f"from {comparison.first.run_id}\nto   {comparison.second.run_id}\n")
     rows = []
     for shift, cpu in sorted(
         zip(comparison.shifts, comparison.cpu_shifts, strict=True), key=lambda both: _order(both[0])
@@ -126,11 +127,11 @@ def print_comparison(comparison: Comparison) -> None:
         )
     print_grid(_HEAD, rows, right=("time/msg", "n", "cpu/msg"))
     levels = sorted({shift.level for shift in comparison.shifts})
-    click.echo(f"intervals at {' and '.join(f'{level:.0%}' for level in levels)}")
+    say(f"intervals at {' and '.join(f'{level:.0%}' for level in levels)}")
     for each in comparison.differences:
-        click.echo(f"differs: {each.text}")
+        say(f"differs: {each.text}")
     for warning in comparison.warnings:
-        click.echo(f"mind: {warning}")
+        say(f"mind: {warning}")
 
 
 def comparison_document(comparison: Comparison) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from slkbench.foreign_text import visible
 from slkbench.runner.progress import Observer, Progress, Silent, Standing
 from slkbench.units import format_duration, format_percent
 
@@ -65,7 +66,7 @@ class PlainLines:
         self._print(text)
 
     def _print(self, text: str) -> None:
-        self._stream.write(f"slkbench: {text}\n")
+        self._stream.write(f"slkbench: {visible(text)}\n")
         self._stream.flush()
 
 
@@ -88,7 +89,7 @@ class _Bar:
         self._bar.refresh()
 
     def note(self, text: str) -> None:
-        self._bar.console.print(text, markup=False, highlight=False)
+        self._bar.console.print(visible(text), markup=False, highlight=False)
 
 
 def _bar_on_terminal() -> Iterator[Observer]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from slkbench.cli.say import say
 from slkbench.machine import Doubt, Machine, Tool
 
 __all__ = ["command"]
@@ -37,7 +38,7 @@ def command(as_json: bool) -> None:
             },
             "doubts": [{"seen": doubt.seen, "remedy": doubt.remedy} for doubt in doubts],
         }
-        click.echo(json.dumps(record, indent=2))
+        say(json.dumps(record, indent=2))
         return
     _print_machine(machine)
     _print_tools(tools)
@@ -71,21 +72,21 @@ def _print_machine(machine: Machine) -> None:
         ("Python", machine.python),
         *machine.compilers,
     ]
-    click.echo("Machine")
+    say("Machine")
     for name, value in rows:
-        click.echo(f"  {name:<18} {value}")
+        say(f"  {name:<18} {value}")
 
 
 def _print_tools(tools: tuple[Tool, ...]) -> None:
-    click.echo("Tools")
+    say("Tools")
     for tool in tools:
-        click.echo(f"  {tool.name:<18} {tool.summary}   ({tool.purpose})")
+        say(f"  {tool.name:<18} {tool.summary}   ({tool.purpose})")
 
 
 def _print_doubts(doubts: tuple[Doubt, ...]) -> None:
     if not doubts:
-        click.echo("Nothing speaks against measuring here.")
+        say("Nothing speaks against measuring here.")
         return
-    click.echo("Mind")
+    say("Mind")
     for doubt in doubts:
-        click.echo(f"  {doubt.seen}: {doubt.remedy}")
+        say(f"  {doubt.seen}: {doubt.remedy}")

@@ -10,6 +10,7 @@ import click
 
 from slkbench.cli.parameters import WAIT
 from slkbench.cli.run import narrowing_options
+from slkbench.cli.say import say
 
 __all__ = ["command"]
 
@@ -77,11 +78,11 @@ def command(run: str, **options: Any) -> int:
         )
     for group in groups:
         print_tables([difference_table(one) for one in group])
-    click.echo(EXPLAIN_NOTE.replace("**", ""))
+    say(EXPLAIN_NOTE.replace("**", ""))
     folder = options["out"] / path.name
     folder.mkdir(parents=True, exist_ok=True)
     for name, _caption in draw_accounts(explanation, folder, path.name):
-        click.echo(folder / name)
+        say(folder / name)
     return 0
 
 

@@ -79,14 +79,13 @@ def _document(stored: StoredRun, form: str, contenders: tuple[str, ...]) -> Any:
         return export.pyperf_document(scenario, samples, machine, contenders)
     if form == "github-action-benchmark":
         return export.github_action_document(scenario, samples, contenders)
-    verdicts = judge_run(stored).verdicts
+    result = judge_run(stored)
     if form == "bencher":
-        return export.bencher_document(scenario, samples, verdicts, contenders)
+        return export.bencher_document(scenario, samples, result.verdicts, contenders)
     from slkbench.cli.show import verdict_document
 
-    kept = tuple(each for each in verdicts if not contenders or each.contender in contenders)
     return {
-        **verdict_document(stored.run_id, kept),
+        **verdict_document(result, contenders),
         "arms": export.arm_records(scenario, samples, contenders),
         "machine": machine,
         "libraries": stored.metadata.get("libraries", []),

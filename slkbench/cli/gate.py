@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from slkbench.cli.parameters import WAIT
 from slkbench.cli.run import cell_options, effort_options, fail_on_words, peer_options
+from slkbench.cli.say import say
 from slkbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -82,6 +84,15 @@ def _measuring_options(function: Any) -> Any:
     show_default=True,
     help="Folder of the runs' folders.",
 )
+@click.option(
+    "--wait",
+    is_flag=False,
+    flag_value="forever",
+    type=WAIT,
+    default=0.0,
+    metavar="[DURATION]",
+    help="Wait for another run on this machine to end.",
+)
 @click.option("--quiet", "-q", is_flag=True, help="No progress, only the table.")
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> int:
@@ -93,13 +104,13 @@ def command(ctx: click.Context, /, **options: Any) -> int:
 
     gate = _measured(options, ctx.obj) if options["baseline_lib"] else _stored(options)
     if options["as_json"]:
-        click.echo(json.dumps(_document(gate), indent=2, allow_nan=False))
+        say(json.dumps(_document(gate), indent=2, allow_nan=False))
     else:
         _print_gate(gate)
     _write_summary(gate, options["summary"])
     code, reason = gate_exit_code(gate, options["fail_on"])
     if code:
-        click.echo(f"slkbench: {reason}", err=True)
+        say(f"slkbench: {reason}", err=True)
     return code
 
 
@@ -144,6 +155,7 @@ def _request(options: Mapping[str, Any]) -> Request:
         libs=tuple(libs),
         results=options["out"],
         budget_s=options["budget"],
+        wait_s=options["wait"],
         command_line=tuple(sys.argv),
     )
 
@@ -154,7 +166,7 @@ def _looks(scenario: Scenario) -> tuple[int, ...]:
 
     cells, rounds = len(scenario.cells), scenario.rounds
     if rounds is not None and 2.0 ** (1 - rounds) * cells > FALSE_DISCOVERY_RATE:
-        click.echo(
+        say(
             f"slkbench: --rounds {rounds} is too few to tell one slower cell of {cells} from "
             "chance; the gate will find it undecided",
             err=True,
@@ -234,10 +246,10 @@ def _print_gate(gate: Gate) -> None:
     ]
     print_grid(head, rows, right=("time/msg", "n"))
     for build in gate.builds:
-        click.echo(build)
+        say(build)
     for warning in gate.warnings:
-        click.echo(f"mind: {warning}")
-    click.echo(f"{gate.headline} (run {' to '.join(gate.runs)})")
+        say(f"mind: {warning}")
+    say(f"{gate.headline} (run {' to '.join(gate.runs)})")
 
 
 def _write_summary(gate: Gate, path: Path | None) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from slkbench.cli.say import say
+
 __all__ = ["command"]
 
 _EPILOG = """\b
@@ -49,27 +51,27 @@ def _list_scenarios() -> None:
     from slkbench.scenario import list_scenarios, load_scenario
     from slkbench.units import format_duration
 
-    click.echo("Scenarios")
+    say("Scenarios")
     for path in list_scenarios():
         scenario = load_scenario(str(path))
         cost = estimate(scenario)
         span = f"{format_duration(cost.least_s)} to {format_duration(cost.most_s)}"
-        click.echo(f"  {scenario.name:<18} {cost.cells:>3} cells, {span}")
-        click.echo(f"  {'':<18} {scenario.question}")
+        say(f"  {scenario.name:<18} {cost.cells:>3} cells, {span}")
+        say(f"  {'':<18} {scenario.question}")
 
 
 def _list_contenders(libs: tuple[str, ...]) -> None:
     from slkbench.contenders import known_contenders
     from slkbench.errors import ContenderError
 
-    click.echo("Contenders")
+    say("Contenders")
     for name, layer, found in known_contenders(libs):
         if isinstance(found, ContenderError):
             what = f"not here: {found}"
         else:
             parts = (found.version, str(found.abi or found.kind), found.path)
             what = ", ".join(part for part in parts if part)
-        click.echo(f"  {name:<18} {layer:<7} {what}")
+        say(f"  {name:<18} {layer:<7} {what}")
 
 
 def _list_runs(results: Path) -> None:
@@ -77,7 +79,7 @@ def _list_runs(results: Path) -> None:
     from slkbench.runner.profile_folder import list_folders, profiles_in
     from slkbench.store import read_metadata
 
-    click.echo(f"Runs and profiles in {results}")
+    say(f"Runs and profiles in {results}")
     for path in list_folders(results):
         try:
             status = str(read_metadata(path).get("status", "unknown"))
@@ -85,4 +87,4 @@ def _list_runs(results: Path) -> None:
             status += f", profiles: {profiles}" if profiles else ""
         except StoreError as error:
             status = f"unreadable: {error}"
-        click.echo(f"  {path.name:<58} {status}")
+        say(f"  {path.name:<58} {status}")

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from slkbench import __version__
+from slkbench.cli.say import say
 from slkbench.errors import InterruptedRunError, SlkbenchError
 
 __all__ = ["cli", "main"]
@@ -22,9 +23,11 @@ _VERBS = {
     "show": ("slkbench.cli.show", "Show the verdicts of a run, or what a scenario measures."),
     "compare": ("slkbench.cli.compare", "Tell what changed from one stored run to another."),
     "gate": ("slkbench.cli.gate", "End with code 1 if a library has become slower."),
+    "history": ("slkbench.cli.history", "Show the trend over many runs, and its steps."),
     "export": ("slkbench.cli.export", "Write a run's figures in other tools' formats."),
     "profile": ("slkbench.cli.profile", "Tell what a message costs: CPU time, calls, memory."),
     "explain": ("slkbench.cli.explain", "Split the gaps of a run over what threads do."),
+    "claims": ("slkbench.cli.claims", "Judge claims by what is measured."),
     "selftest": ("slkbench.cli.selftest", "Prove the error rates of the verdicts."),
     "doctor": ("slkbench.cli.doctor", "Tell how fit this machine is to measure on."),
 }
@@ -114,7 +117,7 @@ class VerbGroup(click.Group):
 
 def _end(reason: str, code: int) -> NoReturn:
     """Say the reason on the last line of standard error, and exit."""
-    click.echo(f"slkbench: {reason}", err=True)
+    say(f"slkbench: {reason}", err=True)
     sys.exit(code)
 
 

@@ -11,7 +11,17 @@ from slkbench.errors import UsageError
 from slkbench.runner.placement import parse_affinity
 from slkbench.units import parse_count, parse_duration_s, parse_percent, parse_rate, parse_size
 
-__all__ = ["AFFINITY", "COUNT", "DURATION", "PERCENT", "RATES", "SIZE", "WAIT", "enum_choice"]
+__all__ = [
+    "AFFINITY",
+    "COUNT",
+    "DURATION",
+    "MEMORY",
+    "PERCENT",
+    "RATES",
+    "SIZE",
+    "WAIT",
+    "enum_choice",
+]
 
 
 class ParsedType(click.ParamType):  # type: ignore[type-arg]
@@ -36,6 +46,15 @@ def _parse_wait_s(text: str) -> float:
     return -1.0 if text == "forever" else parse_duration_s(text)
 
 
+def _parse_memory(text: str) -> int:
+    size_bytes = parse_size(text, most_bytes=MOST_MEMORY_BYTES)
+    if size_bytes < LEAST_MEMORY_BYTES:
+        raise UsageError(
+            f"{text!r} is too little for a measured process. Write 128M or more, like 4G."
+        )
+    return size_bytes
+
+
 def _parse_rates(text: str) -> tuple[int | float, ...]:
     return tuple(dict.fromkeys(parse_rate(word) for word in text.split(",")))
 
@@ -45,10 +64,14 @@ def enum_choice(values: type) -> click.Choice[str]:
     return click.Choice([str(each) for each in values])  # type: ignore[attr-defined]
 
 
+LEAST_MEMORY_BYTES = 128 << 20
+MOST_MEMORY_BYTES = 1 << 50
+
 SIZE = ParsedType("size", parse_size)
 RATES = ParsedType("rate,...", _parse_rates)
 COUNT = ParsedType("count", parse_count)
 DURATION = ParsedType("duration", parse_duration_s)
 PERCENT = ParsedType("percent", parse_percent)
 AFFINITY = ParsedType("cpus", parse_affinity)
+MEMORY = ParsedType("size", _parse_memory)
 WAIT = ParsedType("duration", _parse_wait_s)

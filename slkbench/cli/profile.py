@@ -13,6 +13,8 @@ import click
 
 from slkbench.cli.parameters import AFFINITY, COUNT, DURATION, WAIT
 from slkbench.cli.run import cell_options
+from slkbench.cli.say import say
+from slkbench.foreign_text import visible
 
 if TYPE_CHECKING:
     from slkbench.model import Scenario
@@ -202,6 +204,79 @@ def allocations(**options: Any) -> int:
     return _profile("allocations", options)
 
 
+@command.command(
+    epilog="""\b
+Examples:
+  slkbench profile builds --transport inproc --size 64 --pattern push-pull
+  slkbench profile builds --variant O3 --variant O3-lto --rebuilds 5 --source ~/libzmq
+
+Needs g++ and the sources of ServerLink; takes some minutes for each variant. What it measures is a
+run of its own, with samples.
+"""
+)
+@cell_options
+@click.option("--variant", "variants", multiple=True, metavar="NAME", help="Repeatable. [all]")
+@click.option(
+    "--rebuilds", type=click.IntRange(3, 50), default=3, show_default=True, help="Of each variant."
+)
+@click.option(
+    "--impl",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="ServerLink's sources. [the checkout's]",
+)
+@click.option(
+    "--source",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    help="libzmq's source tree, to build that as well.",
+)
+@click.option("--keep", type=click.Path(file_okay=False, path_type=Path), help="Keep builds there.")
+@click.option("--rounds", type=click.IntRange(1), default=6, show_default=True, help="Blocks.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("results"))
+@click.option("--wait", is_flag=False, flag_value="forever", type=WAIT, default=0.0)
+@click.option("--quiet", "-q", is_flag=True, help="No progress, only the table.")
+def builds(**options: Any) -> int:
+    """Measure what compiler flags do: O3, O2, O3-lto, O3-native, O3-pgo.
+
+    Each variant is linked several times with its objects in another order; the interval is over
+    these builds, because link order alone can do more than flags.
+    """
+    import tempfile
+
+    from slkbench.cli.selection import scenario_of
+    from slkbench.profile.builds import VARIANTS
+    from slkbench.report.builds import BUILDS_NOTE, effects_table
+    from slkbench.runner.builds import BuildRequest, build_effects, run_builds
+    from slkbench.store import read_run
+
+    for name in options["variants"]:
+        if name not in VARIANTS:
+            raise click.UsageError(f"no variant {name}; there are {', '.join(VARIANTS)}")
+    settled = ("min_time", "budget", "min_effect", "seed", "label", "resume", "count", "affinity")
+    chosen = {**dict.fromkeys((*settled, "timeout")), **options, "libs": (), "contenders": ()}
+    scenario = scenario_of(chosen)
+    assert scenario is not None
+    with (
+        tempfile.TemporaryDirectory(prefix="slkbench-") as scratch,
+        progress(quiet=options["quiet"]) as note,
+    ):
+        request = BuildRequest(
+            scenario=replace(scenario, budget_s=None),
+            into=(options["keep"] or Path(scratch)).absolute(),
+            variants=options["variants"] or tuple(VARIANTS),
+            rebuilds=options["rebuilds"],
+            impl=options["impl"],
+            source=options["source"],
+            results=options["out"],
+            wait_s=options["wait"],
+            command_line=tuple(sys.argv),
+        )
+        path = run_builds(request, lambda text: note(0, 1, text))
+    print_tables([effects_table(build_effects(read_run(path)))])
+    say(BUILDS_NOTE)
+    say(f"\nthe samples are in {path}")
+    return 0
+
+
 def _profile(tool: str, options: dict[str, Any]) -> int:
     """Profile, store, print. The exit code."""
     from slkbench.report.profiles import CAVEATS, failure_lines, write_profile
@@ -212,13 +287,13 @@ def _profile(tool: str, options: dict[str, Any]) -> int:
         result = run_profile(request, note)
     file = write_profile(result.path, tool)
     print_tables(profile_tables_of(result))
-    click.echo(CAVEATS[tool])
+    say(CAVEATS[tool])
     for line in failure_lines(result.rows):
-        click.echo(f"not profiled: {line}")
-    click.echo(f"\n{len(result.rows)} rows in {result.path}; the tables in {file}")
+        say(f"not profiled: {line}")
+    say(f"\n{len(result.rows)} rows in {result.path}; the tables in {file}")
     if result.failed:
         worst = result.failed[0]
-        click.echo(f"slkbench: {worst.contender} failed: {worst.reason}", err=True)
+        say(f"slkbench: {worst.contender} failed: {worst.reason}", err=True)
         return _FAILED_EXIT_CODE
     return 0
 
@@ -272,7 +347,7 @@ def progress(*, quiet: bool) -> Iterator[Note]:
         yield lambda _done, _of, _text: None
         return
     if not fits_terminal(sys.stderr):
-        yield lambda done, of, text: click.echo(f"slkbench: {done}/{of} {text}", err=True)
+        yield lambda done, of, text: say(f"slkbench: {done}/{of} {text}", err=True)
         return
     from rich.console import Console
 
@@ -293,7 +368,7 @@ def print_tables(tables: Sequence[Table]) -> None:
 
     console = Console(width=None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL)
     for each in tables:
-        console.print(each.title, style="bold", markup=False, highlight=False)
+        console.print(visible(each.title), style="bold", markup=False, highlight=False)
         console.print(_rich_table(each))
 
 
@@ -306,5 +381,5 @@ def _rich_table(table: Table) -> Any:
     for number, name in enumerate(table.head):
         shown.add_column(escape(name), justify="left" if number < table.left else "right")
     for row in table.rows:
-        shown.add_row(*map(escape, row))
+        shown.add_row(*(escape(visible(text)) for text in row))
     return shown

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from slkbench.cli.say import say
+
 __all__ = ["command"]
 
 _FORMATS = ("md", "png")
@@ -64,4 +66,4 @@ def command(runs: tuple[str, ...], formats: tuple[str, ...], out: Path, results:
     from slkbench.report import render_report
 
     for path in render_report(folders, out, formats):
-        click.echo(path)
+        say(path)

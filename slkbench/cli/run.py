@@ -14,12 +14,14 @@ from slkbench.cli.parameters import (
     AFFINITY,
     COUNT,
     DURATION,
+    MEMORY,
     PERCENT,
     RATES,
     SIZE,
     WAIT,
     enum_choice,
 )
+from slkbench.cli.say import say
 from slkbench.model import Layer, Metric, Pattern, Topology, Transport
 
 if TYPE_CHECKING:
@@ -200,11 +202,22 @@ def effort_options(function: Any) -> Any:
             click.option(
                 "--min-effect", type=PERCENT, help="Smallest difference that matters. [2%]"
             ),
+            click.option(
+                "--target",
+                type=PERCENT,
+                help="Stop a cell when its interval is so narrow, not when it is decided.",
+            ),
+            click.option("--max-time", type=DURATION, help="The most that a cell may take."),
             click.option("--affinity", type=AFFINITY, help="CPUs. [a core for each thread]"),
             click.option(
                 "--seed", type=click.IntRange(0, 2**63 - 1), help="Of the random order. [new]"
             ),
             click.option("--timeout", type=DURATION, help="Longest a sample may take. [60s]"),
+            click.option(
+                "--memory-limit",
+                type=MEMORY,
+                help="Of each measured process. [half of the machine's]",
+            ),
         )
     ):
         function = option(function)
@@ -248,6 +261,16 @@ def effort_options(function: Any) -> Any:
     metavar="[DURATION]",
     help="Wait for another run on this machine to end.",
 )
+@click.option(
+    "--sessions",
+    type=click.IntRange(1, 100),
+    default=1,
+    metavar="N",
+    help="Do it all so many times, and tell how far the sessions differ. [1]",
+)
+@click.option(
+    "--every", type=DURATION, metavar="DURATION", help="From the start of a session to the next."
+)
 @click.option("--quiet", "-q", is_flag=True, help="No progress, only the table.")
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> int:
@@ -264,10 +287,34 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     from slkbench.cli.display import progress_display
     from slkbench.runner.session import run_request
 
+    if options["sessions"] > 1:
+        return _run_sessions(request, options, ctx.obj)
     with progress_display(quiet=options["quiet"]) as observer:
         result = run_request(request, observer=observer, backend=ctx.obj)
     _print_result(result, options["out"])
     return _exit_code(result, options["fail_on"])
+
+
+def _run_sessions(request: Request, options: Mapping[str, Any], backend: Backend | None) -> int:
+    """The table of each session, and what they say together; the worst of their exit codes."""
+    from slkbench.cli.display import progress_display
+    from slkbench.cli.table import recurrence_lines
+    from slkbench.runner.sessions import run_sessions
+
+    with progress_display(quiet=options["quiet"]) as observer:
+        results, found = run_sessions(
+            request,
+            options["sessions"],
+            every_s=options["every"] or 0.0,
+            observer=observer,
+            backend=backend,
+        )
+    for result in results:
+        _print_result(result, options["out"])
+        say()
+    for line in recurrence_lines(found):
+        say(line)
+    return max(_exit_code(result, options["fail_on"]) for result in results)
 
 
 def _request(options: Mapping[str, Any]) -> Request:
@@ -282,6 +329,7 @@ def _request(options: Mapping[str, Any]) -> Request:
         resume=options["resume"],
         budget_s=options["budget"],
         wait_s=options["wait"],
+        memory_bytes=options["memory_limit"],
         command_line=tuple(sys.argv),
     )
 
@@ -289,7 +337,7 @@ def _request(options: Mapping[str, Any]) -> Request:
 def _print_plan(request: Request, backend: Backend | None) -> None:
     from slkbench.runner.session import preview
 
-    click.echo(preview(request, backend))
+    say(preview(request, backend))
 
 
 def _print_result(result: RunResult, results: Path) -> None:
@@ -297,17 +345,17 @@ def _print_result(result: RunResult, results: Path) -> None:
     from slkbench.cli.latency_table import latency_lines
     from slkbench.cli.table import closing_lines, finding_lines, verdict_table
 
-    click.echo(verdict_table(result))
+    say(verdict_table(result))
     for line in closing_lines(result) + latency_lines(result) + finding_lines(result.findings):
-        click.echo(line)
+        say(line)
     where = "" if results == Path("results") else f" --results {results}"
-    click.echo(f"\n{len(result.samples)} samples in {result.path}")
-    click.echo(f"next: slkbench report{where} {result.path.name}")
+    say(f"\n{len(result.samples)} samples in {result.path}")
+    say(f"next: slkbench report{where} {result.path.name}")
 
 
 def _exit_code(result: RunResult, fail_on: frozenset[str]) -> int:
     """0, or the code of the worst thing that the user wants to fail on, with its reason."""
     code, reason = exit_code(result, fail_on)
     if code:
-        click.echo(f"slkbench: {reason}", err=True)
+        say(f"slkbench: {reason}", err=True)
     return code

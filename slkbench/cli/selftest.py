@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from slkbench.cli.parameters import DURATION, PERCENT, WAIT
+from slkbench.cli.say import say
 
 if TYPE_CHECKING:
     from slkbench.selftest.session import Outcome
@@ -77,9 +78,9 @@ def command(**options: Any) -> int:
     effect is found, and in which time. Ctrl-C keeps what was measured.
     """
     outcome = _quick(options) if options["quick"] else _measured(options)
-    click.echo(outcome.text)
+    say(outcome.text)
     if outcome.path is not None:
-        click.echo(f"\nkept in {outcome.path}")
+        say(f"\nkept in {outcome.path}")
     return _exit_code(outcome)
 
 
@@ -112,12 +113,12 @@ def _measured(options: dict[str, Any]) -> Outcome:
 
 def _exit_code(outcome: Outcome) -> int:
     if outcome.is_interrupted:
-        click.echo("slkbench: interrupted; the tables are of what was measured", err=True)
+        say("slkbench: interrupted; the tables are of what was measured", err=True)
         return _INTERRUPTED_EXIT_CODE
     if outcome.contradicted:
-        click.echo(f"slkbench: contradicted: {outcome.contradicted[0].text}", err=True)
+        say(f"slkbench: contradicted: {outcome.contradicted[0].text}", err=True)
         return _CONTRADICTED_EXIT_CODE
     if outcome.is_too_noisy:
-        click.echo("slkbench: this machine is too noisy to judge", err=True)
+        say("slkbench: this machine is too noisy to judge", err=True)
         return _TOO_NOISY_EXIT_CODE
     return 0

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from slkbench.cli.say import say
+
 if TYPE_CHECKING:
     from slkbench.model import ProfileRow, Scenario, Verdict
     from slkbench.runner.result import RunResult
+    from slkbench.stats import Noise
 
 __all__ = ["command", "verdict_document"]
 
@@ -54,7 +59,7 @@ def command(what: str, as_json: bool, results: Path) -> None:
     if (path / SAMPLES_NAME).is_file() or not profiles:
         _show_run(judge_run(read_run(path)), as_json=as_json)
         if profiles and not as_json:
-            click.echo(f"profiles: {', '.join(profiles)} (in the report and in profile-TOOL.md)")
+            say(f"profiles: {', '.join(profiles)} (in the report and in profile-TOOL.md)")
     else:
         _show_profiles(path.name, profiles, as_json=as_json)
 
@@ -70,7 +75,7 @@ def _show_profiles(
 
     if as_json:
         stored = {tool: [asdict(row) for row in rows] for tool, rows in profiles.items()}
-        click.echo(json.dumps({"run": name, "profiles": stored}, indent=2))
+        say(json.dumps({"run": name, "profiles": stored}, indent=2))
         return
     for rows in profiles.values():
         print_tables(profile_tables(rows))
@@ -108,39 +113,77 @@ def _show_scenario(scenario: Scenario, *, as_json: bool) -> None:
 
     if as_json:
         record = scenario_to_json(scenario) | {"hash": scenario_hash(scenario)}
-        click.echo(json.dumps(record, indent=2))
+        say(json.dumps(record, indent=2))
         return
     cost = estimate(scenario)
-    click.echo(f"{scenario.name}: {scenario.question}")
-    click.echo(f"contenders {', '.join(scenario.contenders)}; baseline {scenario.baseline}")
-    click.echo(f"{format_duration(cost.least_s)} to {format_duration(cost.most_s)}")
+    say(f"{scenario.name}: {scenario.question}")
+    say(f"contenders {', '.join(scenario.contenders)}; baseline {scenario.baseline}")
+    say(f"{format_duration(cost.least_s)} to {format_duration(cost.most_s)}")
     for cell in scenario.cells:
         work = "calibrated" if cell.messages is None else f"{cell.messages} messages"
-        click.echo(f"  {cell.title}, {work}")
+        say(f"  {cell.title}, {work}")
 
 
 def _show_run(result: RunResult, *, as_json: bool) -> None:
     from slkbench.cli.latency_table import latency_lines, latency_records
 
     if as_json:
-        document = verdict_document(result.path.name, result.verdicts)
+        document = verdict_document(result)
         if records := latency_records(result):
             document["percentiles"] = records
-        click.echo(json.dumps(document, indent=2, allow_nan=False))
+        say(json.dumps(document, indent=2, allow_nan=False))
         return
     from slkbench.cli.table import closing_lines, verdict_table
 
     for line in (verdict_table(result), *closing_lines(result), *latency_lines(result)):
-        click.echo(line)
-    click.echo(f"\n{len(result.samples)} samples in {result.path}, run {result.status}")
+        say(line)
+    say(f"\n{len(result.samples)} samples in {result.path}, run {result.status}")
 
 
-def verdict_document(run: str, verdicts: tuple[Verdict, ...]) -> dict[str, Any]:
-    """The verdicts for programs; what is not known is null."""
-    return {"run": run, "cells": [_cell_record(verdict) for verdict in verdicts]}
+def verdict_document(result: RunResult, contenders: Sequence[str] = ()) -> dict[str, Any]:
+    """The verdicts for programs, of ``contenders`` or of all; what is not known is null."""
+    from slkbench.runner.companions import instructions_ratio
+    from slkbench.runner.profile_folder import profiles_in
+
+    profiles = profiles_in(result.path)
+    cells = [
+        _cell_record(verdict)
+        | {
+            "cpu": _cpu_record(result.cpu_verdict(verdict)),
+            "instructions_ratio": instructions_ratio(
+                profiles, verdict.cell, verdict.contender, verdict.baseline
+            ),
+            "noise": {
+                arm: _noise_record(result.noise(verdict.cell, arm))
+                for arm in (verdict.baseline, verdict.contender)
+            },
+        }
+        for verdict in result.verdicts
+        if not contenders or verdict.contender in contenders
+    ]
+    return {"run": result.path.name, "cells": cells}
+
+
+def _cpu_record(verdict: Verdict | None) -> dict[str, Any] | None:
+    """CPU time per message: contender / baseline."""
+    if verdict is None:
+        return None
+    return {
+        "ratio": verdict.time_ratio,
+        "low": verdict.low,
+        "high": verdict.high,
+        "verdict": verdict.kind,
+    }
+
+
+def _noise_record(noise: Noise | None) -> dict[str, Any] | None:
+    """Standard deviations of ln t; one mode is an empty list."""
+    return None if noise is None else asdict(noise)
 
 
 def _cell_record(verdict: Verdict) -> dict[str, Any]:
+    from slkbench.stats import smallest_effect
+
     cell = verdict.cell
     return {
         "pattern": cell.pattern,
@@ -163,6 +206,9 @@ def _cell_record(verdict: Verdict) -> dict[str, Any]:
         "verdict": verdict.kind,
         "status": verdict.status,
         "reason": verdict.reason,
+        "smallest_effect": smallest_effect(verdict),
+        "effective_min_effect": verdict.effective_min_effect,
+        "blocks_needed": verdict.blocks_needed,
         "rates": dict(verdict.rates_msgs_per_s),
         "placebo": {
             "ratio": verdict.placebo_ratio,

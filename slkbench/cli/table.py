@@ -6,14 +6,16 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from slkbench.foreign_text import visible
 from slkbench.model import ArmRole, Cell, Finding, Status, Verdict, VerdictKind
 from slkbench.plan import baseline_name
 from slkbench.units import format_percent, format_rate
 
 if TYPE_CHECKING:
     from slkbench.runner.result import RunResult
+    from slkbench.stats import Recurrence
 
-__all__ = ["closing_lines", "finding_lines", "verdict_table"]
+__all__ = ["closing_lines", "finding_lines", "recurrence_lines", "verdict_table"]
 
 _HEAD = (
     "cell",
@@ -24,10 +26,11 @@ _HEAD = (
     "interval",
     "verdict",
     "n",
+    "placebo",
     "cpu/msg",
     "",
 )
-_RIGHT_ALIGNED = frozenset(("time/msg", "n", "cpu/msg"))
+_RIGHT_ALIGNED = frozenset(("time/msg", "n", "placebo"))
 _NOTHING = "-"
 
 
@@ -36,17 +39,14 @@ def verdict_table(result: RunResult) -> str:
 
     ``~`` marks what is not decided, so that nothing hangs on colour.
     """
-    cpu = {(each.cell.key, each.contender): each for each in result.cpu_verdicts}
     floor = next((each.arm for each in result.samples if each.role == ArmRole.FLOOR), None)
     rows: list[tuple[str, ...]] = [_HEAD]
-    rows += [
-        _row(verdict, cpu.get((verdict.cell.key, verdict.contender)), floor)
-        for verdict in sorted(result.verdicts, key=_prominence)
-    ]
+    rows += [_row(result, verdict, floor) for verdict in sorted(result.verdicts, key=_prominence)]
     rows += [_unjudged_row(result, cell, floor) for cell in result.unjudged_cells]
     if floor is None:
         unused = _HEAD.index("floor")
         rows = [row[:unused] + row[unused + 1 :] for row in rows]
+    rows = [tuple(visible(text) for text in row) for row in rows]
     widths = [max(len(text) for text in column) for column in zip(*rows, strict=True)]
     return "\n".join(_line(row, rows[0], widths) for row in rows)
 
@@ -70,6 +70,21 @@ def closing_lines(result: RunResult) -> list[str]:
     if any(discarded.values()):
         blocks = len({(sample.cell_key, sample.block) for sample in result.samples})
         lines.append(f"discarded: {sum(discarded.values())} of {blocks} blocks")
+    if result.verdicts and result.holds_for:
+        lines.append(f"each verdict holds for: {result.holds_for}")
+    return lines
+
+
+def recurrence_lines(found: Sequence[Recurrence]) -> list[str]:
+    """A line for each contender and cell: what several sessions say together."""
+    lines = []
+    for each in found:
+        ratio = _NOTHING if each.time_ratio is None else f"{each.time_ratio:.3f}x time per message"
+        kinds = ", ".join(map(str, each.kinds))
+        lines.append(
+            f"over {each.sessions} sessions: {each.cell.title}: {each.contender} {ratio}"
+            f"{_bounds(each.low, each.high)} {each.level:.0%}: {each.kind} ({kinds})"
+        )
     return lines
 
 
@@ -97,17 +112,19 @@ def _prominence(verdict: Verdict) -> tuple[int, float, str]:
     return (1, -abs(math.log(verdict.time_ratio)), verdict.cell.title)
 
 
-def _row(verdict: Verdict, cpu: Verdict | None, floor: str | None) -> tuple[str, ...]:
+def _row(result: RunResult, verdict: Verdict, floor: str | None) -> tuple[str, ...]:
     rates = dict(verdict.rates_msgs_per_s)
+    cpu = result.cpu_verdict(verdict)
     return (
         verdict.cell.title,
-        _named_rate(verdict.baseline, rates),
-        _named_rate(verdict.contender, rates),
+        _moded_rate(result, verdict.cell, verdict.baseline, rates),
+        _moded_rate(result, verdict.cell, verdict.contender, rates),
         _rate(floor, rates),
         _NOTHING if verdict.time_ratio is None else f"{verdict.time_ratio:.3f}x",
         _bounds(verdict.low, verdict.high).strip() or _NOTHING,
         _judgement(verdict),
         str(verdict.blocks) if verdict.blocks else _NOTHING,
+        _placebo(verdict),
         _change(cpu),
         _remark(verdict),
     )
@@ -122,7 +139,7 @@ def _unjudged_row(result: RunResult, cell: Cell, floor: str | None) -> tuple[str
         if name is not None and (rate := result.median_rate(cell, name)) is not None
     }
     shown = (_named_rate(baseline, rates), _NOTHING, _rate(floor, rates))
-    return (cell.title, *shown, *[_NOTHING] * 5, "")
+    return (cell.title, *shown, *[_NOTHING] * 6, "")
 
 
 def _rate(name: str | None, rates: Mapping[str, float]) -> str:
@@ -131,6 +148,18 @@ def _rate(name: str | None, rates: Mapping[str, float]) -> str:
 
 def _named_rate(name: str, rates: Mapping[str, float]) -> str:
     return f"{name} {format_rate(rates[name])}" if name in rates else name
+
+
+def _moded_rate(result: RunResult, cell: Cell, name: str, rates: Mapping[str, float]) -> str:
+    """As ``_named_rate``; of processes that run in two ways both rates, with their shares."""
+    noise = result.noise(cell, name) if name in rates else None
+    if noise is None or not noise.modes or cell.metric.times_round_trips:
+        return _named_rate(name, rates)
+    modes = " or ".join(
+        f"{format_rate(1e9 / mode.value_ns)} ({format_percent(mode.share, digits=0)})"
+        for mode in noise.modes
+    )
+    return f"{name} {modes}"
 
 
 def _bounds(low: float | None, high: float | None) -> str:
@@ -151,7 +180,15 @@ def _judgement(verdict: Verdict) -> str:
 def _change(cpu: Verdict | None) -> str:
     if cpu is None or cpu.time_ratio is None:
         return _NOTHING
-    return format_percent(cpu.time_ratio - 1, signed=True)
+    change = format_percent(cpu.time_ratio - 1, signed=True)
+    return change if cpu.low is None else f"{change} {_judgement(cpu)}"
+
+
+def _placebo(verdict: Verdict) -> str:
+    """How far a copy of the baseline may seem to be from it."""
+    if verdict.placebo_low is None or verdict.placebo_high is None:
+        return _NOTHING
+    return f"±{format_percent(max(abs(verdict.placebo_low - 1), abs(verdict.placebo_high - 1)))}"
 
 
 def _remark(verdict: Verdict) -> str:

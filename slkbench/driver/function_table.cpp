@@ -77,14 +77,6 @@ failure function_table::resolve_all(const std::string& path) {
   return {};
 }
 
-std::shared_ptr<const function_table> function_table::with(send_function send_by,
-                                                           recv_function recv_by) const {
-  const std::shared_ptr<function_table> copy(new function_table(*this));
-  copy->send = send_by;
-  copy->recv = recv_by;
-  return copy;
-}
-
 std::string function_table::version() const {
   int major = 0;
   int minor = 0;

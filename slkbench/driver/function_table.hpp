@@ -19,13 +19,8 @@ class function_table {
   static failure load(const std::string& path, std::optional<abi_kind> wanted,
                       std::shared_ptr<const function_table>& out);
 
+  function_table(const function_table&) = delete;
   function_table& operator=(const function_table&) = delete;
-
-  using send_function = int (*)(void* socket, const void* data, std::size_t size, int flags);
-  using recv_function = int (*)(void* socket, void* data, std::size_t size, int flags);
-  // The same library, with these in place of its send and recv.
-  [[nodiscard]] std::shared_ptr<const function_table> with(send_function send,
-                                                           recv_function recv) const;
 
   [[nodiscard]] const abi_traits& abi() const noexcept { return *abi_; }
   [[nodiscard]] std::string version() const;
@@ -48,14 +43,13 @@ class function_table {
   int (*connect)(void* socket, const char* endpoint) = nullptr;
   int (*setsockopt)(void* socket, int option, const void* value, std::size_t size) = nullptr;
   int (*getsockopt)(void* socket, int option, void* value, std::size_t* size) = nullptr;
-  send_function send = nullptr;
-  recv_function recv = nullptr;
+  int (*send)(void* socket, const void* data, std::size_t size, int flags) = nullptr;
+  int (*recv)(void* socket, void* data, std::size_t size, int flags) = nullptr;
   // Null where the library has none: only some workloads need it.
   int (*poll)(poll_item* items, int count, long timeout_ms) = nullptr;
 
  private:
   function_table() = default;
-  function_table(const function_table&) = default;
   failure resolve_all(const std::string& path);
 
   const abi_traits* abi_ = nullptr;

@@ -87,8 +87,9 @@ class library_link : public link {
   const role_kind role_;
   std::shared_ptr<library_context> context_;
   const function_table& table_;
-  int (*const send_)(void*, const void*, std::size_t, int);
-  int (*const recv_)(void*, void*, std::size_t, int);
+  // The table's; timed_link has others in their place for a message now and then.
+  int (*send_)(void*, const void*, std::size_t, int);
+  int (*recv_)(void*, void*, std::size_t, int);
   std::string remark_;  // why receive() failed where the library reported no error
 
  private:
@@ -106,7 +107,7 @@ class library_link : public link {
 
 // ROUTER-ROUTER: each message is the peer's routing id and the payload, and READY goes both ways
 // first. ROUTER_MANDATORY stays on, so that a full queue blocks and never drops.
-class router_link final : public library_link {
+class router_link : public library_link {
  public:
   using library_link::library_link;
 
@@ -153,7 +154,7 @@ class router_link final : public library_link {
 };
 
 // PUSH-PULL: each message is one frame. Round trips use two pairs of sockets.
-class push_pull_link final : public library_link {
+class push_pull_link : public library_link {
  public:
   using library_link::library_link;
 

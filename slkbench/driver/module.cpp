@@ -4,11 +4,8 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
-#include <sys/prctl.h>
-#include <unistd.h>
 
 #include <cmath>
-#include <csignal>
 #include <stdexcept>
 #include <string_view>
 #include <tuple>
@@ -17,7 +14,9 @@
 #include "function_table.hpp"
 #include "histogram.hpp"
 #include "library_context.hpp"
+#include "python_account.hpp"
 #include "session.hpp"
+#include "watcher.hpp"
 
 namespace nb = nanobind;
 
@@ -202,13 +201,6 @@ nb::dict probe(const std::string& path, const std::string& abi) {
   return result;
 }
 
-// The process dies when its parent does, or at once if that has happened already.
-void die_with_parent(int parent) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent)
-    _exit(125);
-}
-
 }  // namespace
 
 NB_MODULE(_driver, m) {
@@ -239,6 +231,9 @@ NB_MODULE(_driver, m) {
       .def_prop_ro("endpoint", &session::endpoint)
       .def_prop_ro("options", &session::options)
       .def_prop_ro("version", &session::version);
+  define_python_account(m);
   m.def("probe", &probe, nb::arg("path"), nb::arg("abi") = "");
-  m.def("die_with_parent", &die_with_parent, nb::arg("parent"));
+  m.def("prepare_to_watch", &prepare_to_watch, nb::arg("parent"));
+  m.def("watch", &watch, nb::arg("child"));
+  m.def("be_watched", &be_watched, nb::arg("watcher"));
 }

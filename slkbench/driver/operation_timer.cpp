@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 #include <mutex>
 #include <numeric>
 
@@ -65,9 +66,7 @@ struct record {
 
 struct recorder {
   std::uint64_t chance = 0;
-  std::uint32_t left = 1;  // messages until one is timed
-  int frame = 0;           // of the message that is under way
-  bool is_timed = false;
+  int frame = 0;  // of the message that is timed
   bool is_iteration_open = false;
   operation iteration = operation::sending;
   std::int64_t begin_ticks = 0;  // of the iteration
@@ -75,7 +74,8 @@ struct recorder {
 };
 
 struct timing {
-  std::shared_ptr<const function_table> library;
+  operation_timer::send_function send = nullptr;
+  operation_timer::recv_function recv = nullptr;
   bool uses_tsc = false;
   int frames = 1;
   std::uint32_t one_in = 1;
@@ -125,8 +125,9 @@ recorder& recorder_of_thread() {
   if (own == nullptr) [[unlikely]] {
     auto fresh = std::make_unique<recorder>();
     fresh->chance = static_cast<std::uint64_t>(now_ns());
-    fresh->left = next_gap(*fresh);
-    fresh->records.reserve(state.records_max);
+    // Touched now, so that no page fault is timed.
+    fresh->records.resize(state.records_max);
+    fresh->records.clear();
     own = fresh.get();
     const std::lock_guard lock(state.mutex);
     state.recorders.push_back(std::move(fresh));
@@ -139,54 +140,23 @@ void keep(recorder& mine, operation what, std::int64_t begin, std::int64_t end) 
     mine.records.push_back({what, begin, end - begin});
 }
 
-struct operation_kinds {
-  operation id;
-  operation message;
-  operation iteration;
-};
-
-constexpr operation_kinds sends{operation::send_id, operation::send_message, operation::sending};
-constexpr operation_kinds receives{operation::recv_id, operation::recv_message,
-                                   operation::receiving};
-
 template <class Call>
-int timed(const operation_kinds& kinds, Call call) {
+int timed(operation of_id, operation of_message, Call call) {
   recorder& mine = recorder_of_thread();
-  if (mine.frame == 0) {
-    if (mine.is_iteration_open) [[unlikely]] {
-      keep(mine, mine.iteration, mine.begin_ticks, ticks());
-      mine.is_iteration_open = false;
-    }
-    mine.is_timed = --mine.left == 0;
-  }
+  const std::int64_t begin = ticks();
+  const int result = call();
+  const std::int64_t end = ticks();
   const bool is_last = mine.frame + 1 == state.frames;
-  int result = 0;
-  if (!mine.is_timed) [[likely]] {
-    result = call();
-  } else {
-    const std::int64_t begin = ticks();
-    result = call();
-    const std::int64_t end = ticks();
-    if (mine.frame == 0) {
-      mine.begin_ticks = begin;
-      mine.left = next_gap(mine);
-    }
-    if (result >= 0) {
-      keep(mine, is_last ? kinds.message : kinds.id, begin, end);
-      mine.is_iteration_open = is_last;
-      mine.iteration = kinds.iteration;
-    }
+  if (mine.frame == 0)
+    mine.begin_ticks = begin;
+  if (result < 0) {  // tried again, or given up
+    mine.frame = 0;
+    return result;
   }
-  mine.frame = result < 0 || is_last ? 0 : mine.frame + 1;
+  keep(mine, is_last ? of_message : of_id, begin, end);
+  mine.is_iteration_open = is_last;
+  ++mine.frame;
   return result;
-}
-
-int timed_send(void* socket, const void* data, std::size_t size, int flags) {
-  return timed(sends, [&] { return state.library->send(socket, data, size, flags); });
-}
-
-int timed_recv(void* socket, void* data, std::size_t size, int flags) {
-  return timed(receives, [&] { return state.library->recv(socket, data, size, flags); });
 }
 
 double ns_per_tick() {
@@ -212,20 +182,42 @@ operation_times summary_of(operation what, std::vector<double>& times_ns) {
 
 }  // namespace
 
-std::shared_ptr<const function_table> operation_timer::wrap(
-    const std::shared_ptr<const function_table>& library, const workload_spec& spec) {
-  state.library = library;
+void operation_timer::prepare(send_function send_by, recv_function recv_by,
+                              const workload_spec& spec) {
+  state.send = send_by;
+  state.recv = recv_by;
   state.uses_tsc = has_invariant_tsc();
   state.frames = spec.pattern == pattern_kind::router_router ? 2 : 1;
   state.one_in = static_cast<std::uint32_t>(spec.time_one_in);
-  const auto timed_messages =
-      static_cast<std::size_t>((spec.warmup + spec.messages) / spec.time_one_in);
+  const auto messages = static_cast<std::size_t>((spec.warmup + spec.messages) / spec.time_one_in);
   // A half more than chance will want.
-  state.records_max = (timed_messages + 1000) * static_cast<std::size_t>(state.frames + 1) * 3 / 2;
+  state.records_max = (messages + 1000) * static_cast<std::size_t>(state.frames + 1) * 3 / 2;
   state.cost_ticks = cost_of_ticks();
   state.epoch_ns = now_ns();
   state.epoch_ticks = ticks();
-  return library->with(timed_send, timed_recv);
+}
+
+operation_timer::turn operation_timer::next(role_kind role) noexcept {
+  recorder& mine = recorder_of_thread();
+  if (mine.is_iteration_open) {
+    // The message before was timed, and its iteration ends where this one begins.
+    keep(mine, mine.iteration, mine.begin_ticks, ticks());
+    mine.is_iteration_open = false;
+    return {false, next_gap(mine)};
+  }
+  mine.frame = 0;
+  mine.iteration = role == role_kind::sender ? operation::sending : operation::receiving;
+  return {true, 1};
+}
+
+int operation_timer::send(void* socket, const void* data, std::size_t size, int flags) {
+  return timed(operation::send_id, operation::send_message,
+               [&] { return state.send(socket, data, size, flags); });
+}
+
+int operation_timer::recv(void* socket, void* data, std::size_t size, int flags) {
+  return timed(operation::recv_id, operation::recv_message,
+               [&] { return state.recv(socket, data, size, flags); });
 }
 
 std::vector<operation_times> operation_timer::between(std::int64_t begin_ns, std::int64_t end_ns) {

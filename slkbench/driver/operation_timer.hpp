@@ -1,16 +1,15 @@
 // How long single calls of a library take: one message in some has its calls timed.
 //
-// Not part of a loop: the table of functions gets a send and a recv that call the library's, so a
-// workload that is not timed runs the code that it always runs. Which messages are timed is left
-// to chance, so that no rhythm of the library's own is missed or hit each time.
+// A workload that is not timed runs the code that it always runs: timed_link.hpp has a link of its
+// own. Which messages are timed is left to chance, so that no rhythm of the library's own is missed
+// or hit each time.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "function_table.hpp"
 #include "workload_spec.hpp"
 
 namespace slkbench {
@@ -34,8 +33,20 @@ struct timer_facts {
 // One for the process, which has one library.
 class operation_timer {
  public:
-  static std::shared_ptr<const function_table> wrap(
-      const std::shared_ptr<const function_table>& library, const workload_spec& spec);
+  using send_function = int (*)(void* socket, const void* data, std::size_t size, int flags);
+  using recv_function = int (*)(void* socket, void* data, std::size_t size, int flags);
+
+  // Before the first message: what is called, and how often it is timed.
+  static void prepare(send_function send, recv_function recv, const workload_spec& spec);
+
+  struct turn {
+    bool is_timed;       // this message is to go through send and recv below
+    std::uint32_t left;  // ask again for the message after so many
+  };
+  // At the beginning of a message of which a turn said so, and of the first.
+  static turn next(role_kind role) noexcept;
+  static int send(void* socket, const void* data, std::size_t size, int flags);
+  static int recv(void* socket, void* data, std::size_t size, int flags);
 
   // Of the operations that began between two times of now_ns(). Call when the workload has ended.
   static std::vector<operation_times> between(std::int64_t begin_ns, std::int64_t end_ns);

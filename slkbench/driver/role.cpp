@@ -16,6 +16,7 @@
 #include "library_link.hpp"
 #include "operation_timer.hpp"
 #include "paced_workload.hpp"
+#include "timed_link.hpp"
 
 namespace slkbench {
 
@@ -170,7 +171,7 @@ failure make_library_role(const workload_spec& spec, role_kind kind, common_grou
     if (failure problem = function_table::load(spec.path, spec.abi, ground.table))
       return problem;
     if (spec.time_one_in > 0)
-      ground.table = operation_timer::wrap(ground.table, spec);
+      operation_timer::prepare(ground.table->send, ground.table->recv, spec);
   }
   std::shared_ptr<library_context> context = ground.context;
   if (!context) {
@@ -193,6 +194,13 @@ failure make_library_role(const workload_spec& spec, role_kind kind, common_grou
       out = std::make_unique<role_over<fan_router_link>>(spec, kind, std::move(context));
     else
       out = std::make_unique<role_over<fan_push_pull_link>>(spec, kind, std::move(context));
+    return {};
+  }
+  if (spec.time_one_in > 0) {
+    if (is_router)
+      out = std::make_unique<role_over<timed_link<router_link>>>(spec, kind, std::move(context));
+    else
+      out = std::make_unique<role_over<timed_link<push_pull_link>>>(spec, kind, std::move(context));
     return {};
   }
   if (is_router)

@@ -8,16 +8,17 @@ come back from that.
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import sys
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from slkbench.driver import _driver
+from slkbench.endpoint.event_line import EventLine, EventLineClosedError
 from slkbench.endpoint.failure import UnsupportedWorkloadError, WorkloadFailedError
 from slkbench.endpoint.file_limit import raise_file_limit
-from slkbench.endpoint.spec import EndpointSpec
+from slkbench.endpoint.memory_limit import limit_memory
+from slkbench.endpoint.spec import EXIT_UNHEARD, EndpointSpec
+from slkbench.endpoint.watch import live_under_watch
 
 EXIT_FAILED = 4
 EXIT_MISUSED = 2
@@ -54,17 +55,11 @@ class Session(Protocol):
         ...
 
 
-def _as_text(value: object) -> str:
-    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
-
-
-def _tell(event: str, **values: Any) -> None:
-    line = json.dumps({"event": event, **values}, separators=(",", ":"), default=_as_text)
-    os.write(1, line.encode() + b"\n")
-
-
-def _end(event: str, reason: str) -> None:
-    _tell(event, reason=reason)
+def _end(line: EventLine, event: str, reason: str) -> NoReturn:
+    try:
+        line.tell(event, reason=reason)
+    except (EventLineClosedError, OSError):
+        os._exit(EXIT_UNHEARD)
     os._exit(EXIT_FAILED)
 
 
@@ -80,9 +75,9 @@ def _make_session(spec: EndpointSpec) -> Session:
     return PythonSession(spec)
 
 
-def _measure(session: Session) -> None:
+def _measure(session: Session, line: EventLine) -> None:
     session.open()
-    _tell(
+    line.tell(
         "ready",
         endpoint=session.endpoint,
         options=session.options,
@@ -92,7 +87,7 @@ def _measure(session: Session) -> None:
         os._exit(EXIT_MISUSED)
     result = session.run()
     # Options of connections are known only now, where they differ at all.
-    _tell("result", options=session.options, **result)
+    line.tell("result", options=session.options, **result)
     session.close()
 
 
@@ -104,17 +99,21 @@ def main() -> None:
         sys.stderr.write(f"slkbench.endpoint: {error}\n")
         sys.exit(EXIT_MISUSED)
     if spec.parent_pid:
-        _driver.die_with_parent(spec.parent_pid)
+        live_under_watch(spec.parent_pid)
+    limit_memory(spec.memory_bytes)
+    line = EventLine()
     try:
-        _measure(_make_session(spec))
+        _measure(_make_session(spec), line)
+    except EventLineClosedError:
+        os._exit(EXIT_UNHEARD)
     except (_driver.UnsupportedError, UnsupportedWorkloadError) as error:
-        _end("unsupported", str(error))
+        _end(line, "unsupported", str(error))
     except _driver.SaturatedError as error:
-        _end("saturated", str(error))
+        _end(line, "saturated", str(error))
     except (_driver.DriverError, WorkloadFailedError) as error:
-        _end("failed", str(error))
+        _end(line, "failed", str(error))
     except Exception as error:  # noqa: BLE001  the library's own or a fault here: told either way
-        _end("failed", f"{type(error).__name__}: {error}")
+        _end(line, "failed", f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ def load_module(path: str) -> Any:
 
 def version_of(module: Any) -> str:
     """The version of the messaging library behind the module, else the module's own, else ''."""
+    if hasattr(module, "slk_version"):
+        return str(module.slk_version())
     library_version = getattr(module, "zmq_version", None)
     if callable(library_version):
         return f"{getattr(module, '__version__', '')} (libzmq {library_version()})"

@@ -1,7 +1,7 @@
 """What a library says of itself, asked in a process that it may crash.
 
-``python -P -m slkbench.endpoint.probe library PATH [ABI]`` or ``... module NAME`` prints one line
-of JSON: ``abi``, ``version`` and ``patterns``, or ``error``.
+``python -P -m slkbench.endpoint.probe PARENT library PATH [ABI]`` or ``... module NAME`` prints one
+line of JSON: ``abi``, ``version`` and ``patterns``, or ``error``.  It ends with the process PARENT.
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ def _probe_module(path: str) -> dict[str, Any]:
 
 def main(arguments: list[str]) -> None:
     """Print what the library named by the arguments is."""
-    kind, path, *rest = arguments
+    from slkbench.endpoint.watch import live_under_watch
+
+    parent, kind, path, *rest = arguments
+    live_under_watch(int(parent))
     found = (
         _probe_library(path, rest[0] if rest else "")
         if kind == "library"

@@ -7,12 +7,14 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from slkbench.driver._driver import Ledger, Payload, Stamping
 from slkbench.endpoint.failure import UnsupportedWorkloadError, WorkloadFailedError
 from slkbench.endpoint.spec import EndpointSpec
 
-__all__ = ["PythonLink"]
+__all__ = ["AsyncLink", "BatchLink", "PythonLink", "make_link"]
 
 _READY = b"READY"
+_BATCH = 1000  # messages at most in one call
 _REPORTED = (
     "TYPE",
     "SNDHWM",
@@ -111,6 +113,38 @@ class PythonLink:
         data: bytes = self._in.recv(flags)
         return data
 
+    def stamps(self, payload: Payload, begin: int, end: int) -> Stamping:
+        """Messages to send, as ``send_all`` takes them."""
+        return payload.range(begin, end)
+
+    def send_all(self, stamps: Stamping) -> None:
+        """Send each of the messages."""
+        send = self._out.send
+        if self._is_router:
+            peer, more = self._peer, self._module.SNDMORE
+            for data in stamps:
+                send(peer, more)
+                send(data)
+        else:
+            for data in stamps:
+                send(data)
+
+    def receive_until(self, ledger: Ledger, end: int) -> None:
+        """Take messages into account until ``end`` is the next number."""
+        receive, take = self._in.recv, ledger.take
+        if ledger.next >= end:
+            return
+        if not self._is_router:
+            while take(receive()) < end:
+                pass
+            return
+        peer = self._peer
+        while True:
+            if receive() != peer:
+                raise WorkloadFailedError("the first frame is not the peer's routing id")
+            if take(receive()) >= end:
+                return
+
     def receive_now(self) -> bytes | None:
         """A message that is there already, or None."""
         try:
@@ -160,3 +194,119 @@ class PythonLink:
         """Close the sockets; what is queued is dropped."""
         for _, socket in self._sockets:
             socket.close()
+
+
+class BatchLink(PythonLink):
+    """Many messages in one call, where the binding has such calls."""
+
+    def open(self, endpoint: str) -> str:
+        """Bind or connect; UnsupportedWorkloadError for a binding without batches."""
+        if not hasattr(self._module.Socket, "send_many"):
+            raise UnsupportedWorkloadError("the module has no calls for batches")
+        return super().open(endpoint)
+
+    def stamps(self, payload: Payload, begin: int, end: int) -> Stamping:
+        """Messages to send, with the peer in front where it is named."""
+        return payload.range(begin, end, self._peer if self._is_router else None)
+
+    def send_all(self, stamps: Stamping) -> None:
+        """Send all messages in one call; WorkloadFailedError if some were left."""
+        self._out.send_many(stamps)
+        if next(stamps, None) is not None:
+            raise WorkloadFailedError("no room for the next message in the time allowed")
+
+    def receive_until(self, ledger: Ledger, end: int) -> None:
+        """Take messages into account, as many in one call as are there."""
+        receive, take = self._in.recv_many, ledger.take_many
+        begin = ledger.next
+        while begin < end:
+            messages = receive(min(end - begin, _BATCH))
+            if not messages:
+                raise WorkloadFailedError("no message in the time allowed")
+            if self._is_router and messages[0][0] != self._peer:
+                raise WorkloadFailedError("the first frame is not the peer's routing id")
+            begin = take(messages)
+
+
+class AsyncLink(PythonLink):
+    """Sockets to await, on a loop of the role's own: asyncio's, or uvloop's."""
+
+    def __init__(
+        self, module: Any, context: Any, spec: EndpointSpec, role: str, variant: str
+    ) -> None:
+        super().__init__(module, context, spec, role)
+        if spec.metric != "throughput":
+            raise UnsupportedWorkloadError("sockets to await are measured by throughput only")
+        import asyncio
+
+        if variant == "uvloop":
+            import uvloop
+
+            self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+        else:
+            self._loop = asyncio.new_event_loop()
+
+    def send(self, data: bytes | bytearray) -> None:
+        """Send one message."""
+        self._loop.run_until_complete(self._send(data))
+
+    def receive(self, flags: int = 0) -> bytes:
+        """Receive one message; WorkloadFailedError if it does not come from the peer."""
+        return self._loop.run_until_complete(self._receive(flags))
+
+    def send_all(self, stamps: Stamping) -> None:
+        """Send each of the messages."""
+        self._loop.run_until_complete(self._send_all(stamps))
+
+    def receive_until(self, ledger: Ledger, end: int) -> None:
+        """Take messages into account until ``end`` is the next number."""
+        if ledger.next < end:
+            self._loop.run_until_complete(self._receive_until(ledger, end))
+
+    async def _send(self, data: bytes | bytearray) -> None:
+        if self._is_router:
+            await self._out.send(self._peer, self._module.SNDMORE)
+        await self._out.send(data)
+
+    async def _receive(self, flags: int) -> bytes:
+        if self._is_router and await self._in.recv(flags) != self._peer:
+            raise WorkloadFailedError("the first frame is not the peer's routing id")
+        data: bytes = await self._in.recv(flags)
+        return data
+
+    async def _send_all(self, stamps: Stamping) -> None:
+        send = self._out.send
+        if self._is_router:
+            peer, more = self._peer, self._module.SNDMORE
+            for data in stamps:
+                await send(peer, more)
+                await send(data)
+        else:
+            for data in stamps:
+                await send(data)
+
+    async def _receive_until(self, ledger: Ledger, end: int) -> None:
+        receive, take, peer = self._in.recv, ledger.take, self._peer
+        while True:
+            if self._is_router and await receive() != peer:
+                raise WorkloadFailedError("the first frame is not the peer's routing id")
+            if take(await receive()) >= end:
+                return
+
+    def close(self) -> None:
+        """Close the sockets and the loop."""
+
+        async def close_sockets() -> None:
+            super(AsyncLink, self).close()
+
+        self._loop.run_until_complete(close_sockets())
+        self._loop.close()
+
+
+def make_link(module: Any, context: Any, spec: EndpointSpec, role: str) -> PythonLink:
+    """The link for the binding's plain calls, or for the variant that is asked for."""
+    if spec.variant == "batch":
+        return BatchLink(module, context, spec, role)
+    if spec.variant:
+        return AsyncLink(module, context, spec, role, spec.variant)
+    return PythonLink(module, context, spec, role)

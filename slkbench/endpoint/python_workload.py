@@ -1,11 +1,13 @@
 """The workloads of the native driver as Python loops, one loop for all bindings.
 
+Messages are stamped and accounted for by the driver, too, so that a loop has little of its own.
 As there: warm-up messages, a pause until they have arrived, one message that starts the clock,
 then the timed ones.  The two roles keep step over a socket pair, outside the library.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import resource
 import socket
@@ -17,10 +19,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from slkbench.endpoint.account import Ledger, StampedPayload
+from slkbench.driver._driver import Ledger, Payload
 from slkbench.endpoint.failure import WorkloadFailedError
 from slkbench.endpoint.library_module import load_module, version_of
-from slkbench.endpoint.python_link import PythonLink
+from slkbench.endpoint.python_link import PythonLink, make_link
 from slkbench.endpoint.spec import EndpointSpec
 
 __all__ = ["PythonSession"]
@@ -65,14 +67,17 @@ class PythonSession:
             raise WorkloadFailedError(f"cannot import {self._spec.path}: {error}") from error
         roles = ("receiver", "sender") if self._spec.role == "both" else (self._spec.role,)
         for role in roles:
-            link = PythonLink(self._module, self._context(), self._spec, role)
+            link = make_link(self._module, self._context(), self._spec, role)
             self._links[role] = link
             self.endpoint = link.open(self.endpoint)
 
     def _context(self) -> Any:
         """A context for each role, one for both where the transport is inproc."""
+        maker = self._module
+        if self._spec.variant in ("asyncio", "uvloop"):
+            maker = importlib.import_module(f"{self._module.__name__}.asyncio")
         if self._spec.transport != "inproc" or not self._contexts:
-            self._contexts.append(self._module.Context(self._spec.io_threads))
+            self._contexts.append(maker.Context(self._spec.io_threads))
         return self._contexts[-1]
 
     def run(self) -> Report:
@@ -144,20 +149,18 @@ class _Role:
         if got != wanted:
             raise WorkloadFailedError("the other role has failed")
 
-    def _send_range(self, payload: StampedPayload, begin: int, end: int) -> None:
-        send, stamped = self._link.send, payload.stamped
-        number = begin
+    def _send_range(self, payload: Payload, begin: int, end: int) -> None:
+        stamps = self._link.stamps(payload, begin, end)
         try:
-            for number in range(begin, end):
-                send(stamped(number))
+            self._link.send_all(stamps)
         except Exception as error:
-            raise WorkloadFailedError(f"sent {number} messages, then {error}") from error
+            raise WorkloadFailedError(
+                f"sent {max(stamps.number, 0)} messages, then {error}"
+            ) from error
 
     def _receive_until(self, ledger: Ledger, end: int) -> None:
-        receive, take = self._link.receive, ledger.take
         try:
-            while ledger.next < end:
-                take(receive())
+            self._link.receive_until(ledger, end)
         except Exception as error:
             raise WorkloadFailedError(self._stopped(ledger, error)) from error
 
@@ -167,7 +170,7 @@ class _Role:
         return "; ".join(filter(None, (ledger.describe(), stop)))
 
     def _send_stream(self) -> None:
-        payload = StampedPayload(self._spec.size_bytes)
+        payload = Payload(self._spec.size_bytes)
         self._await(_IN_PLACE, "be in place")
         self._send_range(payload, 0, self._spec.warmup)
         self._await(_WARMED_UP, "take the warm-up messages")
@@ -203,7 +206,7 @@ class _Role:
         self._line.send(_ALL_HERE)
 
     def _send_trips(self) -> None:
-        payload = StampedPayload(self._spec.size_bytes)
+        payload = Payload(self._spec.size_bytes)
         ledger = Ledger(self._spec.size_bytes, self._spec.messages_sent)
         stamps_ns = [0] * (self._spec.messages + 1)
         self._await(_IN_PLACE, "be in place")

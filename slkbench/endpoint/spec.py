@@ -6,7 +6,10 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-__all__ = ["EndpointSpec"]
+__all__ = ["EXIT_UNHEARD", "EndpointSpec"]
+
+EXIT_UNHEARD = 6
+"""The code of a process whose library closed what it reports through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,7 @@ class EndpointSpec:
     ``messages`` are timed, after ``warmup`` ones and one that starts the clock.
     ``senders`` and ``receivers`` are sockets of the sending and of the receiving thread;
     ``idle_peers`` are further peers of the receiver, connected and silent.
+    ``memory_bytes`` is how much memory the process may have, 0 for no limit.
     ``control_fd`` is a stream socket to the other role's process, -1 if both are here.
     """
 
@@ -39,12 +43,14 @@ class EndpointSpec:
     receivers: int = 1
     idle_peers: int = 0
     offered_msgs_per_s: int = 0
+    variant: str = ""  # layer python: "" for plain calls, batch, asyncio or uvloop
     stall_ms: int = 10_000
     limit_ms: int = 60_000
     sender_cpus: tuple[int, ...] = ()
     receiver_cpus: tuple[int, ...] = ()
     control_fd: int = -1
     parent_pid: int = 0
+    memory_bytes: int = 0
 
     @property
     def messages_sent(self) -> int:

@@ -11,8 +11,8 @@ difference of two such accounts to the difference of the times.  An account of *
 in another way: C cores together have C times the time per message, which is what all threads did on
 them, and idleness; each part is divided by C.
 
-The parts come from runs under perf, the measured difference from a run's samples.  What is between
-them is shown as unexplained: perf's influence, and noise.
+The parts come from a profile's runs, the measured difference from a run's samples.  What is between
+them is shown as unexplained.
 """
 
 from __future__ import annotations

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import statistics
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from slkbench.folders import scratch_folder
 from slkbench.model import ProfileRow
 from slkbench.profile.workload import ProcessReport, Workload, run_workload
 
@@ -124,8 +124,8 @@ def count_differences(request: Request, counting: Counting, *, factor: int = 1) 
 def _count(
     request: Request, counting: Counting, messages: int
 ) -> tuple[Counts, tuple[ProcessReport, ...]]:
-    with tempfile.TemporaryDirectory(prefix="slkbench-") as name:
-        folder = Path(name)
+    with scratch_folder() as name:
+        folder = name
         reports = run_workload(
             request.workload,
             messages,

@@ -1,21 +1,22 @@
 """Where the CPU time of a message goes: perf's samples of a run as it is timed.
 
 perf samples the CPU clock, so it works in a virtual machine without hardware counters.  Samples
-count only between the first and the last timed message; how long each thread was on a core then is
-measured exactly, by the kernel's clock of the thread, and the samples say on what.
+count only between the first and the last timed message.  They say what a thread did on a core; how
+long it was on one is measured exactly, by the kernel's clock of the thread, in runs without perf
+that take turns with those under it: so perf's own cost is in none of the times.
 """
 
 from __future__ import annotations
 
 import re
 import subprocess
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 
+from slkbench.folders import scratch_folder
 from slkbench.model import ContenderKind, ProfileRow
 from slkbench.profile.counting import ROLES, Request, known_row
 from slkbench.profile.flames import write_stacks
@@ -31,7 +32,15 @@ from slkbench.profile.workload import (
 )
 from slkbench.stats import mean_interval
 
-__all__ = ["PARTS", "TOOL", "CpuTimes", "part_of", "profile_cpu", "take_times"]
+__all__ = [
+    "PARTS",
+    "TOOL",
+    "Shares",
+    "part_of",
+    "profile_cpu",
+    "read_states",
+    "take_samples",
+]
 
 TOOL = "cpu"
 
@@ -48,6 +57,8 @@ PARTS = (IN_SEND, IN_RECV, IN_IO, KERNEL_SEND, KERNEL_RECEIVE, WAKING, KERNEL_OT
 
 _FREQUENCY_HZ = 1999  # beats with no timer of the kernel
 _TIMED_S = 1.5
+_PLAIN_S = 0.4
+_PLAIN_RUNS = 2  # for each under perf
 _PERF_SCRIPT_TIMEOUT_S = 120.0
 _SYMBOL_LEAST = 0.005  # of the time per message
 
@@ -66,65 +77,73 @@ _SENDING = re.compile(
 
 
 @dataclass(slots=True)
-class CpuTimes:
-    """One run: ns per message, by role; ``wall_ns`` is the time per message of the clock."""
+class States:
+    """What threads did in one run, ns per message by role: all but the blocked time."""
 
     wall_ns: float = 0.0
-    on_cpu_ns: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
-    core_wait_ns: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
-    parts_ns: defaultdict[tuple[str, str], float] = field(
-        default_factory=lambda: defaultdict(float)
-    )
-    symbols_ns: defaultdict[tuple[str, str], float] = field(
-        default_factory=lambda: defaultdict(float)
-    )
-    stacks_ns: defaultdict[tuple[str, ...], float] = field(
-        default_factory=lambda: defaultdict(float)
-    )
-    samples: int = 0
+    on_cpu_ns: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    core_wait_ns: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+
+@dataclass(slots=True)
+class Shares:
+    """What perf saw threads of a role do in one run: shares of their time on a core, up to 1."""
+
+    wall_ns: float = 0.0
+    parts: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
+    symbols: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
+    stacks: dict[tuple[str, ...], float] = field(default_factory=lambda: defaultdict(float))
 
 
 def profile_cpu(request: Request) -> list[ProfileRow]:
     """Rows of one contender in one cell. Raises UsageError without perf, and ProfileFailure."""
     perf = require_tool("perf")
     request.note("a run without perf")
-    pilot = run_workload(request.workload, request.messages, wrap=lambda _role, words: words)
+    pilot = run_workload(request.workload, request.messages, wrap=_as_it_is)
     message_ns = elapsed_ns_of(pilot) / request.messages
     messages = max(request.messages, int(_TIMED_S * 1e9 / message_ns))
-    runs = []
+    fewer = max(request.messages, int(_PLAIN_S * 1e9 / message_ns))
+    states: list[States] = []
+    shares: list[Shares] = []
     for number in range(request.repetitions):
         of_all = f"repetition {number + 1} of {request.repetitions}"
-        request.note(f"perf, {messages} messages, {of_all}")
-        runs.append(_sample(perf, request, messages))
+        request.note(f"without perf and with it, {messages} messages, {of_all}")
+        plain = [run_workload(request.workload, fewer, wrap=_as_it_is) for _ in range(_PLAIN_RUNS)]
+        states += [read_states(each, fewer) for each in plain]
+        shares.append(_sample(perf, request, messages))
     if request.attachments is not None:
         stacks: dict[tuple[str, ...], float] = defaultdict(float)
-        for run in runs:
-            for stack, ns in run.stacks_ns.items():
-                stacks[stack] += ns / len(runs)
+        for share in shares:
+            for stack, fraction in share.stacks.items():
+                on_cpu_ns = fmean(each.on_cpu_ns[stack[0]] for each in states)
+                stacks[stack] += fraction * on_cpu_ns / len(shares)
         write_stacks(request.attachments, request.workload, stacks)
-    return list(_rows(known_row(TOOL, request, pilot), runs, messages))
+    return list(_rows(known_row(TOOL, request, pilot), states, shares, messages))
 
 
-def _sample(perf: str, request: Request, messages: int) -> CpuTimes:
-    with tempfile.TemporaryDirectory(prefix="slkbench-") as name:
-        folder = Path(name)
+def _as_it_is(_role: str, command: list[str]) -> list[str]:
+    return command
+
+
+def _sample(perf: str, request: Request, messages: int) -> Shares:
+    with scratch_folder() as folder:
 
         def wrap(role: str, command: list[str]) -> list[str]:
             how = ["-q", "-k", "CLOCK_MONOTONIC", "-e", "cpu-clock", "-F", str(_FREQUENCY_HZ), "-g"]
             return [perf, "record", *how, "-o", str(folder / role), "--", *command]
 
         reports = run_workload(request.workload, messages, wrap=wrap)
-        times = CpuTimes(wall_ns=elapsed_ns_of(reports) / messages)
+        shares = Shares(wall_ns=elapsed_ns_of(reports) / messages)
         is_floor = request.workload.contender.kind is ContenderKind.FLOOR
         for report in reports:
             said = _script(perf, folder / report.role)
-            take_times(times, report, read_perf_script(said), messages, is_floor=is_floor)
-    if not times.samples:
+            take_samples(shares, report, read_perf_script(said), is_floor=is_floor)
+    if not shares.parts:
         raise ProfileFailure(
             "perf took no samples while messages were timed; it may not be allowed to "
             "(sysctl kernel.perf_event_paranoid)"
         )
-    return times
+    return shares
 
 
 def _script(perf: str, data: Path) -> list[str]:
@@ -143,18 +162,25 @@ def _script(perf: str, data: Path) -> list[str]:
     return done.stdout.decode(errors="replace").splitlines()
 
 
-def take_times(
-    times: CpuTimes,
+def read_states(reports: Sequence[ProcessReport], messages: int) -> States:
+    """What the threads of a run did between its first and last timed message."""
+    states = States(wall_ns=elapsed_ns_of(reports) / messages)
+    for report in reports:
+        for thread in report.result["threads"]:
+            role = role_of_part(str(thread["part"]))
+            states.on_cpu_ns[role] += int(thread["on_cpu_ns"]) / messages
+            states.core_wait_ns[role] += int(thread["core_wait_ns"]) / messages
+    return states
+
+
+def take_samples(
+    shares: Shares,
     report: ProcessReport,
     samples: Iterable[CpuSample],
-    messages: int,
     *,
     is_floor: bool = False,
 ) -> None:
-    """Add to ``times`` what one process spent between its first and last timed message.
-
-    The time of a thread on a core is the kernel's, and shared out as its samples are.
-    """
+    """Add what the threads of one process were seen doing while its messages were timed."""
     holder = "sender" if report.role == "sender" else "receiver"
     begin_ns, end_ns = (int(report.result[holder][key]) for key in ("begin_ns", "end_ns"))
     roles = {number: role_of_part(part) for number, part in report.parts.items()}
@@ -162,21 +188,15 @@ def take_times(
     for sample in samples:
         if begin_ns <= sample.at_ns <= end_ns:
             seen.setdefault(roles.get(sample.thread_id, "harness"), []).append(sample)
-    for thread in report.result["threads"]:
-        role = role_of_part(str(thread["part"]))
-        times.on_cpu_ns[role] += int(thread["on_cpu_ns"]) / messages
-        times.core_wait_ns[role] += int(thread["core_wait_ns"]) / messages
     for role, own in seen.items():
-        times.samples += len(own)
         whole_ns = sum(sample.period_ns for sample in own)
         for sample in own:
-            share_ns = times.on_cpu_ns[role] * sample.period_ns / whole_ns
-            part = part_of(role, sample.frames, is_floor=is_floor)
-            times.parts_ns[role, part] += share_ns
+            share = sample.period_ns / whole_ns
+            shares.parts[role, part_of(role, sample.frames, is_floor=is_floor)] += share
             if sample.frames:
-                times.symbols_ns[role, sample.frames[0].title] += share_ns
+                shares.symbols[role, sample.frames[0].title] += share
             stack = (role, *(frame.title for frame in reversed(sample.frames)))
-            times.stacks_ns[stack] += share_ns
+            shares.stacks[stack] += share
 
 
 def part_of(role: str, frames: Sequence[Frame], *, is_floor: bool = False) -> str:
@@ -199,7 +219,9 @@ def part_of(role: str, frames: Sequence[Frame], *, is_floor: bool = False) -> st
     return IN_SEND if role == "sender" else IN_RECV
 
 
-def _rows(blank: ProfileRow, runs: Sequence[CpuTimes], messages: int) -> Iterator[ProfileRow]:
+def _rows(
+    blank: ProfileRow, states: Sequence[States], shares: Sequence[Shares], messages: int
+) -> Iterator[ProfileRow]:
     def row(role: str, what: str, quantity: str, values: Sequence[float]) -> ProfileRow:
         bounds = mean_interval(values)
         return replace(
@@ -214,21 +236,26 @@ def _rows(blank: ProfileRow, runs: Sequence[CpuTimes], messages: int) -> Iterato
             high=bounds.high if bounds else None,
         )
 
-    wall_ns = [run.wall_ns for run in runs]
-    yield row("all", "all", "wall-ns", wall_ns)
-    roles = [role for role in ROLES if any(run.on_cpu_ns[role] for run in runs)]
-    for role in roles:
-        on_cpu = [run.on_cpu_ns[role] for run in runs]
-        waits = [run.core_wait_ns[role] for run in runs]
-        blocked = [run.wall_ns - run.on_cpu_ns[role] - run.core_wait_ns[role] for run in runs]
-        yield row(role, "all", "on-cpu-ns", on_cpu)
+    wall_ns = fmean(each.wall_ns for each in states)
+    yield row("all", "all", "wall-ns", [each.wall_ns for each in states])
+    yield row("all", "all", "perf-wall-ns", [each.wall_ns for each in shares])
+    on_cpu_ns = {
+        role: fmean(each.on_cpu_ns[role] for each in states)
+        for role in ROLES
+        if any(each.on_cpu_ns[role] for each in states)
+    }
+    for role, spent_ns in on_cpu_ns.items():
+        waits = [each.core_wait_ns[role] for each in states]
+        blocked = [each.wall_ns - each.on_cpu_ns[role] - each.core_wait_ns[role] for each in states]
+        yield row(role, "all", "on-cpu-ns", [each.on_cpu_ns[role] for each in states])
         yield row(role, "all", "core-wait-ns", waits)
         yield row(role, "all", "blocked-ns", blocked)
         for part in PARTS:
-            values: list[float] = [run.parts_ns[role, part] for run in runs]
+            values = [spent_ns * each.parts[role, part] for each in shares]
             if any(values):
                 yield row(role, part, "part-ns", values)
-    for role, symbol in dict.fromkeys(key for run in runs for key in run.symbols_ns):
-        found: list[float] = [run.symbols_ns[role, symbol] for run in runs]
-        if fmean(found) >= _SYMBOL_LEAST * fmean(wall_ns):
+    for role, symbol in dict.fromkeys(key for each in shares for key in each.symbols):
+        spent_ns = on_cpu_ns.get(role, 0.0)
+        found = [spent_ns * each.symbols[role, symbol] for each in shares]
+        if fmean(found) >= _SYMBOL_LEAST * wall_ns:
             yield row(role, symbol, "symbol-ns", found)

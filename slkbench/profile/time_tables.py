@@ -96,9 +96,10 @@ def cpu_tables(title: str, side: Side) -> list[Table]:
             ("core-wait-ns", "waiting for a core"),
             ("blocked-ns", "blocked"),
             ("wall-ns", "time per message"),
+            ("perf-wall-ns", "time per message, under perf"),
         ):
             lines.append(side.line((role, name), side.number(role, quantity)))
-    tables = side_table(f"{title}: ns per message, under perf", ["thread", "doing"], side, lines)
+    tables = side_table(f"{title}: ns per message", ["thread", "doing"], side, lines)
     for contender in side.contenders:
         own = (row for row in side.matching("symbol-ns") if row.contender == contender)
         tables += _hot_symbols(f"{title}: where {contender} spends CPU time", own)

@@ -10,7 +10,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from slkbench.errors import UsageError
+from slkbench.folders import scratch_folder
 from slkbench.model import Cell, Contender, ContenderKind, Placement, Topology, Transport
 
 __all__ = [
@@ -142,12 +142,12 @@ def run_workload(
     if not EXECUTABLE.is_file():
         raise UsageError(f"{EXECUTABLE} is not built; pip install . in slkbench's folder")
     variables = {**os.environ, **(environment or {})}
-    with tempfile.TemporaryDirectory(prefix="slkbench-") as name, contextlib.ExitStack() as stack:
+    with scratch_folder() as name, contextlib.ExitStack() as stack:
         deadline_s = time.monotonic() + workload.timeout_s
 
         def start(role: str, *words: str, pass_fds: Sequence[int] = ()) -> _Process:
-            command = wrap(role, _command(workload, messages, role, Path(name), words))
-            process = _Process(role, command, variables, Path(name), pass_fds, deadline_s)
+            command = wrap(role, _command(workload, messages, role, name, words))
+            process = _Process(role, command, variables, name, pass_fds, deadline_s)
             stack.callback(process.kill)
             return process
 

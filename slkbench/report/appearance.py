@@ -6,6 +6,7 @@ marker, line and hatch too.  Figures are 8 in wide and shown at about 800 px, so
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from slkbench.disk import replace_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,6 +56,7 @@ _STYLE: dict[Any, Any] = {
     "lines.markersize": 6,
     "hatch.linewidth": 0.8,
     "svg.hashsalt": "slkbench",
+    "text.parse_math": False,  # a dollar in a name is a dollar
 }
 
 
@@ -111,7 +115,9 @@ def new_figure(height_in: float) -> Figure:
 
 def save(figure: Figure, path: Path) -> Path:
     """Write ``figure`` as PNG, the same bytes for the same figure."""
-    figure.savefig(path, dpi=_DPI, format="png", metadata={"Software": None})
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=_DPI, format="png", metadata={"Software": None})
+    replace_file(path, drawn.getvalue())
     return path
 
 

@@ -36,7 +36,7 @@ def cost_sections(
     charts: Sequence[tuple[str, str]],
     flames: Sequence[str],
 ) -> list[Section]:
-    """The sections of a report on what messages cost; none where there are no profiles."""
+    """The sections of a report on what messages cost, and on the tools that tell it."""
     sections: list[Section] = []
     explained = explain_section(explanation, charts) if explanation is not None else []
     if explained:
@@ -47,7 +47,7 @@ def cost_sections(
             if tool == "cpu" and flames:
                 body += [heading(3, "Flame graphs"), "\n".join(f"- [{n}]({n})" for n in flames)]
             sections.append((title, body))
-    if profiles:
+    if profiles or metadata.get("tools"):
         sections.append(("Tools used", tools_section(profiles, metadata)))
     return sections
 

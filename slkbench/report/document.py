@@ -6,15 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from slkbench.disk import replace_file
 from slkbench.errors import UsageError
 from slkbench.model import Metric
+from slkbench.report.builds import builds_section
 from slkbench.report.costs import copy_flame_graphs, cost_sections
 from slkbench.report.evidence import Evidence, gather
 from slkbench.report.explain import draw_accounts
 from slkbench.report.illustrations import Illustration, draw_all
 from slkbench.report.latency import percentile_section
-from slkbench.report.markdown import code, figure, heading
+from slkbench.report.markdown import code, figure, heading, plain
 from slkbench.report.naming import NOT_AVAILABLE, contender_title
+from slkbench.report.noise import noise_section
 from slkbench.report.provenance import (
     failures_section,
     fairness_section,
@@ -32,6 +35,7 @@ from slkbench.report.results import (
 )
 from slkbench.report.summary import summary_section
 from slkbench.report.throughput import throughput_section
+from slkbench.runner.builds import BuildEffect, build_effects
 from slkbench.runner.explaining import explain_run
 from slkbench.runner.profile_folder import profiles_in
 from slkbench.store import SAMPLES_NAME, StoredRun, read_metadata, read_run
@@ -121,7 +125,8 @@ def render_run(run: StoredRun, out_dir: Path, formats: Sequence[str] = FORMATS) 
         if "md" in formats:
             path = folder / "report.md"
             costs = cost_sections(profiles, run.metadata, explanation, charts, flames)
-            path.write_text(_text(evidence, drawn, costs), encoding="utf-8")
+            text = _text(evidence, drawn, costs, build_effects(run))
+            replace_file(path, text.encode())
             written.insert(0, path)
     except OSError as error:
         raise _unwritable(folder, error) from error
@@ -129,7 +134,10 @@ def render_run(run: StoredRun, out_dir: Path, formats: Sequence[str] = FORMATS) 
 
 
 def _text(
-    evidence: Evidence, drawn: Sequence[Illustration], costs: Sequence[tuple[str, list[str]]]
+    evidence: Evidence,
+    drawn: Sequence[Illustration],
+    costs: Sequence[tuple[str, list[str]]],
+    effects: Sequence[BuildEffect],
 ) -> str:
     def charts(section: str) -> list[str]:
         return [figure(one.file_name, one.caption) for one in drawn if one.section == section]
@@ -151,6 +159,8 @@ def _text(
         ),
         *_paced(evidence, charts("paced")),
         *costs,
+        ("Noise", noise_section(evidence)),
+        *([("Build variants", builds_section(effects))] if effects else []),
         ("What was measured and how", method_section(evidence)),
         ("Fairness", fairness_section(evidence)),
         ("Machine", machine_section(evidence)),
@@ -190,12 +200,12 @@ def _title(evidence: Evidence) -> list[str]:
     machine = evidence.metadata.get("machine")
     stored = machine if isinstance(machine, dict) else {}
     return [
-        heading(1, f"{subject}: {evidence.scenario.name}"),
+        heading(1, f"{subject}: {plain(evidence.scenario.name)}"),
         "\n".join(
             (
                 f"**Run:** {code(evidence.run_id)}  ",
                 f"**Date:** {dates[0][:10] if dates else NOT_AVAILABLE}  ",
-                f"**Machine:** {stored.get('fingerprint') or NOT_AVAILABLE}  ",
+                f"**Machine:** {plain(str(stored.get('fingerprint') or NOT_AVAILABLE))}  ",
                 f"**Libraries:** {_libraries(evidence)}  ",
                 _RENDERED_FROM,
             )
@@ -206,7 +216,7 @@ def _title(evidence: Evidence) -> list[str]:
 def _libraries(evidence: Evidence) -> str:
     versions = {one.contender: one.library_version for one in evidence.samples}
     named = [
-        f"{contender_title(name)} {versions[name]}"
+        f"{contender_title(name)} {plain(str(versions[name]))}"
         for name in evidence.contenders
         if versions.get(name)
     ]

@@ -21,8 +21,8 @@ EXPLAIN_NOTE = (
     "(idle); its time on a core is shared out as perf's samples are, so the parts of a thread add "
     "up to the time per message. The first table is of the threads that limit, which are those "
     "blocked least; in the second, of all threads, each part is divided by the number of cores. "
-    "Parts are of runs under perf, measured is the paired difference of the run's samples [95 %]; "
-    "unexplained is what is between them: perf's influence and noise."
+    "Measured is the paired difference of the run's samples [95 %]; the parts are of the profile's "
+    "runs, and unexplained is what is between them: other processes at another time."
 )
 _SHOWN_PER_CHART = 6
 # Okabe-Ito, and grey for what is no work; hatches for print.
@@ -108,7 +108,7 @@ def draw_accounts(explanation: Explanation, folder: Path, run_id: str) -> list[t
             _draw(groups[start : start + _SHOWN_PER_CHART], folder / file_name)
             caption = (
                 f"{what}, run `{run_id}`; for each cell the limiting threads above, all threads "
-                "below; ns per message of runs under perf."
+                "below; ns per message."
             )
             drawn.append((file_name, caption))
     return drawn
@@ -134,7 +134,7 @@ def _bars(axes: Axes, group: Sequence[Difference]) -> None:
             ((one.first_name, one.first), (one.second_name, one.second))
         ):
             positions.append(-(level * 2.4 + side))
-            names.append(f"{name}\n{account.of}")
+            names.append(f"{name}: {account.of}")
     accounts = [account for one in group for account in (one.first, one.second)]
     left = [0.0] * len(accounts)
     for part, (colour, hatch) in zip(ACCOUNT_PARTS, _LOOKS, strict=True):

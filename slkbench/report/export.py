@@ -179,7 +179,7 @@ def _series(
         statistic = default_statistic(cell.metric)
         for name in sorted({s.arm for s in own if not contenders or s.arm in contenders}):
             arm = [s for s in own if s.arm == name]
-            if any(s.status == Status.FAILED for s in arm):
+            if any(s.status in {Status.FAILED, Status.SATURATED} for s in arm):
                 continue
             usable = [
                 (s, time)

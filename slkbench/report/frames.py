@@ -228,7 +228,8 @@ def _summary(
 ) -> ArmSummary:
     cell: Cell = rows["cell"].iloc[0]
     dropped = discarded.get(cell, ())
-    ok = (rows["status"] == Status.OK.value).to_numpy(dtype=bool)
+    is_saturated = (rows["status"] == Status.SATURATED.value).sum() >= stats.SATURATED_FROM
+    ok = ((rows["status"] == Status.OK.value) & (not is_saturated)).to_numpy(dtype=bool)
     kept = [
         (run, int(block)) not in dropped
         for run, block in zip(rows["run_id"], rows["block"], strict=True)

@@ -17,6 +17,7 @@ from slkbench.report.latency_curves import Curve, curve_of, draw_latency
 from slkbench.report.markdown import code
 from slkbench.report.naming import cell_title, setting_title
 from slkbench.report.round_trips import draw_round_trips
+from slkbench.stats import SATURATED_FROM
 
 __all__ = ["Illustration", "draw_all"]
 
@@ -74,16 +75,15 @@ def _latency(evidence: Evidence, looks: dict[str, Mark], folder: Path) -> list[I
 
 
 def _distributions(evidence: Evidence, cell: Cell, name: str) -> list[Distribution]:
-    """One for each undisturbed sample whose histograms are there."""
+    """One for each undisturbed sample whose histograms are there; none of a saturated arm."""
     disturbed = evidence.discarded.get(cell, {})
+    own = [one for one in evidence.samples if one.arm == name and one.cell_key == cell.key]
+    if sum(one.status == Status.SATURATED for one in own) >= SATURATED_FROM:
+        return []
     files = (
         evidence.run_dir / one.histograms
-        for one in evidence.samples
-        if one.histograms
-        and one.status == Status.OK
-        and one.arm == name
-        and one.cell_key == cell.key
-        and (one.run_id, one.block) not in disturbed
+        for one in own
+        if one.histograms and one.status == Status.OK and (one.run_id, one.block) not in disturbed
     )
     return [read_distribution(file) for file in files if file.is_file()]
 

@@ -82,7 +82,7 @@ def draw_latency(
             frameon=False,
         )
         figure.supylabel("round trip in µs, from when it was due", fontsize=11)
-        figure.supxlabel("percentile, so that the tail has room: 1/(1-p)", fontsize=11)
+        figure.supxlabel("percentile p, spaced as 1/(1-p)", fontsize=11)
         return save(figure, path)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from slkbench.model import ProfileRow
 from slkbench.profile.tables import profile_tables
-from slkbench.report.markdown import bullets, heading, table
+from slkbench.report.markdown import bullets, code, heading, plain, table
 from slkbench.runner.profile_folder import profiles_in
 from slkbench.store import write_whole
 
@@ -18,11 +18,11 @@ CAVEATS = {
     "timed; the timer's cost is subtracted. A total iteration is from one message to the next, "
     "with slkbench's own part. p99 and max are within a run. Instrumentation costs: time per "
     "message with timed calls against without, paired in mirrored turns.",
-    "cpu": "perf samples the CPU clock while messages are timed. The time of a thread on a core is "
-    "the kernel's count of it, shared out as its samples are; waiting for a core is being runnable "
-    "without one; blocked is the rest of the time per message. Means of the repetitions. Loopback "
-    "delivers within send, so the peer's part of the TCP stack is in the kernel send path. perf "
-    "slows the run a little.",
+    "cpu": "Times of threads are the kernel's, of runs without perf; what they do on a core is "
+    "told by perf's samples of the CPU clock while messages are timed, in runs that take "
+    "turns with these. Waiting for a core is being runnable without one; blocked is the "
+    "rest of the time per message. Means of the repetitions. Loopback delivers within send,"
+    " so the peer's part of the TCP stack is in the kernel send path.",
     "instructions": "User space only. One thread sends some messages, waits until the I/O threads "
     "are idle, and receives them; valgrind runs one thread at a time. Medians of the repetitions; "
     "spread is (largest - smallest) / median. Functions without a symbol are named by their place "
@@ -40,7 +40,7 @@ def write_profile(folder: Path, tool: str) -> Path:
     """Write ``profile-TOOL.md`` into ``folder``, of all rows that are there. Raises StoreError."""
     rows = profiles_in(folder)[tool]
     parts = [heading(1, f"Profile: {tool}"), *profile_section(tool, rows)]
-    parts.insert(2, f"From `{folder.name}`.")
+    parts.insert(2, f"From {code(folder.name)}.")
     file = folder / f"profile-{tool}.md"
     write_whole(file, "\n\n".join(parts) + "\n")
     return file
@@ -50,10 +50,12 @@ def profile_section(tool: str, rows: Sequence[ProfileRow], level: int = 2) -> li
     """What to know, and the tables; ``level`` is that of their headings."""
     parts = [CAVEATS[tool]]
     for each in profile_tables(rows):
-        parts += [heading(level, each.title), table(each.head, each.rows, left=each.left)]
+        head = [plain(name) for name in each.head]
+        rows_shown = [[plain(cell) for cell in row] for row in each.rows]
+        parts += [heading(level, plain(each.title)), table(head, rows_shown, left=each.left)]
     lines = failure_lines(rows)
     if lines:
-        parts += [heading(level, "Not profiled"), bullets(lines)]
+        parts += [heading(level, "Not profiled"), bullets([plain(line) for line in lines])]
     return parts
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from slkbench import stats
 from slkbench.model import ArmRole, Cell, CellKey, Sample, Status
 from slkbench.report.evidence import Evidence
-from slkbench.report.markdown import bullets, code, table
+from slkbench.report.markdown import bullets, code, plain, table
 from slkbench.report.naming import (
     NOT_AVAILABLE,
     cell_title,
@@ -81,7 +81,7 @@ def method_section(evidence: Evidence) -> list[str]:
     )
     seeds = _joined(str(one.seed) for one in samples if one.seed is not None)
     items = [
-        f"Question of scenario {code(scenario.name)}: {' '.join(scenario.question.split())}",
+        f"Question of scenario {code(scenario.name)}: {plain(scenario.question)}",
         f"Cells: {len(cells)}. {_dimensions(cells)}.",
         _SAMPLE_NOTE.format(work=work),
         _BLOCK_NOTE,
@@ -122,7 +122,7 @@ def _discarded_words(evidence: Evidence) -> str:
     if not reasons:
         return "No block was discarded."
     total = sum(_blocks_per_cell(evidence))
-    kinds = sorted({reason.split(" ")[0] for reason in reasons})
+    kinds = sorted({plain(reason.split(" ")[0]) for reason in reasons})
     return (
         f"{len(reasons)} of {total} blocks were discarded for disturbance from outside "
         f"({', '.join(kinds)}), by rules that look at no timing; verdicts that depend on this "
@@ -150,8 +150,11 @@ def fairness_section(evidence: Evidence) -> list[str]:
     names = evidence.contenders
     rows = [
         (
-            fact,
-            *(_joined(sorted(found[name])) if name in found else NOT_AVAILABLE for name in names),
+            plain(fact),
+            *(
+                plain(_joined(sorted(found[name]))) if name in found else NOT_AVAILABLE
+                for name in names
+            ),
             "**no**" if fact in unlike else "yes",
         )
         for fact, found in facts.items()
@@ -198,19 +201,19 @@ def machine_section(evidence: Evidence) -> list[str]:
     machine = evidence.metadata.get("machine")
     if not isinstance(machine, dict) or not machine:
         return ["The run does not say on which machine it was measured."]
-    rows = [(title, _fact(name, machine.get(name))) for name, title in _MACHINE]
+    rows = [(title, plain(_fact(name, machine.get(name)))) for name, title in _MACHINE]
     compilers = machine.get("compilers")
     if isinstance(compilers, dict) and compilers:
-        rows.append(("Compilers found", "; ".join(map(str, compilers.values()))))
+        rows.append(("Compilers found", plain("; ".join(map(str, compilers.values())))))
     return [table(("Fact", "Value"), rows, left=2)]
 
 
 def _fact(name: str, value: Any) -> str:
     if value is None or value == "":
         return NOT_AVAILABLE
-    if name == "memory_bytes":
+    if isinstance(value, (int, float)) and name == "memory_bytes":
         return f"{value / (1 << 30):.1f} GiB"
-    if name == "steal_fraction_since_boot":
+    if isinstance(value, (int, float)) and name == "steal_fraction_since_boot":
         return format_percent(value)
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
@@ -239,12 +242,12 @@ def libraries_section(evidence: Evidence) -> list[str]:
         return ["The run does not say which libraries it measured."]
     rows = [
         (
-            contender_title(str(one.get("name", ""))),
-            str(one.get("layer") or NOT_AVAILABLE),
-            str(one.get("version") or NOT_AVAILABLE),
+            contender_title(plain(str(one.get("name", "")))),
+            plain(str(one.get("layer") or NOT_AVAILABLE)),
+            plain(str(one.get("version") or NOT_AVAILABLE)),
             code(file_name(str(one["path"]))) if one.get("path") else NOT_AVAILABLE,
             code(str(one["sha256"])) if one.get("sha256") else NOT_AVAILABLE,
-            str(one.get("build_flags") or NOT_AVAILABLE),
+            plain(str(one.get("build_flags") or NOT_AVAILABLE)),
         )
         for one in records
     ]
@@ -288,7 +291,8 @@ def _reason(samples: Sequence[Sample]) -> str:
     if not reasons:
         return "not stored"
     flat = " ".join(reasons[0].split())
-    return flat if len(flat) <= _REASON_CHARACTERS else f"{flat[: _REASON_CHARACTERS - 1]}…"
+    is_short = len(flat) <= _REASON_CHARACTERS
+    return plain(flat if is_short else f"{flat[: _REASON_CHARACTERS - 1]}…")
 
 
 def findings_section(evidence: Evidence) -> list[str]:
@@ -298,7 +302,7 @@ def findings_section(evidence: Evidence) -> list[str]:
     return [
         bullets(
             [
-                f"**{one.subject}** ({code(one.code)}): {one.evidence.rstrip('.')}. "
+                f"**{plain(one.subject)}** ({code(one.code)}): {plain(one.evidence.rstrip('.'))}. "
                 f"Remedy: {one.remedy.rstrip('.')}."
                 for one in evidence.findings
             ]

@@ -9,7 +9,7 @@ from slkbench import stats
 from slkbench.model import Metric, Status, Verdict, VerdictKind
 from slkbench.report.evidence import Evidence
 from slkbench.report.frames import Setting
-from slkbench.report.markdown import bullets
+from slkbench.report.markdown import bullets, plain
 from slkbench.report.naming import (
     cell_title,
     change,
@@ -119,9 +119,9 @@ def in_words(one: Verdict) -> str:
     title = cell_title(one.cell)
     names = (contender_title(one.contender), contender_title(one.baseline))
     if one.status is not Status.OK:
-        return f"{title}: {status_title(one.status)}: {one.reason or 'no reason stored'}."
+        return f"{title}: {status_title(one.status)}: {plain(one.reason or 'no reason stored')}."
     if one.time_ratio is None:
-        return f"{title}: no estimate: {one.reason or 'no block has both contenders'}."
+        return f"{title}: no estimate: {plain(one.reason or 'no block has both contenders')}."
     size = format_percent(abs(one.time_ratio - 1))
     shorter = one.time_ratio < 1
     if one.cell.metric.times_round_trips:
@@ -137,10 +137,10 @@ def in_words(one: Verdict) -> str:
         text += f", placebo {change(one.placebo_ratio)} {bounds}"
     text += f": **{one.kind}**"
     if one.reason:
-        text += f" ({one.reason})"
+        text += f" ({plain(one.reason)})"
     if one.blocks_needed is not None:
         text += f"; about {one.blocks_needed:,} blocks would decide"
-    return f"{text}."
+    return f"{text}; these builds, this machine, this session."
 
 
 def _own(one: Verdict) -> str:

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from slkbench.model import Arm, Cell, Sample, Scenario, Status, Verdict
-from slkbench.plan import most_blocks
+from slkbench.model import Arm, Cell, Sample, Scenario, Slot, Status, Verdict
+from slkbench.plan import block_slots, most_blocks
 from slkbench.runner.progress import Standing
 from slkbench.stats import judge_cell, looks_of, should_stop
 
@@ -22,8 +22,9 @@ SLOTS_PER_ARM = 2
 class CellRun:
     """The mutable state of one cell in the experiment loop.
 
-    ``messages`` is the work per sample of each arm.  ``over`` says why no block follows, None while
-    the cell is open.
+    ``messages`` is the work per sample of each arm.  ``pending`` are the slots that an interrupted
+    ``next_block`` lacks.  ``over`` says why no block follows, None while the cell is open.
+    ``spent_s`` is the time that its blocks took, of this session.
     """
 
     cell: Cell
@@ -33,6 +34,8 @@ class CellRun:
     unable: set[str] = field(default_factory=set)
     samples: list[Sample] = field(default_factory=list)
     next_block: int = 0
+    pending: tuple[Slot, ...] = ()
+    spent_s: float = 0.0
     over: str | None = None
     valid_blocks: int = 0
     standings: tuple[Standing, ...] = ()
@@ -73,6 +76,8 @@ class CellRun:
                 self.over = "nothing left to compare"
         elif should_stop(self.cell, self.samples, scenario):
             self.over = _outcome(verdicts)
+        elif scenario.max_time_s is not None and self.spent_s >= scenario.max_time_s:
+            self.over = f"its time is spent: {_outcome(verdicts)}"
 
     def samples_left(self, scenario: Scenario) -> int:
         """How many samples may still follow, at most, if no block is disturbed."""
@@ -88,19 +93,40 @@ class CellRun:
 
 
 def resume_cell(
-    cell: Cell, arms: Iterable[Arm], stored: Iterable[Sample], messages: Mapping[str, int]
+    seed: int,
+    cell: Cell,
+    arms: Iterable[Arm],
+    stored: Iterable[Sample],
+    messages: Mapping[str, int],
 ) -> CellRun:
     """The state of ``cell`` after ``stored`` samples of it.
 
-    A block that was interrupted stays as it is: time has passed, so its halves no longer mirror
-    each other.  Measuring goes on with the block after it.
+    A block that was interrupted is gone on with where its plan broke off.  If much time has passed
+    since, it is one that was disturbed (``stats.discarded_blocks``).
     """
     run = CellRun(cell, tuple(arms), dict(messages))
-    for sample in stored:
+    names = {arm.name for arm in run.arms}
+    own = [sample for sample in stored if sample.arm in names]
+    last = max((sample.block for sample in own), default=0)
+    for sample in (each for each in own if each.block < last):
         run.add(sample)
-        if sample.status != Status.SKIPPED:
-            run.next_block = max(run.next_block, sample.block + 1)
+    begun = [sample for sample in own if sample.block == last]
+    # As it was drawn when the block began: with the arms that ran then.
+    plan = block_slots(seed, cell, run.running_arms, last)
+    for sample in begun:
+        run.add(sample)
+    if begun:
+        run.pending = tuple(
+            slot for slot in plan if run.is_running(slot.arm) and _lacks(slot, begun)
+        )
+        run.next_block = last if run.pending else last + 1
     return run
+
+
+def _lacks(slot: Slot, begun: Iterable[Sample]) -> bool:
+    """Whether ``slot`` has no sample yet, or only one that failed and is not confirmed."""
+    taken = [sample for sample in begun if sample.slot == slot.slot]
+    return not taken or [sample.status for sample in taken] == [Status.FAILED]
 
 
 def _standing(verdict: Verdict) -> Standing:

@@ -91,12 +91,16 @@ class Experiment:
 
     def _run_block(self, run: CellRun) -> None:
         """Measure one block of a cell and let the stopping rule look at it."""
+        began_s = self._clock_s()
         self._calibrate(run)
-        for slot in block_slots(self._seed, run.cell, run.running_arms, run.next_block):
+        slots = run.pending or block_slots(self._seed, run.cell, run.running_arms, run.next_block)
+        run.pending = ()
+        for slot in slots:
             if run.is_running(slot.arm):
                 self._run_slot(run, slot)
         self._note_disturbance(run)
         run.next_block += 1
+        run.spent_s += self._clock_s() - began_s
         run.look(self._scenario)
         self._store.update({"measured_s": round(self.spent_s, 3)})
         if run.over is not None:

@@ -6,13 +6,13 @@ import datetime as dt
 import math
 import os
 import socket
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from slkbench.endpoint.spec import EndpointSpec
+from slkbench.folders import scratch_folder
 from slkbench.model import (
     Arm,
     Cell,
@@ -25,8 +25,14 @@ from slkbench.model import (
     Transport,
 )
 from slkbench.runner.launch_load import LoadMeter
+from slkbench.runner.launch_memory import usual_memory_bytes
 from slkbench.runner.launch_process import Conversation, LaunchFailure
-from slkbench.runner.launch_sample import blank_sample, failed_sample, measured_sample
+from slkbench.runner.launch_sample import (
+    UnlikeAResultError,
+    blank_sample,
+    failed_sample,
+    measured_sample,
+)
 
 __all__ = ["Calibration", "Launcher", "ProcessLauncher", "calibrate"]
 
@@ -40,7 +46,7 @@ _PROBE_MESSAGES = {Metric.THROUGHPUT: 1000, Metric.ROUND_TRIP: 200, Metric.PACED
 _MESSAGES_MAX = {
     Metric.THROUGHPUT: 100_000_000,
     Metric.ROUND_TRIP: 1_000_000,
-    Metric.PACED: 1_000_000,
+    Metric.PACED: 10_000_000,
 }
 # With an unlimited queue everything may be in memory at once.
 _UNLIMITED_QUEUE_BYTES_MAX = 256 << 20
@@ -74,13 +80,21 @@ class Launcher(Protocol):
 class ProcessLauncher:
     """The real thing: one process for two threads, or two processes."""
 
-    def __init__(self, *, stall_s: float = _STALL_S, close_s: float = _CLOSE_S) -> None:
+    def __init__(
+        self,
+        *,
+        stall_s: float = _STALL_S,
+        close_s: float = _CLOSE_S,
+        memory_bytes: int | None = None,
+    ) -> None:
         """Give up a role after ``stall_s`` seconds without a message.
 
-        Closing may take ``close_s`` seconds after that.
+        Closing may take ``close_s`` seconds after that.  A process may have ``memory_bytes`` of
+        memory; None is half of what there is.
         """
         self._stall_s = stall_s
         self._close_s = close_s
+        self._memory_bytes = usual_memory_bytes() if memory_bytes is None else memory_bytes
 
     def measure(
         self,
@@ -90,23 +104,31 @@ class ProcessLauncher:
         messages: int,
         timeout_s: float,
     ) -> Sample:
-        """See ``Launcher``. Ends every process that it started, also when interrupted."""
+        """See ``Launcher``. Ends every process that it started, also when interrupted.
+
+        Raises UsageError where there is no place for temporary files.
+        """
         started_utc = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
         blank = blank_sample(cell, slot, placement, started_utc)
         load = LoadMeter()
         try:
-            with tempfile.TemporaryDirectory(prefix="slkbench-") as folder:
-                spec = self._spec(cell, slot, placement, messages, timeout_s, Path(folder))
-                with Conversation(Path(folder), slot.env_pad_bytes, timeout_s) as talk:
-                    version, results = _measure(spec, cell.topology, talk)
-                    talk.await_ends(self._close_s)
+            with (
+                scratch_folder() as folder,
+                Conversation(folder, slot.env_pad_bytes, timeout_s, self._memory_bytes) as talk,
+            ):
+                spec = self._spec(cell, slot, placement, messages, timeout_s, folder)
+                version, results = _measure(spec, cell.topology, talk)
+                talk.await_ends(self._close_s)
+            return measured_sample(blank, cell, messages, version, results, load.read())
         except LaunchFailure as failure:
             status = _status_of(failure)
             reason = f"n/a: {failure}" if failure.is_unsupported else str(failure)
             return failed_sample(blank, status, reason, load.read())
         except OSError as error:
             return failed_sample(blank, Status.FAILED, f"cannot measure: {error}", load.read())
-        return measured_sample(blank, cell, messages, version, results, load.read())
+        except UnlikeAResultError as error:
+            reason = f"garbage on stdout: a result that is none ({error})"
+            return failed_sample(blank, Status.FAILED, reason, load.read())
 
     def _spec(
         self,
@@ -127,6 +149,7 @@ class ProcessLauncher:
             kind=contender.kind.value,
             path=contender.path,
             abi=contender.abi.value if contender.abi is not None else "",
+            variant=contender.variant,
             pattern=cell.pattern.value,
             transport=cell.transport.value,
             metric=cell.metric.value,
@@ -147,6 +170,7 @@ class ProcessLauncher:
             sender_cpus=placement.sender_cpus,
             receiver_cpus=placement.receiver_cpus,
             parent_pid=os.getpid(),
+            memory_bytes=self._memory_bytes,
         )
 
 
@@ -168,7 +192,7 @@ def _measure(spec: EndpointSpec, topology: Topology, talk: Conversation) -> _Res
     ready = talk.await_event(process, "ready")
     process.tell("go", "measuring")
     result = talk.await_event(process, "result")
-    return str(ready["library_version"]), {"process": result}
+    return process.value(ready, "library_version"), {"process": result}
 
 
 def _measure_in_processes(spec: EndpointSpec, talk: Conversation) -> _Results:
@@ -184,13 +208,14 @@ def _measure_in_processes(spec: EndpointSpec, talk: Conversation) -> _Results:
     receiver.tell(replace(spec, role="receiver", control_fd=fds[0]).to_line(), "setting up")
     ready = talk.await_event(receiver, "ready")
     # Only the receiver knows which port it got.
-    connecting = replace(spec, role="sender", control_fd=fds[1], endpoint=str(ready["endpoint"]))
+    where = receiver.value(ready, "endpoint")
+    connecting = replace(spec, role="sender", control_fd=fds[1], endpoint=where)
     sender.tell(connecting.to_line(), "setting up")
     talk.await_event(sender, "ready")
     for endpoint in (receiver, sender):
         endpoint.tell("go", "measuring")
     results = {each.role: talk.await_event(each, "result") for each in (receiver, sender)}
-    return str(ready["library_version"]), results
+    return receiver.value(ready, "library_version"), results
 
 
 def _endpoint(transport: Transport, folder: Path) -> str:

@@ -15,6 +15,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Self
 
+from slkbench.ending import end_watched, signal_name
+from slkbench.endpoint.spec import EXIT_UNHEARD
+from slkbench.foreign_text import visible
+from slkbench.units import format_size
+
 __all__ = ["Conversation", "Endpoint", "LaunchFailure"]
 
 Event = dict[str, Any]
@@ -23,6 +28,9 @@ _ENV_PAD = "SLKBENCH_ENV_PAD"
 _GRACE_S = 0.5  # for the other role to say what it knows
 _STDERR_KEPT_BYTES = 4096
 _STDOUT_LINE_MAX_BYTES = 1 << 20
+_REASON_MAX = 400
+_MUCH = 0.5  # of the memory that it may have; stacks and mappings that are not used count as well
+_OUR_EVENTS = frozenset(("ready", "result", "failed", "saturated", "unsupported", "ended"))
 
 
 class LaunchFailure(Exception):
@@ -41,13 +49,22 @@ class LaunchFailure(Exception):
 
 
 class Endpoint:
-    """One process. It leads a process group of its own, which ``kill`` ends as a whole."""
+    """One process, under a watcher that ends all its descendants when ``kill`` says so."""
 
     def __init__(
-        self, role: str, env_pad_bytes: int, folder: Path, pass_fds: Sequence[int]
+        self,
+        role: str,
+        env_pad_bytes: int,
+        folder: Path,
+        pass_fds: Sequence[int],
+        memory_bytes: int,
     ) -> None:
-        """Start the process; OSError if that fails. ``folder`` is where it lives."""
+        """Start the process; OSError if that fails. ``folder`` is where it lives.
+
+        ``memory_bytes`` is how much it will be told that it may have, 0 for no limit.
+        """
         self.role = role
+        self._memory_bytes = memory_bytes
         self.stage = "starting"
         self.events: list[Event] = []
         self.garbage = ""
@@ -95,6 +112,14 @@ class Endpoint:
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(line.encode() + b"\n")
 
+    def value(self, event: Event, key: str) -> str:
+        """A text that an event of this process must hold; LaunchFailure if it does not."""
+        if not isinstance(found := event.get(key), str):
+            raise LaunchFailure(
+                f"garbage on stdout: an event {event.get('event')!r} without {key} ({self.role})"
+            )
+        return found
+
     def take_stdout(self, data: bytes) -> None:
         """Split what came into events; what is no event is kept as garbage."""
         *lines, self._partial = (self._partial + data).split(b"\n")
@@ -107,9 +132,9 @@ class Endpoint:
     def _take_line(self, line: bytes) -> None:
         try:
             event = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             event = None
-        if isinstance(event, dict) and "event" in event:
+        if isinstance(event, dict) and event.get("event") in _OUR_EVENTS:
             self.events.append(event)
         elif line.strip() and not self.garbage:
             self.garbage = line[:80].decode(errors="replace")
@@ -138,35 +163,63 @@ class Endpoint:
         if code is None:
             return f"{self.role} is still running"
         after = f"while {self.stage}, {time.monotonic() - self._started_s:.1f} s after its start"
+        if code == EXIT_UNHEARD:
+            return (
+                f"the library closed the standard output of {self.role}, so nothing more is heard "
+                f"of it, {after}"
+            )
         if code < 0:
-            words = f"{self.role} killed by {_signal_name(-code)} {after}"
+            words = f"{self.role} killed by {signal_name(-code)} {after}"
         else:
             words = f"{self.role} ended with exit code {code} without a result, {after}"
+        words += self._lack_of_memory(code)
         complaint = self.last_complaint()
         return f"{words}; stderr: {complaint}" if complaint else words
+
+    def _lack_of_memory(self, code: int) -> str:
+        held = (self.find("ended") or {}).get("max_rss_bytes")
+        limit = self._memory_bytes
+        if isinstance(held, int) and limit and held >= _MUCH * limit:
+            of_all = f"{format_size(held >> 20 << 20)} of the {format_size(limit)}"
+            return (
+                f"; perhaps out of memory: it held {of_all} that a process may have "
+                "(--memory-limit)"
+            )
+        if code == -signal.SIGKILL:
+            return "; slkbench did not send that: the machine may be out of memory (see dmesg)"
+        return ""
+
+    def describe_left(self) -> str:
+        """Which processes it left behind, in words, or ''; known once it has ended."""
+        event = self.find("ended") or {}
+        number, names = event.get("left"), event.get("names")
+        if not isinstance(number, int) or number == 0:
+            return ""
+        many = "1 process" if number == 1 else f"{number} processes"
+        return f"{self.role} left {many} running when it ended: {visible(str(names))} (ended now)"
 
     def last_complaint(self) -> str:
         """The last line on stderr, or ''."""
         lines = self._stderr.decode(errors="replace").strip().splitlines()
-        return lines[-1].strip()[:200] if lines else ""
+        return visible(lines[-1].strip()[:200]) if lines else ""
 
     def kill(self) -> None:
-        """End the whole process group and release everything; harmless if it has ended."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if stream is not None:
-                stream.close()
-        os.close(self.pidfd)
+        """End the process and its descendants, and release everything; harmless if ended."""
+        try:
+            end_watched(self._process)
+        finally:
+            os.close(self.pidfd)
 
 
 class Conversation:
     """All processes of one sample, read together against one deadline."""
 
-    def __init__(self, folder: Path, env_pad_bytes: int, timeout_s: float) -> None:
+    def __init__(
+        self, folder: Path, env_pad_bytes: int, timeout_s: float, memory_bytes: int = 0
+    ) -> None:
         """The processes live in ``folder``; the deadline is ``timeout_s`` seconds from now."""
         self._folder = folder
+        self._memory_bytes = memory_bytes
         self._env_pad_bytes = env_pad_bytes
         self._timeout_s = timeout_s
         self._deadline_s = time.monotonic() + timeout_s
@@ -178,13 +231,16 @@ class Conversation:
 
     def __exit__(self, *_: object) -> None:
         self._selector.close()
-        for endpoint in self._endpoints:
-            endpoint.kill()
+        with contextlib.ExitStack() as all_of_them:  # one that resists does not save the others
+            for endpoint in self._endpoints:
+                all_of_them.callback(endpoint.kill)
 
     def start(self, role: str, pass_fds: Sequence[int] = ()) -> Endpoint:
         """Start a process and read what it says from now on; LaunchFailure if it cannot start."""
         try:
-            endpoint = Endpoint(role, self._env_pad_bytes, self._folder, pass_fds)
+            endpoint = Endpoint(
+                role, self._env_pad_bytes, self._folder, pass_fds, self._memory_bytes
+            )
         except OSError as error:
             raise LaunchFailure(f"{role} cannot be started: {error}") from error
         self._endpoints.append(endpoint)
@@ -215,6 +271,9 @@ class Conversation:
         for _ in self._turns(time.monotonic() + limit_s):
             self._raise_if_wrong()
             if not any(self._is_readable(each) or each.poll() is None for each in self._endpoints):
+                left = "; ".join(filter(None, (each.describe_left() for each in self._endpoints)))
+                if left:
+                    raise LaunchFailure(left)
                 return
         stuck = " and ".join(each.role for each in self._endpoints if each.poll() is None)
         if stuck:
@@ -301,7 +360,7 @@ def _failure_of(endpoints: Sequence[Endpoint]) -> LaunchFailure:
     for endpoint in endpoints:
         event = endpoint.find("unsupported")
         if event is not None:
-            return LaunchFailure(str(event["reason"]), is_unsupported=True)
+            return LaunchFailure(_reason_in(event), is_unsupported=True)
     for endpoint in endpoints:
         if endpoint.garbage:
             return LaunchFailure(f"garbage on stdout: {endpoint.garbage!r} ({endpoint.role})")
@@ -313,10 +372,10 @@ def _failure_of(endpoints: Sequence[Endpoint]) -> LaunchFailure:
     for endpoint in endpoints:
         event = endpoint.find("saturated")
         if event is not None:
-            reason = str(event["reason"]).removeprefix("sender: ").removeprefix("saturated: ")
+            reason = _reason_in(event).removeprefix("sender: ").removeprefix("saturated: ")
             return LaunchFailure(reason, is_saturated=True)
     said = [
-        (endpoint.role, str(event["reason"]))
+        (endpoint.role, _reason_in(event))
         for endpoint in endpoints
         if (event := endpoint.find("failed")) is not None
     ]
@@ -326,11 +385,10 @@ def _failure_of(endpoints: Sequence[Endpoint]) -> LaunchFailure:
     )
 
 
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+def _reason_in(event: Event) -> str:
+    """What an event gives as reason; a library may have had a hand in the words."""
+    reason = visible(" ".join(str(event.get("reason", "no reason given")).split()))
+    return reason if len(reason) <= _REASON_MAX else f"{reason[: _REASON_MAX - 1]}…"
 
 
 def _environment(env_pad_bytes: int) -> Mapping[str, str]:

@@ -12,9 +12,19 @@ from typing import Any
 from slkbench.model import Cell, Placement, Sample, Slot, Status, Topology
 from slkbench.runner.launch_load import Load
 
-__all__ = ["RecordedSample", "blank_sample", "failed_sample", "measured_sample"]
+__all__ = [
+    "RecordedSample",
+    "UnlikeAResultError",
+    "blank_sample",
+    "failed_sample",
+    "measured_sample",
+]
 
 _MIB_BYTES = 1 << 20
+
+
+class UnlikeAResultError(Exception):
+    """What came as a result lacks what a result has: a library wrote it, or a part of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +83,24 @@ def measured_sample(
     results: Mapping[str, Mapping[str, Any]],
     load: Load,
 ) -> Sample:
-    """A sample with its numbers. ``results`` are the ``result`` events by process."""
+    """A sample with its numbers. ``results`` are the ``result`` events by process.
+
+    Raises UnlikeAResultError.
+    """
+    try:
+        return _measured(blank, cell, messages, version, results, load)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UnlikeAResultError(f"{type(error).__name__}: {error}") from error
+
+
+def _measured(
+    blank: Sample,
+    cell: Cell,
+    messages: int,
+    version: str,
+    results: Mapping[str, Mapping[str, Any]],
+    load: Load,
+) -> Sample:
     merged = {key: value for result in results.values() for key, value in result.items()}
     is_round_trip = cell.metric.times_round_trips
     timer = merged["sender" if is_round_trip else "receiver"]

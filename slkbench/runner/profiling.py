@@ -10,6 +10,7 @@ from typing import Any
 
 from slkbench.contenders import resolve_contenders, supports
 from slkbench.errors import InterruptedRunError, StoreError, UsageError
+from slkbench.folders import remove_abandoned
 from slkbench.machine import find_tools, git_state, read_machine
 from slkbench.model import (
     Cell,
@@ -92,6 +93,7 @@ def run_profile(
     for cell in request.scenario.cells:
         _check(cell, kind)
     with machine_lock(request.lock_file, wait_s=request.wait_s), terminable():
+        remove_abandoned()
         contenders = resolve_contenders(request.scenario, request.libs)
         placement = choose_placement(
             request.scenario.affinity, usable_cores(os.sched_getaffinity(0))

@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from slkbench.checks import check_run
+from slkbench.doubts import further_doubts
 from slkbench.model import (
     Cell,
     Contender,
@@ -20,7 +21,15 @@ from slkbench.model import (
     Status,
     Verdict,
 )
-from slkbench.stats import CPU_PER_MESSAGE, Ratio, geometric_mean, judge_cell
+from slkbench.stats import (
+    CPU_PER_MESSAGE,
+    Noise,
+    Ratio,
+    default_statistic,
+    geometric_mean,
+    judge_cell,
+    noise_of,
+)
 from slkbench.store import StoredRun
 
 __all__ = ["RunResult", "judge_run", "stored_contenders"]
@@ -32,6 +41,7 @@ _PARITY_CODES = ("options-differ", "placement-differs")
 class RunResult:
     """A judged run. ``cpu_verdicts`` compare CPU time per message; ``status`` is the run's.
 
+    ``holds_for`` names the builds, the machine and the day that the verdicts are of.
     ``means`` are the geometric means over all cells, by contender, where there are several cells.
     """
 
@@ -43,6 +53,7 @@ class RunResult:
     cpu_verdicts: tuple[Verdict, ...]
     findings: tuple[Finding, ...]
     means: tuple[tuple[str, Ratio], ...] = ()
+    holds_for: str = ""
 
     @property
     def unjudged_cells(self) -> tuple[Cell, ...]:
@@ -58,6 +69,18 @@ class RunResult:
             if sample.arm == arm and sample.cell_key == cell.key and sample.rate_msgs_per_s
         ]
         return median(rates) if rates else None
+
+    def noise(self, cell: Cell, arm: str) -> Noise | None:
+        """The spread and the modes of an arm in a cell, of what the cell is judged by."""
+        own = [each for each in self.samples if each.arm == arm and each.cell_key == cell.key]
+        return noise_of(own, default_statistic(cell.metric))
+
+    def cpu_verdict(self, verdict: Verdict) -> Verdict | None:
+        """The companion of ``verdict``: of CPU time per message."""
+        for each in self.cpu_verdicts:
+            if (each.cell.key, each.contender) == (verdict.cell.key, verdict.contender):
+                return each
+        return None
 
     @property
     def failed_samples(self) -> tuple[Sample, ...]:
@@ -93,9 +116,27 @@ def judge_run(run: StoredRun) -> RunResult:
         samples=samples,
         verdicts=verdicts,
         cpu_verdicts=cpu_verdicts,
-        findings=(*run.findings, *findings),
+        findings=(
+            *run.findings,
+            *findings,
+            *further_doubts(scenario, samples, verdicts, cpu_verdicts),
+        ),
         means=_means(scenario, samples, verdicts),
+        holds_for=_holds_for(run),
     )
+
+
+def _holds_for(run: StoredRun) -> str:
+    """Builds, machine and session: verdicts of others may differ."""
+    builds = [
+        f"{each['name']} {each['version']} ({each['sha256'][:8]})"
+        for each in run.metadata.get("libraries", ())
+        if each["sha256"]
+    ]
+    machine = run.metadata.get("machine", {}).get("fingerprint")
+    days = sorted(sample.started_utc for sample in run.samples if sample.started_utc)
+    session = f"the session of {days[0][:16].replace('T', ' ')} UTC" if days else "this session"
+    return "; ".join([", ".join(builds), *([machine] if machine else []), session])
 
 
 def _means(
@@ -119,6 +160,7 @@ def stored_contenders(metadata: Mapping[str, Any]) -> tuple[Contender, ...]:
             version=each["version"],
             sha256=each["sha256"],
             build_flags=each["build_flags"],
+            variant=each.get("variant", ""),
         )
         for each in metadata.get("libraries", ())
     )

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from slkbench.errors import InterruptedRunError, StoreError, UsageError
+from slkbench.folders import remove_abandoned, scratch_folder
 from slkbench.machine import find_tools, git_state, read_machine
 from slkbench.model import (
     Arm,
@@ -51,7 +52,7 @@ class Request:
 
     ``scenario`` may be None only with ``resume``, the run to go on with.  ``libs`` are further
     libraries as ``NAME=PATH[:ABI]``.  ``wait_s`` is how long to wait for the machine, negative for
-    ever.
+    ever.  ``memory_bytes`` is how much memory a measured process may have, None what is usual.
     """
 
     scenario: Scenario | None
@@ -61,6 +62,7 @@ class Request:
     resume: str | None = None
     budget_s: float | None = None
     wait_s: float = 0.0
+    memory_bytes: int | None = None
     command_line: tuple[str, ...] = ()
 
 
@@ -79,11 +81,14 @@ class Backend:
     lock_file: Path = LOCK_FILE
 
 
-def process_backend() -> Backend:
-    """The real thing: libraries that are installed, fresh processes for every sample."""
+def process_backend(memory_bytes: int | None = None) -> Backend:
+    """The real thing: libraries that are installed, fresh processes for every sample.
+
+    Each may have ``memory_bytes`` of memory, None for what is usual.
+    """
     from slkbench.contenders import placebo_of, resolve_contenders
 
-    return Backend(ProcessLauncher(), resolve_contenders, placebo_of)
+    return Backend(ProcessLauncher(memory_bytes=memory_bytes), resolve_contenders, placebo_of)
 
 
 def run_request(
@@ -92,29 +97,35 @@ def run_request(
     """Measure what was asked for; every sample is stored before the next one starts.
 
     Raises UsageError (and what derives from it) before anything is measured, and
-    InterruptedRunError on Ctrl-C or SIGTERM, when everything measured is kept.
+    InterruptedRunError on Ctrl-C or SIGTERM, when everything measured is kept.  So it is where the
+    disk is full: that is a UsageError as well, which says how to go on.
     """
-    outside = backend or process_backend()
-    with (
-        machine_lock(outside.lock_file, wait_s=request.wait_s),
-        terminable(),
-        tempfile.TemporaryDirectory(prefix="slkbench-") as scratch,
-    ):
-        opened = _open(request, outside, Path(scratch), observer or Silent())
-        with opened.store as store:
-            experiment = Experiment(
-                opened.scenario,
-                opened.seed,
-                opened.runs,
-                placement=opened.placement,
-                store=store,
-                launcher=outside.launcher,
-                observer=observer or Silent(),
-                clock_s=outside.clock_s,
-                spent_s=float(store.metadata.get("measured_s", 0.0)),
-            )
-            _measure(experiment, store)
-            return judge_run(StoredRun(store.path, store.metadata, store.samples, store.findings))
+    outside = backend or process_backend(request.memory_bytes)
+    watching = observer or Silent()
+    with machine_lock(outside.lock_file, wait_s=request.wait_s), terminable():
+        remove_abandoned()
+        with scratch_folder() as scratch:
+            return _run(request, outside, scratch, watching)
+
+
+def _run(request: Request, outside: Backend, scratch: Path, observer: Observer) -> RunResult:
+    opened = _open(request, outside, scratch, observer)
+    for finding in opened.store.findings:
+        observer.note(f"{finding.subject}: {finding.evidence}; {finding.remedy}")
+    with opened.store as store:
+        experiment = Experiment(
+            opened.scenario,
+            opened.seed,
+            opened.runs,
+            placement=opened.placement,
+            store=store,
+            launcher=outside.launcher,
+            observer=observer,
+            clock_s=outside.clock_s,
+            spent_s=float(store.metadata.get("measured_s", 0.0)),
+        )
+        _measure(experiment, store)
+        return judge_run(StoredRun(store.path, store.metadata, store.samples, store.findings))
 
 
 def preview(request: Request, backend: Backend | None = None) -> str:
@@ -141,15 +152,17 @@ class _Opened:
 
 def _measure(experiment: Experiment, store: RunStore) -> None:
     """Run the experiment; ``run.json`` says how it ended."""
-    store.update({"status": "running"})
     try:
+        store.update({"status": "running"})
         experiment.run()
     except KeyboardInterrupt:
-        store.update({"status": "interrupted", "measured_s": round(experiment.spent_s, 3)})
-        raise InterruptedRunError(
-            f"interrupted; {len(store.samples)} samples are kept in {store.path}; "
-            f"go on with: slkbench run --resume {store.path}"
-        ) from None
+        with suppress(StoreError):  # what run.json says of it is the smaller part
+            store.update({"status": "interrupted", "measured_s": round(experiment.spent_s, 3)})
+        raise InterruptedRunError(f"interrupted; {_kept(store)}") from None
+    except UsageError as error:  # a disk that is full, a folder that is no more
+        with suppress(StoreError):
+            store.update({"status": "interrupted", "measured_s": round(experiment.spent_s, 3)})
+        raise type(error)(f"{error} {_kept(store)}") from None
     ended_by = "budget" if experiment.is_cut_short else "verdicts"
     store.update(
         {
@@ -158,6 +171,14 @@ def _measure(experiment: Experiment, store: RunStore) -> None:
             "measured_s": round(experiment.spent_s, 3),
             "outcomes": experiment.outcomes(),
         }
+    )
+
+
+def _kept(store: RunStore) -> str:
+    """What is not lost, and how to get the rest."""
+    return (
+        f"{len(store.samples)} samples are kept in {store.path}; "
+        f"go on with: slkbench run --resume {shlex.quote(str(store.path))}"
     )
 
 
@@ -199,8 +220,7 @@ def _create(request: Request, outside: Backend, scratch: Path, observer: Observe
         commit=(git[0] or "nogit")[:_COMMIT_LETTERS],
         dirty=git[1],
     )
-    for sample in _skipped(scenario, contenders, store.run_id):
-        store.append(sample)
+    _add_skipped(store, scenario, contenders)
     runs = tuple(CellRun(cell, arms[cell.key]) for cell in scenario.cells)
     return _Opened(store, scenario, seed, placement, runs)
 
@@ -241,7 +261,8 @@ def _reopen(request: Request, outside: Backend, scratch: Path) -> _Opened:
     )
     placement = choose_placement(scenario.affinity, usable_cores(machine.usable_cpus))
     arms = _arms_by_cell(scenario, contenders, outside, scratch)
-    work = {tuple(each["cell"]): each["messages"] for each in stored.metadata["calibrated"]}
+    # Nothing is calibrated yet in a run that was killed early.
+    work = {tuple(each["cell"]): each["messages"] for each in stored.metadata.get("calibrated", ())}
     store = RunStore.reopen(path)
     resumption = {"command_line": list(request.command_line), "budget_s": scenario.budget_s}
     store.update(
@@ -250,14 +271,24 @@ def _reopen(request: Request, outside: Backend, scratch: Path) -> _Opened:
             "resumed": [*stored.metadata.get("resumed", ()), resumption],
         }
     )
+    _add_skipped(store, scenario, contenders)
+    seed = int(stored.metadata["seed"])
     runs = []
     for cell in scenario.cells:
         own = [sample for sample in store.samples if sample.cell_key == cell.key]
-        run = resume_cell(cell, arms[cell.key], own, work.get(cell.key, {}))
-        run.look(scenario)
+        run = resume_cell(seed, cell, arms[cell.key], own, work.get(cell.key, {}))
+        if not run.pending:  # the rule looks after whole blocks
+            run.look(scenario)
         runs.append(run)
-    seed = int(stored.metadata["seed"])
     return _Opened(store, scenario, seed, placement, tuple(runs))
+
+
+def _add_skipped(store: RunStore, scenario: Scenario, contenders: Sequence[Contender]) -> None:
+    """Store what cannot be run, but for what is stored already."""
+    there = {(each.cell_key, each.arm) for each in store.samples}
+    for sample in _skipped(scenario, contenders, store.run_id):
+        if (sample.cell_key, sample.arm) not in there:
+            store.append(sample)
 
 
 def _arms_by_cell(
@@ -269,11 +300,21 @@ def _arms_by_cell(
         name = baseline_name(scenario.baseline, layer)
         found = [each for each in contenders if each.name == name and each.layer is layer]
         wanted = scenario.placebo and found
-        placebos[layer] = outside.placebo(found[0], scratch) if wanted else None
+        placebos[layer] = _placebo(found[0], outside, scratch) if wanted else None
     return {
         cell.key: arms_of(cell, contenders, scenario.baseline, placebos[cell.layer])
         for cell in scenario.cells
     }
+
+
+def _placebo(baseline: Contender, outside: Backend, scratch: Path) -> Contender | None:
+    try:
+        return outside.placebo(baseline, scratch)
+    except OSError as error:
+        raise UsageError(
+            f"cannot copy {baseline.path} to {scratch.parent} for the placebo: {error}. Make room "
+            "there, or name another folder in the environment variable TMPDIR."
+        ) from None
 
 
 def _skipped(scenario: Scenario, contenders: Sequence[Contender], run_id: str) -> Iterator[Sample]:
@@ -307,7 +348,7 @@ def _skipped(scenario: Scenario, contenders: Sequence[Contender], run_id: str) -
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """SIGTERM ends a run as Ctrl-C does: children are stopped and samples kept."""
+    """SIGTERM, and the loss of the terminal, end a run as Ctrl-C does: samples are kept."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -315,8 +356,12 @@ def terminable() -> Iterator[None]:
     def interrupt(_signal: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

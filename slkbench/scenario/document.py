@@ -7,7 +7,7 @@
     contenders = ["libzmq", "serverlink", "floor"]
     baseline = "libzmq"
     min_time = "250ms"              # also: placebo, min_effect, looks, rounds, budget,
-                                    # sample_timeout, affinity, seed
+                                    # target, max_time, sample_timeout, affinity, seed
     [[cells]]                       # one table per group; every list is a dimension of a product
     pattern = ["router-router", "push-pull"]
     transport = ["tcp", "inproc"]

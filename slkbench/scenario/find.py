@@ -9,11 +9,18 @@ from slkbench.model import Scenario
 from slkbench.scenario.document import parse_scenario
 from slkbench.scenario.keys import nearest
 
-__all__ = ["find_scenario", "list_scenarios", "load_scenario"]
+__all__ = ["find_scenario", "list_scenarios", "load_scenario", "shipped_files"]
+
+_CLAIMS = "claims-"
 
 
 def list_scenarios() -> tuple[Path, ...]:
     """The files of the scenarios that slkbench ships, by name."""
+    return tuple(file for file in shipped_files() if not file.stem.startswith(_CLAIMS))
+
+
+def shipped_files() -> tuple[Path, ...]:
+    """All files beside the scenarios, those with claims among them."""
     package = Path(__file__).resolve().parents[1]
     # In a wheel they are part of the package; in a checkout they stand beside it.
     for folder in (package / "scenarios", package.parent / "scenarios"):

@@ -117,6 +117,8 @@ SCENARIO_KEYS: dict[str, tuple[str, Parser]] = {
     "looks": ("looks", _looks),
     "rounds": ("rounds", _whole(1)),
     "budget": ("budget_s", _scalar(parse_duration_s)),
+    "target": ("target", _scalar(parse_percent)),
+    "max_time": ("max_time_s", _scalar(parse_duration_s)),
     "sample_timeout": ("sample_timeout_s", _scalar(parse_duration_s)),
     "affinity": ("affinity", _affinity),
     "seed": ("seed", _whole(0)),

@@ -16,7 +16,14 @@ from slkbench.stats.blocks import (
     value_of,
 )
 from slkbench.stats.means import mean_interval
-from slkbench.stats.noise import Mode, Noise, find_modes, noise_of, smallest_effect
+from slkbench.stats.noise import (
+    FEWEST_FOR_MODES,
+    Mode,
+    Noise,
+    find_modes,
+    noise_of,
+    smallest_effect,
+)
 from slkbench.stats.ratios import (
     Ratio,
     Summary,
@@ -29,10 +36,12 @@ from slkbench.stats.ratios import (
     summarise,
     unpaired_ratio,
 )
+from slkbench.stats.sessions import Recurrence, recurrences
 from slkbench.stats.signed_rank import Interval, hodges_lehmann, interval
 from slkbench.stats.unpaired import Shift, judge_shift
 from slkbench.stats.verdict import (
     DECIDED,
+    SATURATED_FROM,
     Decision,
     decide,
     default_statistic,
@@ -46,16 +55,19 @@ from slkbench.stats.verdict import (
 __all__ = [
     "CPU_PER_MESSAGE",
     "DECIDED",
+    "FEWEST_FOR_MODES",
     "P50",
     "P90",
     "P99",
     "P999",
+    "SATURATED_FROM",
     "TIME_PER_MESSAGE",
     "Decision",
     "Interval",
     "Mode",
     "Noise",
     "Ratio",
+    "Recurrence",
     "Shift",
     "Summary",
     "adjusted_p_values",
@@ -77,6 +89,7 @@ __all__ = [
     "noise_sd",
     "paired_ratio",
     "pattern_ratio",
+    "recurrences",
     "should_stop",
     "smallest_effect",
     "summarise",

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from itertools import pairwise
 from statistics import fmean, median
 
 from slkbench.model import Sample, Status
@@ -42,6 +44,7 @@ MAX_STEAL_FRACTION = 0.10
 MAX_STEAL_OVER_PILOT = 3.0
 PILOT_BLOCKS = 3
 MAX_FOREIGN_CPU_FRACTION = 0.05
+MAX_PAUSE_S = 300.0
 SLOTS_PER_ARM = 2
 
 
@@ -97,14 +100,41 @@ def discarded_blocks(samples: Sequence[Sample]) -> dict[BlockKey, str]:
 
     A block goes as a whole if, in any of its processes, steal exceeded 10 % and three times the
     median of the cell's first three blocks, or foreign processes used more than 5 % of a CPU, or
-    the runner called the sample invalid.
+    the runner called the sample invalid.  So does one that was interrupted and gone on with later:
+    then its second half is no mirror image of the first.
     """
     limit = _steal_limit(samples)
-    reasons: dict[BlockKey, str] = {}
+    reasons = _pauses(samples)
     for sample in samples:
         if reason := _disturbance(sample, limit):
             reasons.setdefault((sample.run_id, sample.block), reason)
     return reasons
+
+
+def _pauses(samples: Sequence[Sample]) -> dict[BlockKey, str]:
+    """Blocks between two samples of which more than five minutes passed that no sample took."""
+    begun: dict[BlockKey, list[tuple[datetime, Sample]]] = defaultdict(list)
+    for sample in samples:
+        if (started := _started(sample)) is not None:
+            begun[sample.run_id, sample.block].append((started, sample))
+    reasons = {}
+    for key, members in begun.items():
+        members.sort(key=lambda each: each[0])
+        for (before, sample), (after, _) in pairwise(members):
+            # Warming up and closing take less than the timed part; a hang has its own limit.
+            taken_s = 2e-9 * (sample.elapsed_ns or 0)
+            pause_s = (after - before).total_seconds() - taken_s
+            if sample.status != Status.FAILED and pause_s > MAX_PAUSE_S:
+                reasons[key] = f"interrupted for {pause_s:.0f} s"
+    return reasons
+
+
+def _started(sample: Sample) -> datetime | None:
+    try:
+        started = datetime.fromisoformat(sample.started_utc or "")
+    except ValueError:
+        return None
+    return started if started.tzinfo is not None else None
 
 
 def _disturbance(sample: Sample, steal_limit: float) -> str:

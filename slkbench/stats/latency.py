@@ -82,5 +82,5 @@ def _compared(
             fewest = min(s.messages or 0 for s in good)
             reasons.append(f"{fewest:,} round trips; {needed:,} have 100 beyond {name}")
         elif not good:
-            reasons.append(f"{arm}: {verdict.reason or 'not measured'}")
+            reasons.append(verdict.reason or f"{arm}: not measured")
     return ComparedPercentile(cell, name, verdict, summaries, "; ".join(dict.fromkeys(reasons)))

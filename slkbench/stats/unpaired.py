@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from slkbench.model import ArmRole, Cell, Sample, Status, VerdictKind
 from slkbench.stats.blocks import BlockKey, discarded_blocks, paired_differences, value_of
 from slkbench.stats.signed_rank import Interval, shift_interval, shift_p_value
-from slkbench.stats.verdict import MAX_DISCARDED_FRACTION, default_statistic
+from slkbench.stats.verdict import MAX_DISCARDED_FRACTION, SATURATED_FROM, default_statistic
 
 __all__ = ["Shift", "judge_shift"]
 
@@ -69,7 +69,8 @@ def judge_shift(
 
     ``reference`` and ``control`` are names of arms that both runs have, of the same build; the
     control of a reference that is the baseline is the placebo, whatever ``control`` says.
-    A contender that failed has ``status`` FAILED, one that a run lacks SKIPPED.
+    A contender that failed has ``status`` FAILED, one that fell behind its rate SATURATED, one that
+    a run lacks SKIPPED.
     """
     asked = statistic or default_statistic(cell.metric)
     runs = [[s for s in run if s.cell_key == cell.key] for run in (first, second)]
@@ -101,6 +102,9 @@ def _lack(
         found = [s for s in own if s.arm == name]
         if failed := [s for s in found if s.status == Status.FAILED]:
             return Status.FAILED, f"{name} failed: {failed[0].reason or '?'}"
+        saturated = [s for s in found if s.status == Status.SATURATED]
+        if len(saturated) >= SATURATED_FROM:
+            return Status.SATURATED, f"{name} was saturated: {saturated[0].reason or '?'}"
         if not any(s.status in {Status.OK, Status.INVALID} for s in found):
             return Status.SKIPPED, f"{name}: {found[0].reason if found else 'not measured'}"
     return None

@@ -37,6 +37,7 @@ from slkbench.stats.signed_rank import Interval, Values, hodges_lehmann, interva
 
 __all__ = [
     "DECIDED",
+    "SATURATED_FROM",
     "Decision",
     "decide",
     "default_statistic",
@@ -59,6 +60,7 @@ MIN_EFFECTS = {
 }
 # The first may be the machine's, and is measured once more.
 SATURATED_FROM = 2
+"""So many saturated samples make an arm saturated in a cell: those that kept up are a choice."""
 MAX_DISCARDED_FRACTION = 0.25
 MAX_WIDENING_FOR_EQUIVALENT = 2.0
 PLACEBO_MUST_BE_TIGHT_FROM = 32
@@ -135,7 +137,8 @@ def judge_cell(
 def should_stop(cell: Cell, samples: Sequence[Sample], scenario: Scenario) -> bool:
     """Whether to measure no further block of ``cell``; call after each whole block.
 
-    True when every contender is decided at a look, has failed, or the last look is reached; also
+    True when every contender is decided at a look (known to within the scenario's ``target``, if it
+    has one), has failed, or the last look is reached; also
     when so many blocks were disturbed that the last look is out of reach.
     """
     looks = looks_of(scenario)
@@ -152,7 +155,15 @@ def should_stop(cell: Cell, samples: Sequence[Sample], scenario: Scenario) -> bo
     blocks = min(verdict.blocks for verdict in pending)
     if blocks >= looks[-1]:
         return True
-    return blocks in looks and all(verdict.kind in DECIDED for verdict in pending)
+    return blocks in looks and all(_is_known(verdict, scenario.target) for verdict in pending)
+
+
+def _is_known(verdict: Verdict, target: float | None) -> bool:
+    if target is None:
+        return verdict.kind in DECIDED
+    if verdict.low is None or verdict.high is None:
+        return False
+    return math.log(verdict.high / verdict.low) / 2 <= math.log1p(target)
 
 
 def _judge(

@@ -1,17 +1,21 @@
-"""Fakes for everything between a run and the outside: processes, libraries and the clock."""
+"""Fakes for everything between a run and the outside, and libraries that misbehave."""
 
 from __future__ import annotations
 
 import hashlib
 import math
+import os
 import random
-from collections.abc import Callable, Sequence
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from slkbench.contenders import known_contenders, parse_lib
 from slkbench.errors import ContenderError
 from slkbench.model import (
     ArmRole,
@@ -157,6 +161,40 @@ def fake_world(tmp_path: Path) -> FakeWorld:
 def fail_samples() -> Callable[..., Callable[[int, Cell, Slot, Sample], Sample]]:
     """``failing``, for an ``on_sample``."""
     return failing
+
+
+_REAL_LIBZMQ_VARIABLE = "SLKBENCH_REAL_LIBZMQ"
+_DOUBLES = Path(__file__).parent / "doubles"
+_WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wno-unused-function")
+_COMPILE = ("gcc", "-std=gnu11", *_WARNINGS, "-O1", "-g", "-shared", "-fPIC")
+
+
+@pytest.fixture(scope="session")
+def double(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Contender]]:
+    """Compiles ``doubles/NAME.c`` on demand and gives it as a contender of that name."""
+    if shutil.which("gcc") is None:
+        pytest.skip("doubles need gcc")
+    folder = tmp_path_factory.mktemp("doubles")
+    libzmq = {(name, layer): found for name, layer, found in known_contenders()}[
+        "libzmq", Layer.NATIVE
+    ]
+    if not isinstance(libzmq, Contender):
+        pytest.skip(str(libzmq))
+    made: dict[str, Contender] = {}
+
+    def compiled(name: str) -> Contender:
+        if name not in made:
+            target = folder / f"{name}.so"
+            source = _DOUBLES / f"{name}.c"
+            subprocess.run([*_COMPILE, "-o", target, source, "-ldl"], check=True)
+            made[name] = parse_lib(f"{name}={target}")
+        return made[name]
+
+    os.environ[_REAL_LIBZMQ_VARIABLE] = libzmq.path
+    try:
+        yield compiled
+    finally:
+        del os.environ[_REAL_LIBZMQ_VARIABLE]
 
 
 @pytest.fixture

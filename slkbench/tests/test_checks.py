@@ -163,7 +163,7 @@ def test_two_ways_of_running_are_seen_and_one_outlier_is_not() -> None:
     codes = [finding.code for finding in check_run(cell_samples(two_ways))]
     assert codes == ["unstable", "bimodal"]
     (bimodal,) = [f for f in check_run(cell_samples(two_ways)) if f.code == "bimodal"]
-    assert "4 processes are near 100 ns" in bimodal.evidence
+    assert "of 8 processes 4 near 100 ns" in bimodal.evidence
     assert "4 near 150 ns" in bimodal.evidence
     outlier = (*SMOOTH_NS[:-1], 400.0)
     assert [f.code for f in check_run(cell_samples(outlier))] == ["unstable"]

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from slkbench import __version__
 from slkbench.cli.main import cli
 
-VERBS = ("run", "report", "list", "show", "compare", "gate", "export", "doctor")
+VERBS = ("run", "report", "list", "show", "compare", "gate", "history", "export", "doctor")
 HEAVY = ("numpy", "scipy", "pandas", "matplotlib", "rich", "psutil", "elftools", "filelock")
 
 

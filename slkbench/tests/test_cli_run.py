@@ -133,8 +133,8 @@ def test_cells_that_an_option_makes_equal_are_measured_once(invoke: Invoke) -> N
     narrow = "--transport tcp --pattern push-pull --size 64 --topology threads"
     both = invoke(*f"run --scenario targets {narrow} --dry-run".split())
     one = invoke(*f"run --scenario targets {narrow} --hwm 7 --dry-run".split())
-    assert both.stdout.count("push-pull tcp 64 B: ") == 2
-    assert one.stdout.count("push-pull tcp 64 B: ") == 1
+    assert both.stdout.count("push-pull tcp 64 B") == 2
+    assert one.stdout.count("push-pull tcp 64 B hwm 7: ") == 1
 
 
 def test_dry_run_measures_nothing(invoke: Invoke, fake_world: Any) -> None:

@@ -6,21 +6,18 @@ The doubles are shared objects that pass calls on to a real libzmq; see ``double
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from slkbench.contenders import known_contenders, parse_lib, supports
+from slkbench.contenders import parse_lib, supports
 from slkbench.model import (
     Abi,
     Arm,
     ArmRole,
     Cell,
     Contender,
-    Layer,
     Pattern,
     Placement,
     Sample,
@@ -31,41 +28,10 @@ from slkbench.model import (
 )
 from slkbench.runner.launch import ProcessLauncher
 
-SOURCES = Path(__file__).parent / "doubles"
-REAL_LIBZMQ_VARIABLE = "SLKBENCH_REAL_LIBZMQ"
 STALL_S = 1.0
-WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wno-unused-function")
-COMPILE = ("gcc", "-std=gnu11", *WARNINGS, "-O1", "-g", "-shared", "-fPIC")
 
-pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="doubles need gcc")
 
 Compile = Callable[[str], Contender]
-
-
-@pytest.fixture(scope="session")
-def double(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compile]:
-    """Compiles ``doubles/NAME.c`` on demand and gives it as a contender of that name."""
-    folder = tmp_path_factory.mktemp("doubles")
-    libzmq = {(name, layer): found for name, layer, found in known_contenders()}[
-        "libzmq", Layer.NATIVE
-    ]
-    if not isinstance(libzmq, Contender):
-        pytest.skip(str(libzmq))
-    made: dict[str, Contender] = {}
-
-    def compiled(name: str) -> Contender:
-        if name not in made:
-            target = folder / f"{name}.so"
-            source = SOURCES / f"{name}.c"
-            subprocess.run([*COMPILE, "-o", target, source, "-ldl"], check=True)
-            made[name] = parse_lib(f"{name}={target}")
-        return made[name]
-
-    os.environ[REAL_LIBZMQ_VARIABLE] = libzmq.path
-    try:
-        yield compiled
-    finally:
-        del os.environ[REAL_LIBZMQ_VARIABLE]
 
 
 def measure(

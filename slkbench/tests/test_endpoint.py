@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slkbench.endpoint.account import Ledger, StampedPayload
+from slkbench.driver._driver import Ledger, Payload
 from slkbench.endpoint.spec import EndpointSpec
 
 SPEC = EndpointSpec(
@@ -96,6 +96,29 @@ def test_the_python_layer_reports_like_the_native_one(pattern: str, metric: str)
     assert any(value == "1000" for value in result["options"].values())
 
 
+@pytest.mark.parametrize(
+    ("path", "variant", "pattern"),
+    [
+        ("serverlink", "batch", "push-pull"),
+        ("serverlink", "batch", "router-router"),
+        ("serverlink", "asyncio", "router-router"),
+        ("zmq", "asyncio", "push-pull"),
+    ],
+)
+def test_modules_are_used_in_other_ways(path: str, variant: str, pattern: str) -> None:
+    spec = replace(SPEC, layer="python", kind="module", path=path, variant=variant, pattern=pattern)
+    with endpoint() as process:
+        _, result = talk(process, spec.to_line(), "go")
+    assert result["receiver"]["elapsed_ns"] > 0
+
+
+def test_a_binding_without_batches_says_so() -> None:
+    spec = replace(SPEC, layer="python", kind="module", path="zmq", variant="batch")
+    with endpoint() as process:
+        (event,) = talk(process, spec.to_line())
+    assert (event["event"], "batches" in event["reason"]) == ("unsupported", True)
+
+
 def test_many_peers_are_not_for_the_python_layer() -> None:
     spec = replace(SPEC, layer="python", kind="module", path="zmq", senders=2)
     with endpoint() as process:
@@ -159,7 +182,7 @@ SIZES = st.sampled_from([2, 7, 8, 15, 16, 23, 24, 100])
 
 
 def sent(size_bytes: int, numbers: list[int]) -> list[bytes]:
-    payload = StampedPayload(size_bytes)
+    payload = Payload(size_bytes)
     return [bytes(payload.stamped(number)) for number in numbers]
 
 

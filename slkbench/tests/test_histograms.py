@@ -58,7 +58,7 @@ def counts_of(histogram: Any) -> dict[int, int]:
     }
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=15)
 @given(TIMES)
 def test_the_standard_tool_reads_the_same_counts_and_percentiles(values: list[int]) -> None:
     encoded = text_of(values, []).splitlines()[4].rsplit(",", 1)[1]
@@ -71,7 +71,7 @@ def test_the_standard_tool_reads_the_same_counts_and_percentiles(values: list[in
         )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=15)
 @given(TIMES)
 def test_percentiles_are_right_to_three_digits(values: list[int]) -> None:
     histogram, ordered = recorded(values), sorted(values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -170,6 +171,8 @@ def test_a_saturated_arm_is_compared_with_nobody(tmp_path: Path, fake_world: Any
     assert "serverlink 1.00 µs" in text
     assert "libzmq is saturated" in text
     assert {each["verdict"] for each in latency_records(result)} == {None}
+    report = render_report([result.path], tmp_path / "reports", ("md",))[0].read_text()
+    assert re.search(r"\| p50 +\| +1.00 \| .*\| +n/a \| .*SATURATED", report)
 
 
 def trips_of(arm: str, block: int, slot: int, factor: float, messages: int = 20_000) -> Sample:

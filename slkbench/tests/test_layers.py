@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 # A part imports itself and parts with a lower number.
 LAYERS = {
     "errors": 0,
+    "foreign_text": 0,
     "units": 0,
     "model": 1,
     "schema": 2,
@@ -20,6 +21,11 @@ LAYERS = {
     "plan": 2,
     "stats": 2,
     "checks": 2,
+    "integrity": 2,
+    "disk": 2,
+    "ending": 2,
+    "folders": 2,
+    "doubts": 2,
     "binaries": 3,
     "contenders": 3,
     "machine": 3,
@@ -34,14 +40,20 @@ LAYERS = {
     "selftest": 6,
     "cli": 7,
 }
-# The driver runs inside the endpoint's process; a contender's build flags are read from its binary;
-# errors.py imports nothing, so all may use it.
-BESIDE = {("endpoint", "driver"), ("contenders", "binaries"), ("units", "errors")}
+# Modes are told in one way; the driver runs inside the endpoint's process; a contender's build
+# flags are read from its binary; errors.py imports nothing, so all may use it.
+BESIDE = {
+    ("checks", "stats"),
+    ("endpoint", "driver"),
+    ("contenders", "binaries"),
+    ("units", "errors"),
+}
 
 # Where alone a package may be imported; an endpoint imports nothing that slows its start.
 ONLY_IN = {"click": {"cli"}, "pandas": {"report"}, "matplotlib": {"report"}}
 NEVER_IN_ENDPOINT = {"click", "pandas", "matplotlib", "numpy", "scipy", "rich"}
-PURE = {"errors", "units", "model", "schema", "scenario", "plan", "stats", "checks"}
+PURE = {"errors", "units", "model", "schema", "scenario", "plan", "stats", "checks", "doubts"}
+PURE |= {"foreign_text", "integrity"}
 NEVER_IN_PURE = {"subprocess", "socket", "multiprocessing", "threading", "time", "psutil"}
 
 SHAPELESS_NAMES = {"util", "utils", "helper", "helpers", "common", "misc", "manager"}

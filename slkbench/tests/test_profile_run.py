@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,12 @@ from click.testing import CliRunner, Result
 
 from slkbench.cli.main import cli
 from slkbench.contenders import known_contenders
-from slkbench.model import Contender, Layer
+from slkbench.model import Cell, Contender, Layer, Metric, Pattern, Scenario, Transport
 from slkbench.profile.allocations import COUNTER
 from slkbench.profile.workload import EXECUTABLE
+from slkbench.scenario import scenario_to_json
 from slkbench.schema import profile_columns
+from slkbench.store import RunStore
 
 pytestmark = [
     pytest.mark.slow,
@@ -171,6 +174,25 @@ def test_operations_are_timed_within_an_iteration(profile: Profile, tmp_path: Pa
     for role, what in (("sender", "send message"), ("receiver", "recv message")):
         assert 0 < means[role, what] <= means[role, "total iteration"]
     assert "instrumentation costs" in result.stdout
+
+
+def test_a_profile_of_a_run_stands_beside_its_samples(contender: str, tmp_path: Path) -> None:
+    cell = Cell(Pattern.PUSH_PULL, Transport.INPROC, 64)
+    round_trip = replace(cell, metric=Metric.ROUND_TRIP)
+    scenario = Scenario("mine", "?", (cell, round_trip), (contender,), baseline=contender)
+    stored = {"scenario": scenario_to_json(scenario)}
+    with RunStore.create(tmp_path, "mine", stored) as store:
+        record = (store.path / "run.json").read_bytes()
+    options = ("--run", "latest", "--results", str(tmp_path), "--count", "2000")
+    more = ("--repetitions", "1", "--wait", "60s")
+    for _ in range(2):  # the second time in place of the first
+        result = CliRunner().invoke(cli, ("profile", "operations", *options, *more))
+        assert result.exit_code == 0, result.output
+    rows = rows_of(tmp_path, "operations")
+    assert {row["transport"] for row in rows} == {"inproc"}
+    assert len({(row["role"], row["what"], row["quantity"]) for row in rows}) == len(rows)
+    assert (store.path / "run.json").read_bytes() == record
+    assert json.loads((store.path / "profile-operations.json").read_text())["status"] == "complete"
 
 
 @needs("perf")

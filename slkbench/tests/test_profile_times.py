@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from slkbench.model import Cell, Pattern, ProfileRow, Sample, Transport
 from slkbench.profile.accounting import accounts_of, explain_cell
-from slkbench.profile.cpu import PARTS, CpuTimes, part_of, take_times
+from slkbench.profile.cpu import PARTS, Shares, part_of, read_states, take_samples
 from slkbench.profile.flames import draw_difference
 from slkbench.profile.perf_file import Frame, read_perf_script
 from slkbench.profile.tables import profile_tables
@@ -49,18 +49,20 @@ def _report() -> ProcessReport:
     return ProcessReport("both", "4.3.5", {"sender": role, "receiver": role, "threads": threads})
 
 
-def test_samples_share_out_the_time_that_a_thread_was_on_a_core() -> None:
-    times = CpuTimes(wall_ns=100.0)
-    take_times(times, _report(), read_perf_script(PERF.splitlines()), messages=10)
-    assert times.samples == 3
-    assert times.on_cpu_ns == {"sender": 80.0, "receiver": 90.0}
-    assert times.core_wait_ns["sender"] == 5.0
-    assert times.parts_ns["sender", "kernel send path"] == 40.0
-    assert times.parts_ns["sender", "waking and waiting"] == 40.0
-    assert times.parts_ns["receiver", "library in recv"] == 90.0
-    assert times.symbols_ns["receiver", "libzmq.so.5: zmq_recv"] == 90.0
-    assert times.stacks_ns["receiver", "libzmq.so.5: zmq_recv"] == 90.0
-    assert sum(times.stacks_ns.values()) == pytest.approx(170.0)
+def test_samples_say_what_a_thread_did_and_the_kernel_for_how_long() -> None:
+    states = read_states([_report()], messages=10)
+    assert states.wall_ns == 100.0
+    assert states.on_cpu_ns == {"sender": 80.0, "receiver": 90.0}
+    assert states.core_wait_ns["sender"] == 5.0
+    shares = Shares()
+    take_samples(shares, _report(), read_perf_script(PERF.splitlines()))
+    assert shares.parts == {
+        ("sender", "kernel send path"): 0.5,
+        ("sender", "waking and waiting"): 0.5,
+        ("receiver", "library in recv"): 1.0,  # the sample before the clock does not count
+    }
+    assert shares.symbols["receiver", "libzmq.so.5: zmq_recv"] == 1.0
+    assert shares.stacks["receiver", "libzmq.so.5: zmq_recv"] == 1.0
 
 
 @pytest.mark.parametrize(

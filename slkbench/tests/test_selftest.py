@@ -40,7 +40,9 @@ def bench_of(world: Any) -> Bench:
         messages = sample.messages or 1
         return replace(
             sample,
+            elapsed_ns=round(messages * time_ns),
             time_per_message_ns=time_ns,
+            rate_msgs_per_s=messages / round(messages * time_ns) * 1e9,
             p50_ns=round(time_ns) if calls == 4 else None,
             cpu_ns=round(messages * (2 * sample.time_per_message_ns + max(calls, 2) * call_ns)),
             started_utc=f"2026-01-01T00:{number // 600 % 60:02d}:{number // 10 % 60:02d}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -507,3 +508,22 @@ def test_a_summary_is_a_median_with_order_statistics() -> None:
     assert (few.median, few.low, few.high) == (1.5, None, None)
     assert summarise([]) is None
     assert summarise([4.0]) is not None
+
+
+@pytest.mark.parametrize(
+    ("second_start", "changes", "said"),
+    [
+        ("2026-01-03T10:06:00+00:00", {}, "interrupted for 360 s"),
+        ("2026-01-03T10:04:00+00:00", {}, None),
+        ("2026-01-03T10:06:00+00:00", {"elapsed_ns": 100 * 10**9}, None),
+        ("2026-01-03T10:06:00+00:00", {"status": Status.FAILED}, None),
+        ("no date", {}, None),
+    ],
+)
+def test_a_block_that_rested_long_is_discarded(
+    second_start: str, changes: dict[str, Any], said: str | None
+) -> None:
+    first, second, *others = measured({"serverlink": [0.0]})
+    first = dataclasses.replace(first, started_utc="2026-01-03T10:00:00+00:00", **changes)
+    second = dataclasses.replace(second, started_utc=second_start)
+    assert discarded_blocks([first, second, *others]).get(("run", 0)) == said

@@ -20,7 +20,17 @@ SCENARIO = load_scenario("smoke")
 
 
 def sample(block: int) -> Sample:
-    return Sample(block=block, contender="libzmq", time_per_message_ns=195.25, reason='a "b", c')
+    cell = SCENARIO.cells[0]
+    return Sample(
+        block=block,
+        arm="libzmq",
+        contender="libzmq",
+        pattern=cell.pattern,
+        transport=cell.transport,
+        size_bytes=cell.size_bytes,
+        time_per_message_ns=195.25,
+        reason='a "b", c',
+    )
 
 
 def stored_run(root: Path, samples: int = 3, name: str = "smoke") -> Path:

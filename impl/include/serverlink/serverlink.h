@@ -99,7 +99,8 @@ SLK_EXPORT int slk_errno(void);
 /* A static text for an error number, for any number; never NULL. */
 SLK_EXPORT const char* slk_strerror(int errnum);
 
-/* 1 if the library has the capability, else 0 (NULL: 0). Known names: "tcp", "ipc", "inproc". */
+/* 1 if the library has the capability, else 0 (NULL: 0). Known names: "tcp", "ipc", "inproc", and
+ * "curve" where it was built with libsodium. */
 SLK_EXPORT int slk_has(const char* capability);
 
 /* ------------------------------------------------------------------------------------- context */
@@ -192,6 +193,39 @@ SLK_EXPORT int slk_ctx_get(void* context, int option);
   77 /* >= -1, default -1 (as IVL): ms without traffic after a PING \
       * until the peer is given up, 0 = never; later */
 
+/* Security, of tcp and ipc; later, all of it. Both ends of a connection must have the same
+ * mechanism, or neither hears anything of the other. bind() and connect() give EINVAL while a key
+ * that the mechanism needs is missing.
+ *
+ * PLAIN: the client sends a name and a password in the clear. The server asks its handler; without
+ * one nobody gets in.
+ *
+ * CURVE: everything is encrypted, and the client knows that it talks to the holder of SERVERKEY's
+ * secret half. Clients get in that CURVE_ALLOW names, or all if it names none; then the handler is
+ * asked, if there is one. A frame is 33 bytes longer on the wire.
+ *
+ * The handler is a ROUTER bound to "inproc://zeromq.zap.01" in the server's context that answers as
+ * ZeroMQ RFC 27 has it, in a REP's envelope. The User-Id that it names becomes a property of the
+ * peer's messages. A socket with a ZAP_DOMAIN, also one of mechanism NULL, lets nobody in whom no
+ * handler has admitted. */
+#define SLK_MECHANISM 43       /* read only: SLK_NULL, SLK_PLAIN or SLK_CURVE */
+#define SLK_PLAIN_SERVER 44    /* 0 or 1: chooses PLAIN, as its server; 0: NULL */
+#define SLK_PLAIN_USERNAME 45  /* 0-255 bytes: chooses PLAIN, as its client; none: NULL */
+#define SLK_PLAIN_PASSWORD 46  /* 0-255 bytes: likewise */
+#define SLK_CURVE_SERVER 47    /* 0 or 1: chooses CURVE, as its server; 0: NULL */
+#define SLK_CURVE_PUBLICKEY 48 /* key: chooses CURVE; a client's, a server needs none */
+#define SLK_CURVE_SECRETKEY 49 /* key: chooses CURVE */
+#define SLK_CURVE_SERVERKEY 50 /* key: chooses CURVE, as a client of this server */
+#define SLK_ZAP_DOMAIN 55      /* 0-255 bytes, default empty; the handler is told */
+#define SLK_CURVE_ALLOW 1001   /* key, write only, adds one; 0 bytes: none. Not in libzmq */
+/* A key is set as 32 bytes or as 40 characters of Z85, with or without their NUL, and read as 32
+ * bytes into a capacity of 32, or as 41 characters into 41 or more. Without CURVE: ENOTSUP. */
+
+/* Mechanisms. */
+#define SLK_NULL 0
+#define SLK_PLAIN 1
+#define SLK_CURVE 2
+
 /* Properties of a message. */
 #define SLK_MORE 1
 #define SLK_SHARED 3
@@ -230,7 +264,7 @@ SLK_EXPORT int slk_unbind(void* socket, const char* endpoint);
  * dropped. Errors: EINVAL (malformed), EPROTONOSUPPORT, ENOENT (not connected there). */
 SLK_EXPORT int slk_disconnect(void* socket, const char* endpoint);
 
-/* Sets an option. Errors: EINVAL. */
+/* Sets an option. Errors: EINVAL, ENOTSUP (CURVE, which this build has not). */
 SLK_EXPORT int slk_setsockopt(void* socket, int option, const void* value, size_t length);
 
 /* Reads an option into value; *length is its capacity before and the bytes stored after the call.
@@ -259,14 +293,16 @@ SLK_EXPORT int slk_is_connected(void* socket, const void* id, size_t id_length);
 #define SLK_EVENT_HANDSHAKE_FAILED_NO_DETAIL 0x0800 /* errno */
 #define SLK_EVENT_HANDSHAKE_SUCCEEDED 0x1000        /* 0 */
 #define SLK_EVENT_HANDSHAKE_FAILED_PROTOCOL 0x2000  /* SLK_PROTOCOL_ERROR_... */
-#define SLK_EVENT_HANDSHAKE_FAILED_AUTH 0x4000      /* 300, 400 or 500, as the peer said */
+#define SLK_EVENT_HANDSHAKE_FAILED_AUTH 0x4000      /* 300, 400, 500: of the peer, the handler */
 #define SLK_EVENT_ALL 0xFFFF
 
 #define SLK_PROTOCOL_ERROR_ZMTP_UNSPECIFIED 0x10000000
 #define SLK_PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND 0x10000001
 #define SLK_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_UNSPECIFIED 0x10000011
 #define SLK_PROTOCOL_ERROR_ZMTP_INVALID_METADATA 0x10000018 /* also an unfit socket type */
+#define SLK_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC 0x11000001
 #define SLK_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH 0x11000002
+#define SLK_PROTOCOL_ERROR_ZAP_UNSPECIFIED 0x20000000 /* the handler's answer is none */
 
 /* Tells the chosen events (SLK_EVENT_..., or-ed) of a socket at an inproc endpoint, to which one
  * PAIR socket of the same context may connect; NULL as endpoint stops it. Each event is a message
@@ -378,9 +414,25 @@ SLK_EXPORT int slk_msg_get(const slk_msg_t* msg, int property);
 SLK_EXPORT int slk_msg_set(slk_msg_t* msg, int property, int value);
 
 /* A text about where a received message came from, valid as long as msg is: "Socket-Type",
- * "Routing-Id" (as the peer announced them) and "Peer-Address". NULL with EINVAL: not known for
- * this message (inproc, or not received at all). */
+ * "Routing-Id" (as the peer announced them), "Peer-Address", and what the handler said of it:
+ * "User-Id" and more. NULL with EINVAL: not known for this message (inproc, or not received at all).
+ */
 SLK_EXPORT const char* slk_msg_gets(const slk_msg_t* msg, const char* property);
+
+/* ------------------------------------------------------------------------------- keys for CURVE */
+
+/* Makes a pair of keys, 40 characters of Z85 and a NUL each. Errors: ENOTSUP (no CURVE). */
+SLK_EXPORT int slk_curve_keypair(char* public_key, char* secret_key);
+
+/* The public key (41 characters) to a secret one. Errors: ENOTSUP; EINVAL (no key). */
+SLK_EXPORT int slk_curve_public(char* public_key, const char* secret_key);
+
+/* Writes size / 4 * 5 characters and a NUL; returns dest. Errors: EINVAL (no multiple of 4). */
+SLK_EXPORT char* slk_z85_encode(char* dest, const uint8_t* data, size_t size);
+
+/* Writes 4 bytes for each 5 characters; returns dest. Errors: EINVAL (not Z85), then dest holds
+ * nothing of use. */
+SLK_EXPORT uint8_t* slk_z85_decode(uint8_t* dest, const char* string);
 
 /* ---------------------------------------------------------------------------------------- poll */
 

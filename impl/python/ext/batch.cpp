@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cmath>
 
 #include "arguments.hpp"
@@ -17,8 +18,10 @@ namespace slk::python {
 
 namespace {
 
-// So many messages after each other hold up other threads and signal handlers, and no more.
-constexpr Py_ssize_t messages_per_turn = 1024;
+// How often a long batch looks at the clock, and how long it holds up other threads: as long as the
+// interpreter's own loop by default, since handing the GIL over takes as long as a thousand sends.
+constexpr Py_ssize_t messages_per_look = 1024;
+constexpr auto turn = std::chrono::milliseconds(5);
 constexpr int usual_max = 1000;
 
 constexpr signature<2> send_many_signature{"send_many", 1, {"messages", "flags"}};
@@ -26,13 +29,23 @@ constexpr signature<2> recv_many_signature{"recv_many", 0, {"max_messages", "tim
 constexpr signature<3> recv_into_many_signature{
     "recv_into_many", 2, {"buffer", "slot_bytes", "timeout"}};
 
-// Lets signal handlers and other threads run, if it is time; throws what a handler raised.
-void take_turns(Py_ssize_t done) {
-  if (done % messages_per_turn == 0) [[unlikely]] {
-    check_signals();
-    without_gil([] { return 0; });
+class turns {
+ public:
+  // Lets signal handlers and other threads run, if it is time; throws what a handler raised.
+  void take(Py_ssize_t done) {
+    if (done % messages_per_look == 0) [[unlikely]] {
+      check_signals();
+      if (clock::now() - start_ >= turn) {
+        without_gil([] { return 0; });
+        start_ = clock::now();
+      }
+    }
   }
-}
+
+ private:
+  using clock = std::chrono::steady_clock;
+  clock::time_point start_ = clock::now();
+};
 
 // A message of one part (anything with a buffer) or of several (a list or a tuple of such).
 int send_message(socket& target, PyObject* message, int flags) {
@@ -62,6 +75,7 @@ PyObject* send_all(socket& target, PyObject* messages, int flags) {
     return nullptr;
   }
   Py_ssize_t count = 0;
+  turns shared;
   PyObject* const failure = guarded([&]() -> PyObject* {
     while (PyObject* const next = PyIter_Next(items.ptr())) {
       const auto message = nb::steal(next);
@@ -71,7 +85,7 @@ PyObject* send_all(socket& target, PyObject* messages, int flags) {
         }
         raise_last_error();
       }
-      take_turns(++count);
+      shared.take(++count);
     }
     return PyErr_Occurred() != nullptr ? nullptr : Py_None;
   });

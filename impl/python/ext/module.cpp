@@ -10,6 +10,7 @@
 
 #include "batch.hpp"
 #include "context.hpp"
+#include "curve.hpp"
 #include "frame.hpp"
 #include "interpreter.hpp"
 #include "poll.hpp"
@@ -81,6 +82,7 @@ NB_MODULE(_ext, m) {
   slk::python::watch_forks();
   define_context(m);
   define_socket(m);
+  slk::python::define_curve(m);
   slk::python::define_frame(m);
   m.def("poll", &slk::python::poll, "items"_a, "timeout_ms"_a = -1);
   m.def("version_info", &version_info);

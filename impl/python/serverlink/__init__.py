@@ -25,6 +25,7 @@ from serverlink._ext import has, strerror
 from serverlink._ext import version_info as slk_version_info
 from serverlink.constants import *
 from serverlink.context import Context
+from serverlink.curve import curve_keypair, curve_public, z85_decode, z85_encode
 from serverlink.error import (
     Again,
     ContextTerminated,
@@ -53,6 +54,18 @@ TYPE_CHECKING = False  # importing typing would be a third of the package's impo
 if TYPE_CHECKING:
     from typing import Any
 
+    from serverlink.enums import (
+        ContextOption,
+        Errno,
+        Event,
+        Flag,
+        MessageOption,
+        PollEvent,
+        ProtocolError,
+        SecurityMechanism,
+        SocketOption,
+        SocketType,
+    )
     from serverlink.frame import Frame, Message, MessageTracker
     from serverlink.monitor import parse_monitor_message, recv_monitor_message
     from serverlink.proxy import proxy
@@ -60,20 +73,32 @@ if TYPE_CHECKING:
 __all__ = [
     "Again",
     "Context",
+    "ContextOption",
     "ContextTerminated",
+    "Errno",
+    "Event",
+    "Flag",
     "Frame",
     "InterruptedSystemCall",
     "Message",
+    "MessageOption",
     "MessageTracker",
     "NotDone",
+    "PollEvent",
     "Poller",
+    "ProtocolError",
+    "SecurityMechanism",
     "ServerLinkError",
     "Socket",
+    "SocketOption",
+    "SocketType",
     "ZMQBaseError",
     "ZMQBindError",
     "ZMQError",
     "ZMQVersionError",
     "__version__",
+    "curve_keypair",
+    "curve_public",
     "get_includes",
     "get_library_dirs",
     "has",
@@ -86,6 +111,8 @@ __all__ = [
     "slk_version",
     "slk_version_info",
     "strerror",
+    "z85_decode",
+    "z85_encode",
     "zmq_poll",
     "zmq_version",
     "zmq_version_info",
@@ -93,6 +120,16 @@ __all__ = [
 __all__ += constants.__all__
 
 _LAZY = {
+    "ContextOption": "enums",
+    "Errno": "enums",
+    "Event": "enums",
+    "Flag": "enums",
+    "MessageOption": "enums",
+    "PollEvent": "enums",
+    "ProtocolError": "enums",
+    "SecurityMechanism": "enums",
+    "SocketOption": "enums",
+    "SocketType": "enums",
     "Frame": "frame",
     "Message": "frame",
     "MessageTracker": "frame",

@@ -13,14 +13,15 @@
 A call first tries at once, and awaits the socket's descriptor only if it has to wait; every so
 often it lets other tasks run all the same. Between a message being taken and the call's return
 nothing is awaited: a call that is cancelled has taken, or sent, nothing. Calls that wait are served
-in the order in which they came. A send waits while there is no room, as a blocking one does.
+in the order in which they came. A send begins when it is called, as pyzmq's does, and waits while
+there is no room; a receive begins when it is awaited.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -40,9 +41,77 @@ __all__ = ["Context", "Poller", "Socket"]
 
 T = TypeVar("T")
 
+
+class _Sent(Coroutine[Any, Any, "MessageTracker | None"]):
+    """The outcome of a send that is over: to be awaited, or not, any number of times."""
+
+    __slots__ = ("_outcome",)
+
+    def __init__(self, outcome: MessageTracker | None) -> None:
+        self._outcome = outcome
+
+    def __await__(self) -> Generator[Any, Any, MessageTracker | None]:
+        return self._outcome
+        yield
+
+    def send(self, value: Any) -> Any:
+        raise StopIteration(self._outcome)
+
+    def throw(self, *error: Any) -> Any:
+        raise error[0]
+
+    def close(self) -> None: ...
+
+
+class _Sending(Coroutine[Any, Any, "MessageTracker | None"]):
+    """A send that waits for room, awaited or not."""
+
+    __slots__ = ("_steps", "_task")
+
+    def __init__(self, sending: Coroutine[Any, Any, MessageTracker | None]) -> None:
+        self._task = asyncio.ensure_future(sending)
+        self._steps: Generator[Any, Any, MessageTracker | None] | None = None
+
+    def __await__(self) -> Generator[Any, Any, MessageTracker | None]:
+        return self._task.__await__()
+
+    def send(self, value: Any) -> Any:
+        if self._steps is None:
+            self._steps = self._task.__await__()
+        return self._steps.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        if self._steps is None:
+            self._steps = self._task.__await__()
+        return self._steps.throw(*error)
+
+    def close(self) -> None: ...
+
+
+_SENT, _TRACKED = _Sent(None), _Sent(MessageTracker())
+
 # After so many calls that did not have to wait, other tasks get their turn.
 _CALLS_PER_TURN = 128
-_Waiter = asyncio.Future[bool]
+
+
+class _Turn:
+    """The place of a call in the queue of those that wait."""
+
+    __slots__ = ("expired", "told")
+
+    def __init__(self) -> None:
+        self.expired = False
+        self.told: asyncio.Future[None] | None = None
+
+    def wake(self) -> None:
+        """Let the call look again."""
+        if self.told is not None and not self.told.done():
+            self.told.set_result(None)
+
+    def expire(self) -> None:
+        """Let it look for the last time."""
+        self.expired = True
+        self.wake()
 
 
 class Socket(_Socket):
@@ -59,9 +128,41 @@ class Socket(_Socket):
         self._calls = 0
         self._fd = -1
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._reading: deque[_Waiter] = deque()
-        self._writing: deque[_Waiter] = deque()
+        self._reading: deque[_Turn] = deque()
+        self._writing: deque[_Turn] = deque()
         self._polling: set[Callable[[], object]] = set()
+
+    # -- calls that do not wait, while others do --------------------------------------------------
+
+    def setsockopt(self, option: int, value: int | bytes) -> None:
+        """Set an option; as ``Socket.setsockopt``."""
+        super().setsockopt(option, value)
+        self._rearm()
+
+    def getsockopt(self, option: int) -> int | bytes:
+        """The value of an option; as ``Socket.getsockopt``."""
+        value = super().getsockopt(option)
+        self._rearm()
+        return value
+
+    set = setsockopt
+    get = getsockopt
+
+    def _bind(self, endpoint: str) -> None:
+        super()._bind(endpoint)
+        self._rearm()
+
+    def _unbind(self, endpoint: str) -> None:
+        super()._unbind(endpoint)
+        self._rearm()
+
+    def _connect(self, endpoint: str) -> None:
+        super()._connect(endpoint)
+        self._rearm()
+
+    def _disconnect(self, endpoint: str) -> None:
+        super()._disconnect(endpoint)
+        self._rearm()
 
     # -- receiving --------------------------------------------------------------------------------
 
@@ -73,6 +174,7 @@ class Socket(_Socket):
         if not self._reading and self._calls % _CALLS_PER_TURN:
             got = self._try_recv(flags, copy)
             if got is not None:
+                self._rearm()
                 return got
         return await self._received(lambda: self._try_recv(flags, copy), flags)
 
@@ -84,6 +186,7 @@ class Socket(_Socket):
         if not self._reading and self._calls % _CALLS_PER_TURN:
             got: list[Any] | None = self._try_recv_multipart(flags, copy)
             if got is not None:
+                self._rearm()
                 return got
         return await self._received(lambda: self._try_recv_multipart(flags, copy), flags)
 
@@ -91,6 +194,7 @@ class Socket(_Socket):
         self, max_messages: int = 1000, timeout: float | None = None
     ) -> list[Any]:
         """Wait for a message and receive what is there; [] if the time is over. Raises as recv."""
+        self._calls += 1
         limit_ms = self.rcvtimeo if timeout is None else timeout
         try:
             return await self._received(
@@ -103,11 +207,12 @@ class Socket(_Socket):
         self, buffer: Buffer, nbytes: int = 0, flags: int = 0
     ) -> int:
         """Receive one part into a writable buffer; its size. Raises as ``Socket.recv_into``."""
+        self._calls += 1
         return await self._received(lambda: self._try_recv_into(buffer, nbytes), flags)
 
     def _try_recv_into(self, buffer: Buffer, nbytes: int) -> int | None:
         try:
-            return _ext.Socket.recv_into(self, buffer, nbytes, c.DONTWAIT.value)
+            return _ext.Socket.recv_into(self, buffer, nbytes, c.DONTWAIT)
         except Again:
             return None
 
@@ -120,28 +225,36 @@ class Socket(_Socket):
 
     # -- sending ----------------------------------------------------------------------------------
 
-    async def send(  # type: ignore[override]
+    def send(  # type: ignore[override]
         self, data: Buffer, flags: int = 0, copy: bool = True, track: bool = False
-    ) -> MessageTracker | None:
-        """Send one part, awaiting room. Raises as ``Socket.send``."""
-        self._calls += 1
-        if self._writing or not self._calls % _CALLS_PER_TURN or not self._try_send(data, flags):
-            await self._sent(lambda: self._try_send(data, flags), flags)
-        return MessageTracker() if track else None
+    ) -> Coroutine[Any, Any, MessageTracker | None]:
+        """Send one part, awaiting room. Raises as ``Socket.send``.
 
-    async def send_multipart(  # type: ignore[override]
+        Where there is room it is sent before the call returns, awaited or not.
+        """
+        self._calls += 1
+        if not self._writing and self._calls % _CALLS_PER_TURN and self._try_send(data, flags):
+            self._rearm()
+            return _TRACKED if track else _SENT
+        return _Sending(self._sent(lambda: self._try_send(data, flags), flags, track))
+
+    def send_multipart(  # type: ignore[override]
         self, msg_parts: Iterable[Buffer], flags: int = 0, copy: bool = True, track: bool = False
-    ) -> MessageTracker | None:
-        """Send one message of several parts, awaiting room. Raises as ``Socket.send_multipart``."""
+    ) -> Coroutine[Any, Any, MessageTracker | None]:
+        """Send one message of several parts. Raises as ``Socket.send_multipart``.
+
+        Where there is room it is sent before the call returns, awaited or not.
+        """
         self._calls += 1
         parts = msg_parts if isinstance(msg_parts, list | tuple) else list(msg_parts)
         if (
-            self._writing
-            or not self._calls % _CALLS_PER_TURN
-            or not self._try_send_multipart(parts, flags)
+            not self._writing
+            and self._calls % _CALLS_PER_TURN
+            and self._try_send_multipart(parts, flags)
         ):
-            await self._sent(lambda: self._try_send_multipart(parts, flags), flags)
-        return MessageTracker() if track else None
+            self._rearm()
+            return _TRACKED if track else _SENT
+        return _Sending(self._sent(lambda: self._try_send_multipart(parts, flags), flags, track))
 
     async def send_many(  # type: ignore[override]
         self, messages: Iterable[Buffer | Sequence[Buffer]], flags: int = 0
@@ -155,23 +268,27 @@ class Socket(_Socket):
         total = len(left)
 
         def send_some() -> bool | None:
-            del left[: _ext.Socket.send_many(self, left[:_CALLS_PER_TURN], c.DONTWAIT.value)]
-            return None if left else True
+            batch = left[:_CALLS_PER_TURN]
+            sent = _ext.Socket.send_many(self, batch, c.DONTWAIT)
+            del left[:sent]
+            return True if sent == len(batch) else None
 
         try:
             while left:
-                before = len(left)
-                if send_some() or len(left) <= before - _CALLS_PER_TURN:
-                    await asyncio.sleep(0)
-                else:
+                if self._writing or not send_some():
                     await self._sent(send_some, flags)
+                else:
+                    await asyncio.sleep(0)
         except Again:
             pass
         return total - len(left)
 
-    async def _sent(self, attempt: Callable[[], bool | None], flags: int) -> None:
+    async def _sent(
+        self, attempt: Callable[[], bool | None], flags: int, track: bool = False
+    ) -> MessageTracker | None:
         limit_ms = 0 if flags & c.DONTWAIT else self.sndtimeo
         await self._wait(self._writing, attempt, limit_ms)
+        return MessageTracker() if track else None
 
     # -- the same as text, JSON, objects ----------------------------------------------------------
 
@@ -219,44 +336,37 @@ class Socket(_Socket):
         self._wake()
 
     async def _wait(
-        self, queue: deque[_Waiter], attempt: Callable[[], T | None], limit_ms: float
+        self, queue: deque[_Turn], attempt: Callable[[], T | None], limit_ms: float
     ) -> T:
         """What ``attempt`` gives, in turn; Again after the time. Nothing is awaited after it."""
-        if not queue:
-            await asyncio.sleep(0)  # the turn of other tasks; somebody may have come before us
+        if not self._calls % _CALLS_PER_TURN:
+            await asyncio.sleep(0)  # the turn of other tasks; somebody may come before us
         if not queue and (got := attempt()) is not None:
+            self._rearm()
             return got
         if limit_ms == 0:
             raise Again
         loop = asyncio.get_running_loop()
-        place: _Waiter = loop.create_future()
-        queue.append(place)
-        timer = None if limit_ms < 0 else loop.call_later(limit_ms / 1000, _resolve, place, False)
+        turn = _Turn()
+        queue.append(turn)
+        timer = None if limit_ms < 0 else loop.call_later(limit_ms / 1000, turn.expire)
         try:
             self._watch(loop)
             while True:
-                if queue[0] is place:
-                    if (got := attempt()) is not None:
-                        return got
-                    if place.done() and not place.result():
-                        raise Again
-                await place
-                place = self._next_place(queue, place)
+                if queue[0] is turn and (got := attempt()) is not None:
+                    return got
+                if turn.expired:
+                    raise Again
+                turn.told = loop.create_future()
+                await turn.told
         finally:
             if timer is not None:
                 timer.cancel()
-            first = queue[0] is place
-            queue.remove(place)
+            first = queue[0] is turn
+            queue.remove(turn)
             if first and queue:
-                _resolve(queue[0])
-
-    def _next_place(self, queue: deque[_Waiter], place: _Waiter) -> _Waiter:
-        """Another future in the same place, to be told of the next event."""
-        if not place.result():
-            raise Again
-        fresh: _Waiter = place.get_loop().create_future()
-        queue[queue.index(place)] = fresh
-        return fresh
+                queue[0].wake()
+            self._rearm()
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._loop is not loop:
@@ -264,6 +374,22 @@ class Socket(_Socket):
             self._fd = self.fd
             loop.add_reader(self._fd, self._on_readable)
             self._loop = loop
+
+    def _rearm(self) -> None:
+        """After a call on the socket: the descriptor tells those that wait of nothing before it.
+
+        Every call takes the descriptor's signal back; reading EVENTS has it given again.
+        """
+        if not (self._reading or self._writing or self._polling) or self.closed:
+            return
+        events = self._get_int(c.EVENTS)
+        if events & c.POLLIN and self._reading:
+            self._reading[0].wake()
+        if events & c.POLLOUT and self._writing:
+            self._writing[0].wake()
+        if events:
+            for tell in list(self._polling):
+                tell()
 
     def _unwatch(self) -> None:
         loop, self._loop = self._loop, None
@@ -277,17 +403,22 @@ class Socket(_Socket):
 
     def _wake(self) -> None:
         for queue in (self._reading, self._writing):
-            for place in queue:
-                _resolve(place)
+            for turn in queue:
+                turn.wake()
                 if not self.closed:
                     break  # the first in the queue wakes the next
         for tell in list(self._polling):
             tell()
 
 
-def _resolve(place: _Waiter, value: bool = True) -> None:
-    if not place.done():
-        place.set_result(value)
+def _ready(items: list[tuple[Any, int]]) -> list[tuple[Any, int]]:
+    """Those that have events, with these. Reading EVENTS has the descriptor tell of the next."""
+    sockets = [(each, events) for each, events in items if isinstance(each, Socket)]
+    ready = [
+        (each, found) for each, events in sockets if (found := each._get_int(c.EVENTS) & events)
+    ]
+    others = [item for item in items if not isinstance(item[0], Socket)]
+    return ready + (_ext.poll(others, 0) if others else [])
 
 
 class Context(_Context):
@@ -325,7 +456,7 @@ class Poller(_Poller):
         while True:
             told = asyncio.Event()
             with self._listening(loop, items, told.set):
-                ready = _ext.poll(items, 0)
+                ready = _ready(items)
                 if ready or (deadline is not None and loop.time() >= deadline):
                     return ready
                 try:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import atexit
 import os
-import threading
 import weakref
+from _thread import allocate_lock
 
 from serverlink import _ext
 from serverlink import constants as c
@@ -44,7 +44,7 @@ class Context(_ext.Context):
 
     _instance: ClassVar[Context | None] = None
     _instance_pid: ClassVar[int] = 0
-    _instance_lock: ClassVar[threading.Lock] = threading.Lock()
+    _instance_lock: ClassVar[Any] = allocate_lock()
 
     def __init__(self, io_threads: int | Context = 1, shared: Context | None = None) -> None:
         """Make a context, or another face of ``shared``, as ``shadow`` does.
@@ -72,10 +72,11 @@ class Context(_ext.Context):
 
     def __setattr__(self, name: str, value: Any) -> None:
         option = name.upper()
-        if option in _CONTEXT_OPTIONS:
-            self.set(_CONTEXT_OPTIONS[option], value)
-        elif option in c.SocketOption.__members__:
-            self.sockopts[c.SocketOption[option]] = value
+        of_context, of_sockets = _options()
+        if option in of_context:
+            self.set(of_context[option], value)
+        elif option in of_sockets:
+            self.sockopts[of_sockets[option]] = value
         elif name.startswith("__") or not hasattr(type(self), name):
             super().__setattr__(name, value)
         else:
@@ -83,9 +84,10 @@ class Context(_ext.Context):
 
     def __getattr__(self, name: str) -> Any:
         option = name.upper()
-        if option in _CONTEXT_OPTIONS:
-            return self.get(_CONTEXT_OPTIONS[option])
-        number = c.SocketOption.__members__.get(option)
+        of_context, of_sockets = _options()
+        if option in of_context:
+            return self.get(of_context[option])
+        number = of_sockets.get(option)
         if number is not None and number in self.sockopts:
             return self.sockopts[number]
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
@@ -166,7 +168,13 @@ class Context(_ext.Context):
                 made._close_soon(max(linger, -1))
 
 
-_CONTEXT_OPTIONS: Final = {**c.ContextOption.__members__, "IPV6": c.IPV6}
+def _options() -> tuple[dict[str, int], dict[str, int]]:
+    """The options of contexts and those of sockets, by name."""
+    from serverlink.enums import ContextOption, SocketOption
+
+    of_context = {**ContextOption.__members__, "IPV6": c.IPV6}
+    return of_context, dict(SocketOption.__members__)
+
 
 _live: weakref.WeakSet[Context] = weakref.WeakSet()
 
@@ -184,7 +192,7 @@ def _abandon_all() -> None:
 
 
 def _reset_lock_in_child() -> None:
-    Context._instance_lock = threading.Lock()
+    Context._instance_lock = allocate_lock()
 
 
 os.register_at_fork(after_in_child=_reset_lock_in_child)

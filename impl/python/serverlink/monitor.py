@@ -1,10 +1,11 @@
 """Messages of a monitor, as :meth:`Socket.monitor` has them sent."""
 
 import struct
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, TypedDict, cast
 
 from serverlink import constants as c
+from serverlink.enums import Event
 from serverlink.error import ServerLinkError
 from serverlink.socket import Socket
 
@@ -16,7 +17,7 @@ _HEAD: Final = struct.Struct("=HI")
 class MonitorMessage(TypedDict):
     """An event with its value (a descriptor, an errno, ms), and the endpoint."""
 
-    event: c.Event | int
+    event: Event
     value: int
     endpoint: bytes
 
@@ -29,15 +30,13 @@ def parse_monitor_message(parts: Sequence[bytes]) -> MonitorMessage:
     if len(parts) != 2 or len(parts[0]) != _HEAD.size:
         raise ServerLinkError(c.EINVAL)
     event, value = _HEAD.unpack(parts[0])
-    return {"event": c.Event(event), "value": value, "endpoint": parts[1]}
+    return {"event": Event(event), "value": value, "endpoint": parts[1]}
 
 
-def recv_monitor_message(
-    socket: Socket, flags: int = 0
-) -> MonitorMessage | Awaitable[MonitorMessage]:
+def recv_monitor_message(socket: Socket, flags: int = 0) -> Any:
     """Receive an event from a monitor's reader; raises as ``recv_multipart``.
 
-    The reader of ``serverlink.asyncio`` is awaited.
+    A MonitorMessage; of a reader of ``serverlink.asyncio`` one to await.
     """
     parts: Any = socket.recv_multipart(flags)
     if isinstance(parts, list):

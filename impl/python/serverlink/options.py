@@ -10,11 +10,23 @@ TYPE_CHECKING = False  # importing typing would be a third of the package's impo
 if TYPE_CHECKING:
     from typing import Final, overload
 
+    from serverlink.enums import SocketType
+
 __all__ = ["SocketOptions"]
 
 _INT64_OPTIONS: Final = frozenset({c.MAXMSGSIZE})
 _BYTES_OPTIONS: Final = frozenset({c.ROUTING_ID, c.CONNECT_ROUTING_ID})
-_STRING_OPTIONS: Final = frozenset({c.LAST_ENDPOINT})
+_STRING_OPTIONS: Final = frozenset(
+    {
+        c.LAST_ENDPOINT,
+        c.PLAIN_USERNAME,
+        c.PLAIN_PASSWORD,
+        c.CURVE_PUBLICKEY,
+        c.CURVE_SECRETKEY,
+        c.CURVE_SERVERKEY,
+        c.ZAP_DOMAIN,
+    }
+)
 
 
 class _IntOption:
@@ -129,9 +141,11 @@ class SocketOptions(_ext.Socket):
         return self.hwm
 
     @property
-    def socket_type(self) -> c.SocketType:
+    def socket_type(self) -> SocketType:
         """The socket's kind."""
-        return c.SocketType(self._get_int(c.TYPE))
+        from serverlink.enums import SocketType
+
+        return SocketType(self._get_int(c.TYPE))
 
     @property
     def hwm(self) -> int:
@@ -176,3 +190,13 @@ class SocketOptions(_ext.Socket):
     heartbeat_ivl = HEARTBEAT_IVL = _IntOption(c.HEARTBEAT_IVL)
     heartbeat_ttl = HEARTBEAT_TTL = _IntOption(c.HEARTBEAT_TTL)
     heartbeat_timeout = HEARTBEAT_TIMEOUT = _IntOption(c.HEARTBEAT_TIMEOUT)
+    mechanism = MECHANISM = _IntOption(c.MECHANISM)
+    plain_server = PLAIN_SERVER = _IntOption(c.PLAIN_SERVER)
+    plain_username = PLAIN_USERNAME = _BytesOption(c.PLAIN_USERNAME)
+    plain_password = PLAIN_PASSWORD = _BytesOption(c.PLAIN_PASSWORD)
+    curve_server = CURVE_SERVER = _IntOption(c.CURVE_SERVER)
+    curve_publickey = CURVE_PUBLICKEY = _BytesOption(c.CURVE_PUBLICKEY)
+    curve_secretkey = CURVE_SECRETKEY = _BytesOption(c.CURVE_SECRETKEY)
+    curve_serverkey = CURVE_SERVERKEY = _BytesOption(c.CURVE_SERVERKEY)
+    curve_allow = CURVE_ALLOW = _BytesOption(c.CURVE_ALLOW)
+    zap_domain = ZAP_DOMAIN = _BytesOption(c.ZAP_DOMAIN)

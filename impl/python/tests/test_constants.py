@@ -18,7 +18,7 @@ def header_numbers() -> dict[str, int]:
 
 def test_every_number_of_the_header_is_there() -> None:
     numbers = header_numbers()
-    skipped = {"MORE", "SHARED", "ERRNO_BASE"}  # of slk_msg_t, which Python has not
+    skipped = {"ERRNO_BASE"}
     public = {n: v for n, v in numbers.items() if not n.startswith("VERSION") and n not in skipped}
     assert len(public) > 45
     assert {name: getattr(serverlink, name, None) for name in public} == public
@@ -28,6 +28,14 @@ def test_errors_count_from_the_base() -> None:
     base = header_numbers()["ERRNO_BASE"]
     names = (serverlink.EFSM, serverlink.ENOCOMPATPROTO, serverlink.ETERM, serverlink.EMTHREAD)
     assert names == (base + 51, base + 52, base + 53, base + 54)
+
+
+def test_enums_have_the_numbers() -> None:
+    assert int(serverlink.SocketOption.SNDHWM) == serverlink.SNDHWM
+    assert int(serverlink.Event.ALL) == serverlink.EVENT_ALL
+    for enum in (serverlink.SocketType, serverlink.Flag, serverlink.PollEvent, serverlink.Errno):
+        for name, value in enum.__members__.items():
+            assert getattr(serverlink, name) == value
 
 
 def test_aliases() -> None:

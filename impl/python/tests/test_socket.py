@@ -34,7 +34,7 @@ def test_anything_with_a_buffer_can_be_sent(pair: Pair, kind: Callable[[bytes], 
 def test_text_and_gaps_are_refused(pair: Pair) -> None:
     bound, connected = pair
     with pytest.raises(TypeError):
-        connected.send("text")  # type: ignore[arg-type]
+        connected.send("text")  # type: ignore[call-overload]
     with pytest.raises(BufferError):
         connected.send(memoryview(b"abcdef")[::2])
     with pytest.raises(TypeError):

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "wire/curve_box.hpp"
+
 extern "C" {
 
 void slk_version(int* major, int* minor, int* patch) {
@@ -38,7 +40,8 @@ const char* slk_strerror(int errnum) {
 int slk_has(const char* capability) {
   return capability != nullptr &&
                  (std::strcmp(capability, "ipc") == 0 || std::strcmp(capability, "inproc") == 0 ||
-                  std::strcmp(capability, "tcp") == 0)
+                  std::strcmp(capability, "tcp") == 0 ||
+                  (std::strcmp(capability, "curve") == 0 && slk::is_curve_available()))
              ? 1
              : 0;
 }

@@ -116,6 +116,9 @@ bool stream_pipe::refill(std::size_t wanted_bytes) noexcept {
       case stream_reader::outcome::full:
         view_slab();
         return refill(stream_reader::slab_bytes + 1);
+      case stream_reader::outcome::broken:
+        protocol_broken();
+        return false;
     }
   }
 }
@@ -203,6 +206,9 @@ bool stream_pipe::stage() noexcept {
       case stream_reader::outcome::restart:
         restart_input();
         return true;  // scan what comes next
+      case stream_reader::outcome::broken:
+        protocol_broken();
+        return false;
       case stream_reader::outcome::full:
       case stream_reader::outcome::bytes:
         break;
@@ -405,12 +411,20 @@ void stream_pipe::forget_input() noexcept {
 // -------------------------------------------------------------------------------------
 
 void stream_pipe::open(stream_owner& session, int fd, std::size_t segment_bytes,
-                       std::span<const std::uint8_t> early) {
+                       std::span<const std::uint8_t> early, const curve_traffic_keys* keys) {
+  auto sealed_in =
+      keys == nullptr ? nullptr : std::make_unique<sealed_input>(fd, *keys, frame_bytes_max_);
+  auto sealed_out = keys == nullptr ? nullptr : std::make_unique<sealed_output>(fd, *keys);
   session_ = &session;
   peer_ttl_tenths_.store(0, std::memory_order_relaxed);
   peer_pings_.store(false, std::memory_order_relaxed);
-  reader_.open(fd, early);
-  writer_.open(fd, segment_bytes);
+  if (sealed_in != nullptr) {
+    reader_.open(std::move(sealed_in), early);
+    writer_.open(std::move(sealed_out), segment_bytes);
+  } else {
+    reader_.open(fd, early);
+    writer_.open(fd, segment_bytes);
+  }
   waiting_writable_ = false;
   flush_on_io_thread();
   room_changed();

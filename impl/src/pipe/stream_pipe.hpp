@@ -89,8 +89,9 @@ class stream_pipe final : public pipe, public patrolled {
   // -----------------------------------------------------------------------------------
 
   // A connection is up: uses it for both directions, and sends what has gathered.
+  // keys: it is encrypted with them.
   void open(stream_owner& session, int fd, std::size_t segment_bytes,
-            std::span<const std::uint8_t> early);
+            std::span<const std::uint8_t> early, const curve_traffic_keys* keys = nullptr);
   // It has died: what was received is kept for the application. Afterwards fd may be closed.
   void close(bool keep_received) noexcept;
   // The kernel's buffer has room again. True: all is sent, no need to wait any longer.

@@ -83,13 +83,18 @@ stream_reader::outcome stream_reader::read_direct(std::span<std::uint8_t> into, 
   return result;
 }
 
+std::size_t stream_reader::left_bytes() const noexcept {
+  std::size_t bytes = 0;
+  for (const left_over& rest : left_) {
+    bytes += rest.bytes.size();
+  }
+  return bytes;
+}
+
 // REQUIRES: lock_ held.
 void stream_reader::read_ahead() {
   std::array<std::uint8_t, 16 * 1024> step;
-  std::size_t held_bytes = 0;
-  for (const left_over& rest : left_) {
-    held_bytes += rest.bytes.size();
-  }
+  std::size_t held_bytes = left_bytes();
   while (held_bytes < taken_over_bytes_max && !drained_) {
     left_over& ahead = left_.emplace_back();
     ahead.bytes.reserve(step.size());
@@ -113,6 +118,10 @@ stream_reader::outcome stream_reader::take_left_over(std::span<std::uint8_t> int
   if (taken_bytes > 0) {
     copy_bytes(into.data(), first.bytes.data() + first.read_bytes, taken_bytes);
     first.read_bytes += taken_bytes;
+    if (first.read_bytes == first.bytes.size() && !first.ends_stream) {
+      left_.pop_front();  // take_over() would take it for one that is being read
+      ready_ = true;
+    }
     return outcome::bytes;
   }
   const bool ended = first.ends_stream;
@@ -126,7 +135,7 @@ stream_reader::outcome stream_reader::read_descriptor(std::span<std::uint8_t> fi
                                                       std::span<std::uint8_t> second,
                                                       std::size_t& read_bytes) noexcept {
   if (fd_ < 0 || drained_ || (rely_on_edges_ && !ready_)) {
-    return outcome::nothing;
+    return sealed_ != nullptr ? read_sealed(first, read_bytes) : outcome::nothing;
   }
   const io_outcome got = second.empty() ? receive_some(fd_, first.data(), first.size())
                                         : receive_some(fd_, first, second);
@@ -154,16 +163,16 @@ void stream_reader::watch(ready_set& set, void* tag) noexcept {
   const try_lock_guard guard(lock_);
   ready_ = true;
   hang_up_ = false;
-  if (fd_ >= 0) {
+  if (descriptor() >= 0) {
     watched_by_ = &set;
-    set.add(fd_, tag);
+    set.add(descriptor(), tag);
   }
 }
 
 void stream_reader::unwatch(ready_set& set) noexcept {
   const try_lock_guard guard(lock_);
-  if (fd_ >= 0) {
-    set.remove(fd_);
+  if (descriptor() >= 0) {
+    set.remove(descriptor());
   }
   watched_by_ = nullptr;
 }
@@ -187,13 +196,84 @@ void stream_reader::open(int fd, std::span<const std::uint8_t> early) {
   drained_ = false;
 }
 
+void stream_reader::open(std::unique_ptr<sealed_input> sealed,
+                         std::span<const std::uint8_t> early) {
+  std::list<left_over> fresh;
+  fresh.emplace_back();
+  sealed->open(early, fresh.front().bytes);
+  if (fresh.front().bytes.empty()) {
+    fresh.clear();
+  }
+  open(-1, {});
+  const try_lock_guard guard(lock_);
+  left_.splice(left_.end(), fresh);
+  sealed_ = std::move(sealed);
+}
+
+// REQUIRES: lock_ held, left_ empty, `into` not empty.
+stream_reader::outcome stream_reader::read_sealed(std::span<std::uint8_t> into,
+                                                  std::size_t& read_bytes) noexcept {
+  if (sealed_->broken()) {
+    return outcome::broken;
+  }
+  if (drained_ || (rely_on_edges_ && !ready_)) {
+    return outcome::nothing;
+  }
+  try {
+    std::vector<std::uint8_t>& frames = left_.emplace_back().bytes;
+    const io_outcome got = sealed_->read(frames);
+    drained_ = got.what == io_outcome::kind::ended;  // the I/O thread sees the same
+    ready_ = got.what == io_outcome::kind::done &&
+             (hang_up_ || got.bytes == sealed_input::read_bytes_max);
+    if (frames.empty()) {
+      left_.pop_back();
+    }
+    if (got.what != io_outcome::kind::done) {
+      return outcome::nothing;
+    }
+    count_arrival();
+    return left_.empty() ? outcome::bytes : take_left_over(into, read_bytes);
+  } catch (...) {
+    // Out of memory. If bytes were lost with it, the next look finds the connection broken.
+    return sealed_->broken() ? outcome::bytes : outcome::nothing;
+  }
+}
+
+// REQUIRES: lock_ held.
+void stream_reader::read_ahead_sealed() {
+  while (left_bytes() + sealed_->pending_bytes() < taken_over_bytes_max && !drained_ &&
+         !sealed_->broken()) {
+    std::vector<std::uint8_t>& frames = left_.emplace_back().bytes;
+    const io_outcome got = sealed_->read(frames);
+    if (frames.empty()) {
+      left_.pop_back();
+    }
+    if (got.what != io_outcome::kind::done) {
+      break;  // the end of the stream is reported by the poller, too
+    }
+    count_arrival();
+  }
+}
+
+// REQUIRES: lock_ held.
+void stream_reader::drain_sealed(std::vector<std::uint8_t>& into) noexcept {
+  try {
+    while (sealed_->read(into).what == io_outcome::kind::done && !sealed_->broken()) {
+    }
+  } catch (...) {
+    // Out of memory: the rest is lost with the connection.
+  }
+}
+
 void stream_reader::close(bool keep_received) noexcept {
   const try_lock_guard guard(lock_);
-  if (fd_ < 0) {
+  if (descriptor() < 0) {
     return;
   }
   left_over& rest = end_mark_.front();
-  if (keep_received && !abandoned_ && !drained_) {
+  if (keep_received && !abandoned_ && !drained_ && sealed_ != nullptr) {
+    drain_sealed(rest.bytes);
+  } else if (keep_received && !abandoned_ && !drained_) {
     constexpr std::size_t step_bytes = 64 * 1024;
     for (;;) {
       const std::size_t have = rest.bytes.size();
@@ -213,10 +293,11 @@ void stream_reader::close(bool keep_received) noexcept {
     left_.splice(left_.end(), end_mark_);
   }
   if (watched_by_ != nullptr) {
-    watched_by_->remove(fd_);
+    watched_by_->remove(descriptor());
     watched_by_ = nullptr;
   }
   fd_ = -1;
+  sealed_.reset();
 }
 
 }  // namespace slk

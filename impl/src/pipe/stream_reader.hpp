@@ -6,8 +6,11 @@
 //        connection has died, so that the descriptor can be closed and nothing received is lost;
 //        and while the application is silent, so that commands are seen (take_over()).
 //
+// An encrypted connection has a sealed_input instead of fd_, which then is -1; its frames go to
+// left_ in the clear, and from there to whoever reads.
+//
 // Invariants
-// 1. Guarded by lock_: fd_, watched_by_, drained_, abandoned_, left_.
+// 1. Guarded by lock_: fd_, sealed_, watched_by_, drained_, abandoned_, left_.
 // 2. The bytes of one connection are read in this order: the slab, its entries in left_, fd_.
 //    An entry with ends_stream is the last of its connection: what then remains of a message is
 //    discarded, never spliced with the next connection's bytes.
@@ -24,6 +27,7 @@
 
 #include "base/try_lock.hpp"
 #include "io/ready_set.hpp"
+#include "pipe/sealed_input.hpp"
 #include "wire/frame_walker.hpp"
 
 namespace slk {
@@ -38,6 +42,7 @@ class stream_reader {
     nothing,  // none now
     restart,  // the connection has ended; what is unread of it is an unfinished message
     full,     // the slab holds the start of a message and has no room for more
+    broken,   // what came on an encrypted connection cannot be opened
   };
 
   // -- application's thread
@@ -75,6 +80,8 @@ class stream_reader {
 
   // early: bytes that arrived together with the handshake.
   void open(int fd, std::span<const std::uint8_t> early);
+  // The same for one that is encrypted.
+  void open(std::unique_ptr<sealed_input> sealed, std::span<const std::uint8_t> early);
   // The connection has died, or is to be dropped: keeps what the kernel still has, lets go of fd,
   // whose edges then name nobody: the socket may drop the pipe before the descriptor is closed.
   void close(bool keep_received) noexcept;
@@ -92,7 +99,7 @@ class stream_reader {
   // The application is silent: reads what has come on its behalf, up to a limit, and calls
   // visit(body) for the commands that it has not seen yet (some it may have, if they are in the
   // slab). received: there are bytes that the application has to be told of.
-  // False: a frame announces more than frame_bytes_max.
+  // False: a frame announces more than frame_bytes_max, or cannot be opened.
   template <class Visit>
   [[nodiscard]] bool take_over(std::uint64_t frame_bytes_max, bool& received, Visit visit);
 
@@ -109,10 +116,16 @@ class stream_reader {
   outcome take_left_over(std::span<std::uint8_t> into, std::size_t& taken_bytes) noexcept;
   outcome read_descriptor(std::span<std::uint8_t> first, std::span<std::uint8_t> second,
                           std::size_t& read_bytes) noexcept;
+  outcome read_sealed(std::span<std::uint8_t> into, std::size_t& read_bytes) noexcept;
+  void read_ahead_sealed();
+  void drain_sealed(std::vector<std::uint8_t>& into) noexcept;
   [[nodiscard]] bool make_slab() noexcept;
   void read_ahead();
   void count_read() noexcept;
   void count_arrival() noexcept;
+  [[nodiscard]] std::size_t left_bytes() const noexcept;
+  // Of a connection of either kind, or -1.
+  [[nodiscard]] int descriptor() const noexcept { return sealed_ != nullptr ? sealed_->fd() : fd_; }
 
   std::unique_ptr<std::uint8_t[]> slab_;
   std::size_t filled_bytes_ = 0;
@@ -122,6 +135,7 @@ class stream_reader {
 
   try_lock lock_;
   int fd_ = -1;
+  std::unique_ptr<sealed_input> sealed_;
   ready_set* watched_by_ = nullptr;
   bool drained_ = false;  // end of stream or an error was read; the I/O thread will close
   bool abandoned_ = false;
@@ -138,7 +152,7 @@ template <class Visit>
 bool stream_reader::take_over(std::uint64_t frame_bytes_max, bool& received, Visit visit) {
   const try_lock_guard guard(lock_);
   received = false;
-  if (fd_ < 0 || abandoned_ || !slab_aligned_) {
+  if (descriptor() < 0 || abandoned_ || !slab_aligned_) {
     return true;
   }
   for (const left_over& rest : left_) {
@@ -146,7 +160,11 @@ bool stream_reader::take_over(std::uint64_t frame_bytes_max, bool& received, Vis
       return true;  // of an earlier connection, or half read: the application is at it
     }
   }
-  read_ahead();
+  if (sealed_ != nullptr) {
+    read_ahead_sealed();
+  } else {
+    read_ahead();
+  }
   frame_walker walker;
   bool legal = walker.walk(slab(), frame_bytes_max, visit);
   for (auto rest = left_.begin(); rest != left_.end() && legal;) {
@@ -166,7 +184,7 @@ bool stream_reader::take_over(std::uint64_t frame_bytes_max, bool& received, Vis
     received = received || fresh;
     ++rest;
   }
-  return legal;
+  return legal && (sealed_ == nullptr || !sealed_->broken());
 }
 
 }  // namespace slk

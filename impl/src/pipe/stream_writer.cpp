@@ -38,7 +38,7 @@ flush_result stream_writer::try_flush_from_io(bool& idle) noexcept {
 
 flush_result stream_writer::flush_locked() noexcept {
   if (fd_ < 0) {
-    return flush_result::no_stream;
+    return sealed_ != nullptr ? flush_sealed() : flush_result::no_stream;
   }
   // pairs with: published_count(); invariant 3
   const std::uint64_t published = published_messages_.load(std::memory_order_acquire);
@@ -71,6 +71,68 @@ flush_result stream_writer::flush_locked() noexcept {
   if (has_control_.load(std::memory_order_relaxed)) [[unlikely]] {
     return send_control();
   }
+  return flush_result::complete;
+}
+
+flush_result stream_writer::flush_sealed() noexcept {
+  // pairs with: published_count(); invariant 3
+  const std::uint64_t published = published_messages_.load(std::memory_order_acquire);
+  if (control_begun_) {
+    if (const flush_result outcome = send_control_sealed(); outcome != flush_result::complete) {
+      return outcome;
+    }
+  }
+  for (auto front = ring_.front(); !front.empty(); front = ring_.front()) {
+    std::size_t done_bytes = 0;
+    const flush_result outcome = send_sealed(front, done_bytes);
+    ring_.consume(done_bytes);
+    if (outcome != flush_result::complete) {
+      return outcome;
+    }
+  }
+  flushed_messages_.store(published, std::memory_order_release);  // pairs with: flushed_messages()
+  return has_control_.load(std::memory_order_relaxed) ? send_control_sealed()
+                                                      : flush_result::complete;
+}
+
+// Sends on, or begins with, a batch of frames. done_bytes: those that are with the kernel.
+flush_result stream_writer::send_sealed(std::span<const std::uint8_t> frames,
+                                        std::size_t& done_bytes) noexcept {
+  if (sealed_->unsent().empty()) {
+    try {
+      sealed_->seal(frames);
+    } catch (...) {
+      abort_connection(sealed_->fd());  // no memory, and nonces are spent
+      return broken();
+    }
+  }
+  for (auto unsent = sealed_->unsent(); !unsent.empty(); unsent = sealed_->unsent()) {
+    const io_outcome sent = send_some(sealed_->fd(), unsent.data(), piece_bytes(unsent.size()));
+    if (sent.what == io_outcome::kind::blocked) {
+      return flush_result::blocked;
+    }
+    if (sent.what == io_outcome::kind::ended) {
+      return broken();
+    }
+    done_bytes += sealed_->sent(sent.bytes, frames.subspan(done_bytes));
+    count_flush();
+  }
+  return flush_result::complete;
+}
+
+// As send_control(). What is sealed is not taken up again: begun, it goes out whole or not at all.
+flush_result stream_writer::send_control_sealed() noexcept {
+  while (!control_.empty()) {
+    control_begun_ = true;
+    std::size_t done_bytes = 0;
+    const flush_result outcome = send_sealed(control_, done_bytes);
+    control_.erase(control_.begin(), control_.begin() + static_cast<std::ptrdiff_t>(done_bytes));
+    if (outcome != flush_result::complete) {
+      return outcome;
+    }
+  }
+  control_begun_ = false;
+  has_control_.store(false, std::memory_order_relaxed);  // under lock_
   return flush_result::complete;
 }
 
@@ -163,7 +225,7 @@ stream_writer::direct_result stream_writer::send_direct(
 
 int stream_writer::fd() noexcept {
   const try_lock_guard guard(lock_);
-  return fd_;
+  return descriptor();
 }
 
 void stream_writer::open(int fd, std::size_t segment_bytes) noexcept {
@@ -172,9 +234,17 @@ void stream_writer::open(int fd, std::size_t segment_bytes) noexcept {
   segment_bytes_ = segment_bytes;
 }
 
+void stream_writer::open(std::unique_ptr<sealed_output> sealed,
+                         std::size_t segment_bytes) noexcept {
+  const try_lock_guard guard(lock_);
+  sealed_ = std::move(sealed);
+  segment_bytes_ = segment_bytes;
+}
+
 void stream_writer::close() noexcept {
   const try_lock_guard guard(lock_);
   fd_ = -1;
+  sealed_.reset();
   control_.clear();
   control_begun_ = false;
   has_control_.store(false, std::memory_order_relaxed);  // under lock_
@@ -225,8 +295,8 @@ void stream_writer::queue_control(std::span<const std::uint8_t> frame) noexcept 
 
 void stream_writer::abort() noexcept {
   const try_lock_guard guard(lock_);
-  if (fd_ >= 0) {
-    abort_connection(fd_);
+  if (descriptor() >= 0) {
+    abort_connection(descriptor());
   }
 }
 
@@ -237,12 +307,13 @@ bool stream_writer::has_unsent() noexcept {
 
 bool stream_writer::has_anything_to_send() noexcept {
   const try_lock_guard guard(lock_);
-  return fd_ >= 0 && (!ring_.front().empty() || has_control_.load(std::memory_order_relaxed));
+  return descriptor() >= 0 &&
+         (!ring_.front().empty() || has_control_.load(std::memory_order_relaxed));
 }
 
 bool stream_writer::is_open() noexcept {
   const try_lock_guard guard(lock_);
-  return fd_ >= 0;
+  return descriptor() >= 0;
 }
 
 }  // namespace slk

@@ -5,8 +5,11 @@
 //        lock_: the application (flush on its own account) or the I/O thread (patrol, EPOLLOUT,
 //        first flush of a new connection). The application only tries the lock.
 //
+// An encrypted connection has a sealed_output instead of fd_, which then is -1 as without any: the
+// way of a connection in the clear is not longer for it.
+//
 // Invariants
-// 1. Guarded by lock_: fd_, the ring's consumer side, raw_tail_bytes_, control_,
+// 1. Guarded by lock_: fd_, sealed_, the ring's consumer side, raw_tail_bytes_, control_,
 //    control_begun_.
 // 2. The wire carries whole frames of this connection only: when a connection dies in the middle
 //    of a message, the next one starts with that message again, if it is in the ring whole, or
@@ -21,12 +24,14 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "base/cache_line.hpp"
 #include "base/try_lock.hpp"
 #include "pipe/flush_result.hpp"
+#include "pipe/sealed_output.hpp"
 #include "ring/chunk_ring.hpp"
 
 namespace slk {
@@ -61,6 +66,8 @@ class stream_writer {
 
   // Starts using a connection. segment_bytes: the largest single send, 0 for no limit.
   void open(int fd, std::size_t segment_bytes) noexcept;
+  // The same for one that is encrypted.
+  void open(std::unique_ptr<sealed_output> sealed, std::size_t segment_bytes) noexcept;
   // Stops using it. The message in flight is taken up again by the next open(), see invariant 2.
   void close() noexcept;
   flush_result flush_from_io() noexcept;
@@ -100,16 +107,22 @@ class stream_writer {
   static constexpr std::size_t control_bytes_max = 4096;
 
   flush_result flush_locked() noexcept;
+  flush_result flush_sealed() noexcept;
+  flush_result send_sealed(std::span<const std::uint8_t> frames, std::size_t& done_bytes) noexcept;
+  flush_result send_control_sealed() noexcept;
   flush_result send_control() noexcept;
   flush_result broken() noexcept;
   [[nodiscard]] std::size_t piece_bytes(std::size_t size_bytes) const noexcept;
   void count_flush() noexcept;
   void rewind_to_message() noexcept;
+  // Of a connection of either kind, or -1.
+  [[nodiscard]] int descriptor() const noexcept { return sealed_ != nullptr ? sealed_->fd() : fd_; }
 
   chunk_ring ring_;
 
   try_lock lock_;
   int fd_ = -1;
+  std::unique_ptr<sealed_output> sealed_;
   std::size_t segment_bytes_ = 0;
   std::size_t raw_tail_bytes_ = 0;  // of the ring's next bytes: the rest of a frame sent directly
   std::vector<std::uint8_t> control_;

@@ -37,6 +37,7 @@ session::session(const place& at, session_settings settings, address target,
       target_(std::move(target)),
       scheme_(target_->scheme),
       pipe_(std::move(pipe)),
+      authenticator_(at.authenticator),
       backoff_(settings_.reconnect_interval_ms, settings_.reconnect_interval_max_ms) {
   prepare_to_tell();
   io_.adjust_load(+1);
@@ -50,6 +51,7 @@ session::session(const place& at, session_settings settings, scheme kind, unique
       settings_(std::move(settings)),
       scheme_(kind),
       fd_(std::move(accepted)),
+      authenticator_(at.authenticator),
       backoff_(-1, 0) {
   io_.adjust_load(+1);
 }
@@ -136,7 +138,11 @@ void session::on_events(std::uint32_t epoll_events) noexcept {
       }
       break;
     case state::shaking:
-      continue_handshake();
+      if (inquiry_ != nullptr && (epoll_events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+        connection_failed(ECONNRESET);  // nobody reads while somebody is asked
+      } else {
+        continue_handshake();
+      }
       break;
     case state::active:
       active_events(epoll_events);
@@ -235,6 +241,7 @@ properties_ref session::peer_properties() const {
     list.emplace_back(key == "Identity" ? std::string("Routing-Id") : key, value);
   }
   list.emplace_back("Peer-Address", peer_address(fd_.get()));
+  list.insert(list.end(), verdict_.metadata.begin(), verdict_.metadata.end());
   return properties_ref(message_properties::create(std::move(list)));
 }
 
@@ -338,6 +345,7 @@ void session::cancel_timers() noexcept {
   silence_timer_.cancel();
   grace_timer_.cancel();
   heartbeat_.stop();
+  cancel_inquiry();
   watching_input_ = false;
 }
 

@@ -19,6 +19,7 @@
 #include "io/io_thread.hpp"
 #include "pipe/stream_pipe.hpp"
 #include "session/activity.hpp"
+#include "session/authenticator.hpp"
 #include "session/heartbeat.hpp"
 #include "session/monitor.hpp"
 #include "session/reconnect_backoff.hpp"
@@ -38,6 +39,7 @@ class session final : public event_handler,
     slk::activity& counted;
     std::shared_ptr<inbox> socket;
     std::shared_ptr<slk::monitor> monitor;
+    slk::authenticator& authenticator;
   };
 
   // Connects, and reconnects. pipe is the one that exists since connect(); null with `immediate`.
@@ -81,6 +83,11 @@ class session final : public event_handler,
   void continue_handshake() noexcept;
   bool send_handshake() noexcept;
   bool receive_handshake();
+  [[nodiscard]] std::unique_ptr<mechanism> make_mechanism() const;
+  void inquire();
+  void take_verdict(const verdict& answer) noexcept;
+  void refuse(std::string_view status, int value) noexcept;
+  void cancel_inquiry() noexcept;
   void activate();
   void active_events(std::uint32_t epoll_events) noexcept;
   void connection_lost() noexcept;
@@ -114,8 +121,11 @@ class session final : public event_handler,
   unique_fd fd_;
   std::shared_ptr<stream_pipe> pipe_;
   std::optional<handshake> handshake_;
-  socket_events untold_losses_;      // made beforehand: losses are told without fail
-  std::vector<std::uint8_t> early_;  // bytes behind the peer's READY
+  authenticator& authenticator_;
+  std::shared_ptr<inquiry> inquiry_;  // under way
+  verdict verdict_;                   // on this connection's peer
+  socket_events untold_losses_;       // made beforehand: losses are told without fail
+  std::vector<std::uint8_t> early_;   // bytes behind the peer's READY
   reconnect_backoff backoff_;
   timer retry_timer_{io_.timers(), [this] { connect(); }};
   timer handshake_timer_{io_.timers(), [this] { connection_failed(ETIMEDOUT); }};

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <string_view>
 
+#include "base/secret.hpp"
 #include "message/properties.hpp"
 #include "session/session.hpp"
 #include "transport/connect.hpp"
@@ -96,7 +97,9 @@ void session::begin_handshake() noexcept {
   state_ = state::shaking;
   early_.clear();
   try {
-    handshake_.emplace(settings_.socket_type, settings_.routing_id, settings_.frame_bytes_max);
+    handshake_.emplace(settings_.socket_type, settings_.routing_id, settings_.frame_bytes_max,
+                       make_mechanism());
+    verdict_ = {};
   } catch (...) {
     connection_failed(ENOMEM);
     return;
@@ -113,6 +116,10 @@ void session::continue_handshake() noexcept {
     if (state_ != state::shaking) {
       return;
     }
+    if (inquiry_ != nullptr) {
+      io_.rewatch(fd_.get(), EPOLLRDHUP | (more_to_send ? EPOLLOUT : 0u), *this);
+      return;
+    }
     if (!receive_handshake()) {
       return;
     }
@@ -124,7 +131,8 @@ void session::continue_handshake() noexcept {
     if (handshake_->current() == handshake::state::done) {
       activate();
     } else {
-      io_.rewatch(fd_.get(), EPOLLIN | (blocked ? EPOLLOUT : 0u), *this);
+      const std::uint32_t input = inquiry_ == nullptr ? std::uint32_t{EPOLLIN} : EPOLLRDHUP;
+      io_.rewatch(fd_.get(), input | (blocked ? EPOLLOUT : 0u), *this);
     }
   } catch (...) {
     // Out of memory: as if the peer had gone. The pipe may be using the connection already.
@@ -176,6 +184,9 @@ bool session::receive_handshake() {
       }
       used += step;
       static_cast<void>(send_handshake());
+      if (state_ == state::shaking) {
+        inquire();
+      }
       if (state_ != state::shaking) {
         return false;
       }
@@ -183,7 +194,10 @@ bool session::receive_handshake() {
     if (used < got.bytes) {
       early_.assign(buffer.data() + used, buffer.data() + got.bytes);
     }
-    if (handshake_->current() == handshake::state::done) {
+    if (settings_.security != nullptr) {
+      wipe(buffer.data(), got.bytes);  // there may be a password in it
+    }
+    if (handshake_->current() == handshake::state::done || inquiry_ != nullptr) {
       return true;
     }
   }
@@ -205,6 +219,7 @@ void session::report_failed_handshake() noexcept {
       reason = SLK_PROTOCOL_ERROR_ZMTP_INVALID_METADATA;
       break;
     case failure_reason::oversize:
+    case failure_reason::malformed_command:
       reason = SLK_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_UNSPECIFIED;
       break;
     case failure_reason::peer_error:
@@ -213,7 +228,11 @@ void session::report_failed_handshake() noexcept {
         return;
       }
       break;
+    case failure_reason::cryptography:
+      reason = SLK_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC;
+      break;
     case failure_reason::none:
+    case failure_reason::denied:
     case failure_reason::signature:
     case failure_reason::version:
       break;
@@ -234,7 +253,8 @@ void session::activate() {
   }
   awaiting_room_ = false;  // of an earlier connection
   io_.rewatch(fd_.get(), active_interest(), *this);
-  pipe_->open(*this, fd_.get(), piece_limit(fd_.get(), scheme_), early_);
+  pipe_->open(*this, fd_.get(), piece_limit(fd_.get(), scheme_), early_,
+              handshake_->traffic_keys());
   report(SLK_EVENT_HANDSHAKE_SUCCEEDED, 0);
   tell_peer(fresh ? socket_event::kind::attached : socket_event::kind::connected);
   handshake_.reset();

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "session/heartbeat.hpp"
+#include "session/security_settings.hpp"
 #include "transport/socket_options.hpp"
 #include "wire/socket_type.hpp"
 
@@ -21,6 +23,8 @@ struct session_settings {
   int reconnect_interval_ms = 100;    // -1: never
   int reconnect_interval_max_ms = 0;  // 0: no exponential back-off
   slk::heartbeat::settings heartbeat;
+  // None: NULL, and nobody is asked. Never changed, so that its secrets are there once.
+  std::shared_ptr<const security_settings> security;
   bool immediate = false;         // no pipe without a connection
   bool application_reads = true;  // false for a socket type that only sends
 };

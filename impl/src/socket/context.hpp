@@ -12,6 +12,7 @@
 #include "pipe/inbox.hpp"
 #include "session/activity.hpp"
 #include "socket/inproc_registry.hpp"
+#include "socket/zap_client.hpp"
 
 namespace slk {
 
@@ -42,6 +43,7 @@ class context {
 
   inproc_registry& inproc() noexcept { return inproc_; }
   activity& counted() noexcept { return activity_; }
+  slk::authenticator& authenticator() noexcept { return zap_client_; }
   [[nodiscard]] bool default_ipv6() const noexcept { return ipv6_.load(); }
   // -1: no limit.
   [[nodiscard]] std::int64_t default_max_message_bytes() const noexcept {
@@ -60,6 +62,7 @@ class context {
   std::atomic<bool> blocky_{true};
 
   inproc_registry inproc_;
+  zap_client zap_client_{inproc_};
   activity activity_;
 
   std::mutex mutex_;

@@ -77,6 +77,11 @@ inproc_registry::joined inproc_registry::connect(const std::string& name, const 
   return end;
 }
 
+bool inproc_registry::is_bound(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  return bound_.contains(name);
+}
+
 void inproc_registry::forget(const inbox* who) {
   const std::lock_guard lock(mutex_);
   std::erase_if(bound_, [who](const auto& entry) { return entry.second.inbox.get() == who; });

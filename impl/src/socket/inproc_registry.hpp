@@ -35,6 +35,8 @@ class inproc_registry {
   [[nodiscard]] int unbind(const std::string& name, const inbox* who);
   // Connects to the name, or waits for it.
   [[nodiscard]] joined connect(const std::string& name, const party& who);
+  // Somebody is bound to the name.
+  [[nodiscard]] bool is_bound(const std::string& name);
   // The socket is closing: frees its names.
   void forget(const inbox* who);
   // The socket has let go of pipes that nobody was bound for: what they hold waits on, or with

@@ -151,7 +151,7 @@ int copy_option(const void* from, std::size_t bytes, void* value,
 int socket_options::set(socket_type type, int option, const void* value, std::size_t size_bytes) {
   const option_row* row = find_row(type, option);
   if (row == nullptr) {
-    return EINVAL;
+    return security.set(option, value, size_bytes);
   }
   const int error = std::visit(setter{*this, *row, value, size_bytes}, row->member);
   heartbeat_ttl_ms -= heartbeat_ttl_ms % ttl_unit_ms;
@@ -160,7 +160,8 @@ int socket_options::set(socket_type type, int option, const void* value, std::si
 
 int socket_options::get(socket_type type, int option, void* value, std::size_t* size_bytes) const {
   const option_row* row = find_row(type, option);
-  return row == nullptr ? EINVAL : std::visit(getter{*this, value, size_bytes}, row->member);
+  return row == nullptr ? security.get(option, value, size_bytes)
+                        : std::visit(getter{*this, value, size_bytes}, row->member);
 }
 
 session_settings socket_options::for_session(socket_type type) const {
@@ -182,6 +183,7 @@ session_settings socket_options::for_session(socket_type type) const {
   settings.reconnect_interval_ms = reconnect_ivl_ms;
   settings.reconnect_interval_max_ms = reconnect_ivl_max_ms;
   settings.heartbeat = {heartbeat_ivl_ms, heartbeat_timeout_ms, heartbeat_ttl_ms};
+  settings.security = security.for_session();
   settings.immediate = immediate != 0;
   settings.application_reads = type != socket_type::push;
   return settings;

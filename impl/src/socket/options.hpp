@@ -5,6 +5,7 @@
 #include <string>
 
 #include "session/session_settings.hpp"
+#include "socket/security_options.hpp"
 #include "wire/socket_type.hpp"
 
 namespace slk {
@@ -38,8 +39,10 @@ struct socket_options {
   int heartbeat_ivl_ms = 0;
   int heartbeat_ttl_ms = 0;
   int heartbeat_timeout_ms = -1;
+  security_options security;
 
-  // 0 or EINVAL: no such option for this type, a wrong size or a value out of range.
+  // 0 or EINVAL: no such option for this type, a wrong size or a value out of range. ENOTSUP: it is
+  // CURVE's, which this build has not.
   [[nodiscard]] int set(socket_type type, int option, const void* value, std::size_t size_bytes);
   // 0 or EINVAL; *size_bytes is the room at value, and then what was written.
   [[nodiscard]] int get(socket_type type, int option, void* value, std::size_t* size_bytes) const;

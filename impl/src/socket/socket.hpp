@@ -275,7 +275,7 @@ class socket {
   [[nodiscard]] int connect_inproc(const address& where);
   [[nodiscard]] inproc_registry::party as_party() const;
   [[nodiscard]] session::place place_on(io_thread& io) const {
-    return {io, context_.counted(), inbox_, monitor_};
+    return {io, context_.counted(), inbox_, monitor_, context_.authenticator()};
   }
   void let_go(endpoint& one, bool notify) noexcept;
   [[nodiscard]] int get_special_option(int option, void* value, std::size_t* size_bytes);

@@ -67,6 +67,9 @@ int socket::bind_stream(const address& where) {
   if (io == nullptr) {
     return -EMTHREAD;
   }
+  if (const int error = options_.security.check(); error != 0) {
+    return -error;
+  }
   session_settings settings = options_.for_session(type_);
   result<listening> bound = listen_on(where, settings.transport);
   if (!bound) {
@@ -140,6 +143,9 @@ int socket::connect_stream(address where) {
   if (type_ == socket_type::dealer && std::any_of(endpoints_.begin(), endpoints_.end(), same)) {
     last_endpoint_ = where.text;
     return 0;  // a DEALER gains nothing from a second connection to the same peer
+  }
+  if (const int error = options_.security.check(); error != 0) {
+    return -error;
   }
   std::string routing_id;
   if (const int error = connecting(routing_id); error != 0) {

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
+
+#include "base/secret.hpp"
 
 namespace slk {
 namespace {
@@ -43,36 +46,58 @@ std::string_view name(failure_reason reason) noexcept {
       return "unexpected command";
     case failure_reason::malformed_metadata:
       return "malformed metadata";
+    case failure_reason::malformed_command:
+      return "malformed command";
     case failure_reason::incompatible_socket_type:
       return "incompatible socket type";
     case failure_reason::oversize:
       return "oversize";
     case failure_reason::peer_error:
       return "peer error";
+    case failure_reason::cryptography:
+      return "cryptography";
+    case failure_reason::denied:
+      return "denied";
   }
   return "unknown";
 }
 
-handshake::handshake(socket_type ours, std::string_view routing_id, std::int64_t max_message_bytes)
+handshake::handshake(socket_type ours, std::string_view routing_id, std::int64_t max_message_bytes,
+                     std::unique_ptr<mechanism> security)
     : ours_(ours),
       routing_id_(routing_id.substr(0, routing_id_bytes_max)),
-      command_bytes_max_(command_limit(max_message_bytes)) {
+      command_bytes_max_(command_limit(max_message_bytes)),
+      security_(std::move(security)) {
   assert(routing_id.size() <= routing_id_bytes_max);
-  const greeting_buffer greeting = make_greeting();
+  const greeting_buffer greeting = security_ == nullptr
+                                       ? make_greeting()
+                                       : make_greeting(security_->name(), security_->as_server());
   std::copy(greeting.begin(), greeting.end(), output_.begin());
   output_end_ = greeting.size();
 }
 
 std::span<const std::uint8_t> handshake::output() const noexcept {
-  if (failed()) {
+  if (failed() && reason_ != failure_reason::denied) {
     return {};
+  }
+  if (output_begin_ == output_end_) {
+    return {frames_.data() + frames_begin_, frames_.size() - frames_begin_};
   }
   return {output_.data() + output_begin_, output_end_ - output_begin_};
 }
 
 void handshake::sent(std::size_t n) noexcept {
-  assert(n <= output_end_ - output_begin_);
-  output_begin_ += n;
+  if (output_begin_ < output_end_) {
+    assert(n <= output_end_ - output_begin_);
+    output_begin_ += n;
+    return;
+  }
+  frames_begin_ += n;
+  if (frames_begin_ == frames_.size()) {
+    wipe(frames_.data(), frames_.size());  // there may be a password in it
+    frames_.clear();
+    frames_begin_ = 0;
+  }
 }
 
 handshake::state handshake::current() const noexcept {
@@ -80,7 +105,8 @@ handshake::state handshake::current() const noexcept {
     return state::failed;
   }
   // READY was received behind a greeting, so ours was appended: nothing left means it went out.
-  const bool done = phase_ == phase::ready_received && output_begin_ == output_end_;
+  const bool done = phase_ == phase::ready_received && output_begin_ == output_end_ &&
+                    frames_.empty() && (security_ == nullptr || !security_->inquiring());
   return done ? state::done : state::running;
 }
 
@@ -106,10 +132,11 @@ std::size_t handshake::receive(const std::uint8_t* data, std::size_t size) {
   return consumed;
 }
 
-std::size_t handshake::receive_greeting(const std::uint8_t* data, std::size_t size) noexcept {
+std::size_t handshake::receive_greeting(const std::uint8_t* data, std::size_t size) {
   std::size_t i = 0;
   for (; i < size && received_ < greeting_bytes; ++i, ++received_) {
-    const greeting_error error = check_greeting_byte(received_, data[i]);
+    const greeting_error error =
+        check_greeting_byte(received_, data[i], security_ == nullptr ? "NULL" : security_->name());
     if (error != greeting_error::none) {
       fail(reason_of(error));
       return i + 1;
@@ -122,9 +149,13 @@ std::size_t handshake::receive_greeting(const std::uint8_t* data, std::size_t si
     }
   }
   if (received_ == greeting_bytes) {
-    append_ready();
     phase_ = phase::command_header;
     received_ = 0;
+    if (security_ == nullptr) {
+      append_ready();
+    } else {
+      fail(security_->start(frames_));
+    }
   }
   return i;
 }
@@ -175,11 +206,17 @@ std::size_t handshake::receive_command_header(const std::uint8_t* data, std::siz
 }
 
 std::size_t handshake::receive_command_body(const std::uint8_t* data, std::size_t size) {
+  constexpr std::uint64_t secret_bytes_max = 1024;
+  if (security_ != nullptr && body_.empty()) {
+    // What may hold a password must not move, and leave copies behind.
+    body_.reserve(static_cast<std::size_t>(std::min(body_bytes_, secret_bytes_max)));
+  }
   const std::size_t missing = static_cast<std::size_t>(body_bytes_) - body_.size();
   const std::size_t taken = std::min(missing, size);
   body_.insert(body_.end(), data, data + taken);
   if (taken == missing) {
     accept_command();
+    wipe(body_.data(), body_.size());  // there may be a password in it
     body_ = {};
   }
   return taken;
@@ -189,7 +226,7 @@ void handshake::accept_command() {
   command_view command;
   if (!parse_command(body_, command)) {
     fail(failure_reason::malformed_metadata);
-  } else if (command.name == "READY") {
+  } else if (security_ == nullptr && command.name == "READY") {
     accept_ready(command.data);
   } else if (command.name == "ERROR") {
     std::string_view reason;
@@ -197,24 +234,76 @@ void handshake::accept_command() {
       peer_.error_reason = reason;
     }
     fail(failure_reason::peer_error);
+  } else if (security_ != nullptr) {
+    continue_mechanism(command);
   } else {
     fail(failure_reason::unexpected_command);
   }
 }
 
+void handshake::continue_mechanism(const command_view& command) {
+  fail(security_->receive(command, body_.size(), frames_));
+  if (failed() || (security_->metadata() && !accept_metadata(*security_->metadata()))) {
+    return;
+  }
+  phase_ = security_->complete() ? phase::ready_received : phase::command_header;
+}
+
+std::optional<credentials> handshake::inquiry() const {
+  return security_ == nullptr || failed() ? std::nullopt : security_->inquiry();
+}
+
+void handshake::admit() {
+  fail(security_->admitted(frames_));
+  if (!failed() && security_->complete()) {
+    phase_ = phase::ready_received;
+  }
+}
+
+void handshake::deny(std::string_view status) {
+  frames_.resize(error_frame_bytes_max);
+  frames_.resize(encode_error(frames_.data(), status));
+  frames_begin_ = 0;
+  fail(failure_reason::denied);
+}
+
+const curve_traffic_keys* handshake::traffic_keys() const noexcept {
+  return security_ == nullptr ? nullptr : security_->traffic_keys();
+}
+
+std::vector<std::uint8_t> handshake::metadata_of(socket_type type, std::string_view routing_id) {
+  std::vector<std::uint8_t> metadata;
+  const auto append = [&metadata](std::string_view key, std::string_view value) {
+    const std::size_t before = metadata.size();
+    metadata.resize(before + property_bytes(key, value));
+    encode_property(metadata.data() + before, key, value);
+  };
+  append("Socket-Type", name(type));
+  if (announces_identity(type)) {
+    append("Identity", routing_id);
+  }
+  return metadata;
+}
+
 void handshake::accept_ready(byte_view metadata) {
+  if (accept_metadata(metadata)) {
+    phase_ = phase::ready_received;
+  }
+}
+
+bool handshake::accept_metadata(byte_view metadata) {
   metadata_reader reader(metadata);
   property_view property;
   while (reader.next(property)) {
     if (!accept_property(property)) {
-      return;
+      return false;
     }
   }
   if (reader.malformed()) {
     fail(failure_reason::malformed_metadata);
-    return;
+    return false;
   }
-  phase_ = phase::ready_received;
+  return true;
 }
 
 bool handshake::accept_property(const property_view& property) {

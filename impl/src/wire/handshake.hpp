@@ -1,7 +1,8 @@
 #pragma once
-// The ZMTP 3.1 handshake under the NULL mechanism: bytes in, bytes out; no fd, no clock.
+// The ZMTP 3.1 handshake: bytes in, bytes out; no fd, no clock.
 //
-//   each side = greeting(64) READY
+//   each side = greeting(64) READY                         under the NULL mechanism
+//   each side = greeting(64), what the mechanism says      under others: mechanism.hpp
 //
 // The greeting is on offer from the start; READY follows as soon as the peer's greeting was
 // accepted. After READY went both ways the connection carries frames (frame.hpp).
@@ -25,6 +26,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,8 +35,10 @@
 #include <vector>
 
 #include "wire/command.hpp"
+#include "wire/failure_reason.hpp"
 #include "wire/frame.hpp"
 #include "wire/greeting.hpp"
+#include "wire/mechanism.hpp"
 #include "wire/socket_type.hpp"
 
 namespace slk {
@@ -41,21 +46,6 @@ namespace slk {
 constexpr std::size_t routing_id_bytes_max = 255;
 // No peer has a reason to send a larger READY.
 constexpr std::uint64_t handshake_command_bytes_max = 64 * 1024;
-
-enum class failure_reason {
-  none,
-  signature,                 // not ZMTP: the first byte, or bit 0 of the tenth
-  version,                   // ZMTP before 3.0
-  mechanism,                 // not NULL
-  unexpected_command,        // a message, or a command other than READY
-  malformed_metadata,        // also a command without a name, an Identity above 255 bytes
-  incompatible_socket_type,  // also an unknown one
-  oversize,                  // above 64 KiB or above the maximal message size
-  peer_error,                // the peer sent ERROR
-};
-
-// For logs and monitors: "signature", "version", ...
-std::string_view name(failure_reason reason) noexcept;
 
 struct peer_info {
   std::string routing_id;
@@ -71,7 +61,12 @@ class handshake {
   enum class state { running, done, failed };
 
   // routing_id has at most routing_id_bytes_max bytes; max_message_bytes -1: no limit.
-  handshake(socket_type ours, std::string_view routing_id, std::int64_t max_message_bytes);
+  // Without a mechanism it is NULL's.
+  handshake(socket_type ours, std::string_view routing_id, std::int64_t max_message_bytes,
+            std::unique_ptr<mechanism> security = nullptr);
+  // What such a socket says of itself: the metadata of a READY.
+  [[nodiscard]] static std::vector<std::uint8_t> metadata_of(socket_type type,
+                                                             std::string_view routing_id);
 
   // Bytes to put on the wire now; call sent(n) after writing n of them. Empty once failed.
   std::span<const std::uint8_t> output() const noexcept;
@@ -84,8 +79,17 @@ class handshake {
 
   state current() const noexcept;
   failure_reason reason() const noexcept { return reason_; }
-  // Complete once READY was received.
+  // Complete once READY was received, or what stands for it.
   const peer_info& peer() const noexcept { return peer_; }
+
+  // Somebody is to be asked about the peer, by these; nothing to be asked now. Until admit() or
+  // deny() the handshake goes no further.
+  [[nodiscard]] std::optional<credentials> inquiry() const;
+  void admit();
+  // ERROR is then the last of output(): the caller ends the connection behind it.
+  void deny(std::string_view status);
+  // The keys of the frames that follow; nullptr: they are not encrypted. REQUIRES: done.
+  [[nodiscard]] const curve_traffic_keys* traffic_keys() const noexcept;
 
  private:
   enum class phase { greeting, command_header, command_body, ready_received };
@@ -95,11 +99,13 @@ class handshake {
       frame_header_bytes_max + (1 + 5) + (1 + 11 + 4 + 6) + (1 + 8 + 4 + routing_id_bytes_max);
 
   void append_ready() noexcept;
-  std::size_t receive_greeting(const std::uint8_t* data, std::size_t size) noexcept;
+  std::size_t receive_greeting(const std::uint8_t* data, std::size_t size);
   std::size_t receive_command_header(const std::uint8_t* data, std::size_t size) noexcept;
   std::size_t receive_command_body(const std::uint8_t* data, std::size_t size);
   void accept_command();
   void accept_ready(byte_view metadata);
+  void continue_mechanism(const command_view& command);
+  [[nodiscard]] bool accept_metadata(byte_view metadata);
   bool accept_property(const property_view& property);
   void fail(failure_reason reason) noexcept { reason_ = reason; }
   bool failed() const noexcept { return reason_ != failure_reason::none; }
@@ -115,6 +121,10 @@ class handshake {
   std::uint64_t body_bytes_ = 0;
   std::vector<std::uint8_t> body_;  // grows as bytes arrive, not by what a header announces
   peer_info peer_;
+
+  const std::unique_ptr<mechanism> security_;  // none: NULL
+  std::vector<std::uint8_t> frames_;           // of its, to be sent behind output_
+  std::size_t frames_begin_ = 0;
 
   std::array<std::uint8_t, greeting_bytes + ready_bytes_max> output_{};
   std::size_t output_begin_ = 0;

@@ -51,6 +51,8 @@ class raw_peer {
             static_cast<ssize_t>(bytes.size()));
   }
 
+  int fd() const { return fd_.get(); }
+
   // Exactly that many bytes, or fewer if the library ends the connection first.
   std::string read(size_t size) const {
     std::string bytes;
@@ -75,8 +77,6 @@ class raw_peer {
     }
     return false;
   }
-
-  int fd() const { return fd_.get(); }
 
   // Both greetings and both READY commands.
   void shake_hands(std::string_view socket_type) const {

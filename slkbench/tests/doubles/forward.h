@@ -102,9 +102,11 @@ int PREFIXED(getsockopt)(void* socket, int option, void* value, size_t* size) {
   return real_getsockopt(socket, option, value, size);
 }
 #ifndef OWN_RECV
+#ifndef OWN_RECV
 int PREFIXED(recv)(void* socket, void* data, size_t size, int flags) {
   return real_recv(socket, data, size, flags);
 }
+#endif
 #endif
 int PREFIXED(poll)(void* items, int count, long timeout) {
   return real_poll(items, count, timeout);

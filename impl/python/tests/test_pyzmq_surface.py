@@ -1,0 +1,172 @@
+"""What programs for pyzmq use, by pyzmq's names."""
+
+import errno
+import threading
+from collections.abc import Callable
+
+import pytest
+
+import serverlink as zmq
+import serverlink.error
+import serverlink.utils.monitor
+from serverlink import Socket
+
+MakeSocket = Callable[[int], Socket]
+Pair = tuple[Socket, Socket]
+
+
+def test_names_that_programs_import() -> None:
+    assert zmq.ZMQError is zmq.ServerLinkError is zmq.error.ZMQError
+    assert issubclass(zmq.Again, zmq.ZMQError)
+    assert zmq.utils.monitor.parse_monitor_message is zmq.parse_monitor_message
+    assert zmq.asyncio.Context
+    assert zmq.zmq_version_info() >= (4, 3)
+    assert zmq.pyzmq_version_info() >= (26,)
+    assert zmq.slk_version() == zmq.__version__
+    assert int(zmq.SocketType.ROUTER) == zmq.ROUTER
+    assert int(zmq.SocketOption.RCVHWM) == zmq.RCVHWM
+    assert zmq.Flag.SNDMORE | zmq.NOBLOCK == 3
+    assert int(zmq.Event.LISTENING) == zmq.EVENT_LISTENING
+    assert zmq.PollEvent(zmq.POLLIN) is zmq.PollEvent.POLLIN
+    assert zmq.Errno.EAGAIN == zmq.EAGAIN
+
+
+@pytest.mark.parametrize("name", ["SUB", "REQ", "STREAM"])
+def test_other_socket_types_say_so(name: str) -> None:
+    with pytest.raises(AttributeError, match=f"no {name} sockets"):
+        getattr(zmq, name)
+
+
+def test_subscriptions_say_so(make_socket: MakeSocket) -> None:
+    dealer = make_socket(zmq.DEALER)
+    for call in (dealer.subscribe, dealer.unsubscribe, dealer.join, dealer.leave):
+        with pytest.raises(zmq.ZMQError, match=call.__name__) as caught:
+            call("topic")
+        assert caught.value.errno == zmq.ENOTSUP
+
+
+def test_text_json_and_objects(pair: Pair) -> None:
+    bound, connected = pair
+    connected.send_string("größer")
+    assert bound.recv_string() == "größer"
+    connected.send_unicode("latin", encoding="utf-16")
+    assert bound.recv_unicode(encoding="utf-16") == "latin"
+    connected.send_json({"a": [1, None]}, sort_keys=True)
+    assert bound.recv_json() == {"a": [1, None]}
+    connected.send_pyobj({1, 2})
+    assert bound.recv_pyobj() == {1, 2}
+    connected.send_serialized("a b", lambda text: text.encode().split())
+    assert bound.recv_serialized(lambda parts: b"+".join(parts)) == b"a+b"
+    with pytest.raises(TypeError):
+        connected.send_string(b"bytes")  # type: ignore[arg-type]
+
+
+def test_frames_and_trackers(pair: Pair) -> None:
+    bound, connected = pair
+    tracker = connected.send(zmq.Frame(b"one"), zmq.SNDMORE, copy=False, track=True)
+    assert tracker is not None
+    assert tracker.done
+    connected.send(b"two", copy=False)
+    first = bound.recv(copy=False)
+    assert (first.bytes, first.more, len(first), str(first)) == (b"one", True, 3, "one")
+    assert first.get(zmq.MORE) == 1
+    assert bytes(memoryview(first)) == b"one"
+    (second,) = bound.recv_multipart(copy=False)
+    assert second == b"two"
+    assert not second.more
+    connected.send_multipart([first, second], copy=False)
+    assert bound.recv_multipart() == [b"one", b"two"]
+    with pytest.raises(TypeError):
+        zmq.Frame("text")  # type: ignore[arg-type]
+
+
+def test_options_of_contexts_go_to_their_sockets() -> None:
+    with zmq.Context() as context:
+        context.linger = 7
+        context.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        context.max_sockets = 10
+        assert (context.linger, context.MAX_SOCKETS) == (7, 10)
+        assert context.getsockopt(zmq.ROUTER_MANDATORY) == 1
+        with context.socket(zmq.ROUTER) as router, context.socket(zmq.PULL) as pull:
+            assert (router.linger, pull.linger, router.router_mandatory) == (7, 7, 1)
+        with pytest.raises(AttributeError):
+            context.no_such_option = 1
+        with pytest.raises(AttributeError):
+            _ = context.no_such_option
+
+
+def test_a_shadow_is_the_same_context() -> None:
+    with zmq.Context() as context:
+        shadow = zmq.Context.shadow(context)
+        with context.socket(zmq.PAIR) as one, shadow.socket(zmq.PAIR) as other:
+            one.bind("inproc://shadow")
+            other.connect("inproc://shadow")
+            one.send(b"x")
+            assert other.recv() == b"x"
+    assert shadow.closed
+
+
+def test_options_as_text(make_socket: MakeSocket) -> None:
+    dealer = make_socket(zmq.DEALER)
+    dealer.setsockopt_string(zmq.IDENTITY, "me")
+    assert dealer.get_string(zmq.IDENTITY) == "me"
+    dealer.set_hwm(5)
+    assert dealer.get_hwm() == 5
+    assert dealer.socket_type is zmq.SocketType.DEALER
+    with pytest.raises(zmq.ZMQError):
+        dealer.get_string(zmq.SNDHWM)
+    with pytest.raises(TypeError):
+        dealer.set_string(zmq.IDENTITY, b"me")  # type: ignore[arg-type]
+
+
+def test_bind_and_connect_as_context_managers(make_socket: MakeSocket) -> None:
+    pull, push = make_socket(zmq.PULL), make_socket(zmq.PUSH)
+    with pull.bind("tcp://127.0.0.1:*"):
+        endpoint = pull.last_endpoint
+        with push.connect(endpoint):
+            push.send(b"x")
+            assert pull.recv() == b"x"
+    for undone in (lambda: push.disconnect(endpoint), lambda: pull.unbind(endpoint)):
+        with pytest.raises(zmq.ZMQError) as caught:
+            undone()  # type: ignore[no-untyped-call]
+        assert caught.value.errno == errno.ENOENT
+
+
+def test_a_proxy_passes_messages_both_ways() -> None:
+    context = zmq.Context()
+    ended: list[type[Exception]] = []
+
+    def pass_on() -> None:
+        with (
+            context.socket(zmq.ROUTER) as frontend,
+            context.socket(zmq.DEALER) as backend,
+            context.socket(zmq.PUSH) as capture,
+        ):
+            frontend.bind("inproc://front")
+            backend.bind("inproc://back")
+            capture.connect("inproc://copy")
+            try:
+                zmq.proxy(frontend, backend, capture)
+            except zmq.ContextTerminated as error:
+                ended.append(type(error))
+
+    thread = threading.Thread(target=pass_on)
+    with context.socket(zmq.PULL) as copies:
+        copies.bind("inproc://copy")
+        thread.start()
+        with context.socket(zmq.DEALER) as client, context.socket(zmq.DEALER) as worker:
+            for each in (copies, client, worker):
+                each.rcvtimeo = 10_000
+            client.connect("inproc://front")
+            worker.connect("inproc://back")
+            for number in range(300):
+                client.send(b"%d" % number)
+            for number in range(300):
+                request = worker.recv_multipart()
+                assert request[1] == b"%d" % number
+                worker.send_multipart(request)
+            assert [int(client.recv()) for _ in range(300)] == list(range(300))
+            assert copies.recv_multipart()[1] == b"0"
+    context.term()
+    thread.join(10)
+    assert ended == [zmq.ContextTerminated]

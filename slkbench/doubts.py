@@ -1,0 +1,103 @@
+"""Doubts that need more than one number of a sample: drift over a run, and time against CPU. Pure.
+
+Like those of ``checks`` they change no verdict.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from statistics import fmean, linear_regression
+
+from slkbench.model import ArmRole, Cell, Finding, Sample, Scenario, Status, Verdict, VerdictKind
+from slkbench.units import format_percent
+
+__all__ = ["further_doubts"]
+
+FEWEST_BLOCKS_FOR_TREND = 8
+MIN_TREND = 0.05
+# How many standard errors a trend must be away from none: runs have many cells.
+MIN_TREND_OVER_ERROR = 4.0
+_DECIDED = (VerdictKind.SLOWER, VerdictKind.FASTER, VerdictKind.EQUIVALENT)
+
+
+def further_doubts(
+    scenario: Scenario,
+    samples: Sequence[Sample],
+    verdicts: Sequence[Verdict],
+    cpu_verdicts: Sequence[Verdict],
+) -> tuple[Finding, ...]:
+    """What to distrust beyond ``checks.check_run``. Verdicts are those of the samples."""
+    return (*_disagreements(verdicts, cpu_verdicts), *_drifts(scenario.cells, samples))
+
+
+def _disagreements(
+    verdicts: Sequence[Verdict], cpu_verdicts: Sequence[Verdict]
+) -> Iterator[Finding]:
+    """Both are decided, and not alike: the difference is in waiting, or bought with CPU time."""
+    companions = {(each.cell.key, each.contender): each for each in cpu_verdicts}
+    for verdict in verdicts:
+        cpu = companions.get((verdict.cell.key, verdict.contender))
+        if cpu is None or Status.FAILED in (verdict.status, cpu.status):
+            continue
+        if verdict.kind in _DECIDED and cpu.kind in _DECIDED and verdict.kind is not cpu.kind:
+            yield Finding(
+                code="time-and-cpu-disagree",
+                subject=f"{verdict.cell.title}: {verdict.contender}",
+                evidence=f"time per message is {verdict.kind} ({_change(verdict)}), CPU time per "
+                f"message {cpu.kind} ({_change(cpu)})",
+                remedy=_meaning(verdict.kind, cpu.kind),
+            )
+
+
+def _meaning(time: VerdictKind, cpu: VerdictKind) -> str:
+    if cpu is VerdictKind.SLOWER:
+        return "it spends CPU time, such as by polling or on more threads, that other work lacks"
+    if time is VerdictKind.SLOWER:
+        return "it waits, or is woken late, rather than computes: look at slkbench profile syscalls"
+    return "part of the gain is CPU time that is saved, part of it waiting: name both"
+
+
+def _change(verdict: Verdict) -> str:
+    return (
+        "n/a" if verdict.time_ratio is None else format_percent(verdict.time_ratio - 1, signed=True)
+    )
+
+
+def _drifts(cells: Sequence[Cell], samples: Sequence[Sample]) -> Iterator[Finding]:
+    """The baseline's time per message moves with the blocks: the machine has changed meanwhile."""
+    own: dict[object, dict[tuple[str, int], list[float]]] = defaultdict(lambda: defaultdict(list))
+    for sample in samples:
+        time_ns = sample.time_per_message_ns
+        if sample.role == ArmRole.BASELINE and sample.status == Status.OK and time_ns:
+            own[sample.cell_key][sample.run_id, sample.block].append(math.log(time_ns))
+    for cell in cells:
+        means = [fmean(found) for _, found in sorted(own[cell.key].items())]
+        if len(means) < FEWEST_BLOCKS_FOR_TREND:
+            continue
+        trend, error = _trend(means)
+        if abs(trend) >= MIN_TREND and abs(trend) >= MIN_TREND_OVER_ERROR * error:
+            yield Finding(
+                code="drift",
+                subject=cell.title,
+                evidence=f"the baseline's time per message changed by "
+                f"{format_percent(math.expm1(trend), signed=True)} from the first of {len(means)} "
+                "blocks to the last",
+                remedy="verdicts are safe, since blocks are mirrored; the rates are of a machine "
+                "that changed (heat, other guests): measure again when it has settled",
+            )
+
+
+def _trend(means: Sequence[float]) -> tuple[float, float]:
+    """How much a line through ``means`` rises from first to last, and its standard error."""
+    places = range(len(means))
+    slope, intercept = linear_regression(places, means)
+    rest = sum(
+        (mean - intercept - slope * place) ** 2 for place, mean in zip(places, means, strict=True)
+    )
+    middle = fmean(places)
+    spread = sum((place - middle) ** 2 for place in places)
+    error = math.sqrt(rest / (len(means) - 2) / spread)
+    span = len(means) - 1
+    return slope * span, error * span
