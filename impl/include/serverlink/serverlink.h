@@ -38,7 +38,13 @@
  *     the child: there, only close(2) on descriptors and _exit(2) or exec(2) are meaningful, and
  *     calls on inherited sockets give ENOTSOCK.
  * 11. No C++ exception leaves the library, and nothing that a peer sends can abort the process.
- * 12. Environment. SLK_TIMED_WAITS=0, read when the first context is made, takes out what is
+ * 12. Loss. On a connection that lives nothing is lost, repeated or reordered. When one dies, what
+ *     its receiver's kernel had acknowledged but not handed over, what the sender's kernel still
+ *     held, and a message cut in the middle are lost, none of them in part; what had not gone to the
+ *     kernel waits for the next connection of a connecting socket, and goes with an accepted one.
+ *     A peer that vanishes without a word is noticed by HEARTBEAT_IVL alone. MAXMSGSIZE limits a
+ *     part; a message of parts without end grows until the memory does.
+ * 13. Environment. SLK_TIMED_WAITS=0, read when the first context is made, takes out what is
  * decided by the time that something took: waiting calls don't spin, bursts are told by counting
  * alone, and the end of a burst may wait for 20 ms. It is meant for tools that count instructions
  * or slow time down, such as valgrind.

@@ -91,7 +91,7 @@ class inproc_pipe final : public pipe {
   void message_published() noexcept override;
   void credit_due() noexcept override;
   bool refill(std::size_t wanted_bytes) noexcept override;
-  void command_received(const std::uint8_t*, std::size_t) noexcept override {}
+  bool command_received(const std::uint8_t*, std::size_t) noexcept override { return true; }
   void protocol_broken() noexcept override { input_ended_ = true; }
 
  private:

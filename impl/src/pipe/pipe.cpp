@@ -12,7 +12,9 @@ bool pipe::peek_slow() noexcept {
       case scan_result::command: {
         const std::uint8_t* body = cursor_ + header_.header_bytes;
         cursor_ = body + header_.body_bytes;
-        command_received(body, static_cast<std::size_t>(header_.body_bytes));
+        if (!command_received(body, static_cast<std::size_t>(header_.body_bytes))) {
+          return false;
+        }
         break;
       }
       case scan_result::broken:
@@ -78,7 +80,7 @@ void pipe::next_part() noexcept {
     }
     const std::uint8_t* body = cursor_ + header_.header_bytes;
     cursor_ = body + header_.body_bytes;
-    command_received(body, static_cast<std::size_t>(header_.body_bytes));
+    static_cast<void>(command_received(body, static_cast<std::size_t>(header_.body_bytes)));
   }
 }
 

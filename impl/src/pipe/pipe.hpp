@@ -209,7 +209,8 @@ class pipe : public std::enable_shared_from_this<pipe> {
   // Makes more input available behind cursor_, keeping the bytes from cursor_ to limit_.
   // wanted_bytes: how many the caller needs from cursor_ on, 0 if unknown.
   [[nodiscard]] virtual bool refill(std::size_t wanted_bytes) noexcept = 0;
-  virtual void command_received(const std::uint8_t* body, std::size_t size_bytes) noexcept = 0;
+  // False: enough for now; the pipe sees to it that it is looked at again.
+  virtual bool command_received(const std::uint8_t* body, std::size_t size_bytes) noexcept = 0;
   // The peer broke the protocol; no more input is wanted.
   virtual void protocol_broken() noexcept = 0;
   virtual void take_staged(frame_view&) noexcept {}

@@ -95,19 +95,16 @@ bool stream_pipe::refill(std::size_t wanted_bytes) noexcept {
   }
   if (wanted_bytes > stream_reader::slab_bytes) {
     staging_ = true;
-    switch (absorb_slab()) {
-      case absorb_result::whole:
-        return true;
-      case absorb_result::need_more:
-        return stage();
-      case absorb_result::broken:
-        protocol_broken();
-        return false;
-    }
+    return stage();
+  }
+  if (turn_is_over()) {
+    return false;
   }
   const std::span<const std::uint8_t> unread{cursor_, static_cast<std::size_t>(limit_ - cursor_)};
   for (;;) {
-    switch (reader_.read_more(unread)) {
+    const stream_reader::outcome got = reader_.read_more(unread);
+    count_read(got);
+    switch (got) {
       case stream_reader::outcome::bytes:
         return view_slab();
       case stream_reader::outcome::nothing:
@@ -124,6 +121,32 @@ bool stream_pipe::refill(std::size_t wanted_bytes) noexcept {
         return false;
     }
   }
+}
+
+// Others have their turn now; the inbox, or the I/O thread's poller, brings the pipe up again.
+bool stream_pipe::turn_is_over() noexcept {
+  if (messages_before_ != read_messages_ && !reads_on_io_thread_) {
+    messages_before_ = read_messages_;
+    vain_work_ = 0;
+  }
+  if (vain_work_ < vain_work_max) [[likely]] {
+    return false;
+  }
+  vain_work_ = 0;
+  if (reads_on_io_thread_) {
+    return true;
+  }
+  try {
+    inbox_->post({socket_event::kind::received, shared_from_this(), {}, {}});
+    return true;
+  } catch (...) {
+    return false;  // out of memory: go on, then
+  }
+}
+
+void stream_pipe::count_read(stream_reader::outcome got) noexcept {
+  answered_ = false;
+  vain_work_ = got == stream_reader::outcome::nothing ? 0 : vain_work_ + work_of_a_read;
 }
 
 bool stream_pipe::view_slab() noexcept {
@@ -147,6 +170,20 @@ void stream_pipe::restart_input() noexcept {
 // Reads a message that is larger than the slab. True: it is whole (staged_), or is no more.
 bool stream_pipe::stage() noexcept {
   for (;;) {
+    if (body_ == nullptr) {
+      switch (absorb_slab()) {
+        case absorb_result::whole:
+          return true;
+        case absorb_result::broken:
+          protocol_broken();
+          return false;
+        case absorb_result::need_more:
+          break;
+      }
+    }
+    if (turn_is_over()) {
+      return false;
+    }
     std::size_t direct_bytes = 0;
     stream_reader::outcome got;
     if (body_ != nullptr) {
@@ -161,6 +198,7 @@ bool stream_pipe::stage() noexcept {
     } else {
       got = reader_.read_more({cursor_, static_cast<std::size_t>(limit_ - cursor_)});
     }
+    count_read(got);
     view_slab();
     switch (got) {
       case stream_reader::outcome::nothing:
@@ -178,21 +216,11 @@ bool stream_pipe::stage() noexcept {
     if (body_ != nullptr && body_->size() == body_bytes_ && finish_body()) {
       return true;
     }
-    if (body_ == nullptr) {
-      switch (absorb_slab()) {
-        case absorb_result::whole:
-          return true;
-        case absorb_result::broken:
-          protocol_broken();
-          return false;
-        case absorb_result::need_more:
-          break;
-      }
-    }
   }
 }
 
-// Moves the frames in view to staged_frames_, the last, cut-off one to body_.
+// Moves the frames in view to staged_frames_, the last, cut-off one to body_. All of them, however
+// many: what it left in view would be taken for the start of a message.
 stream_pipe::absorb_result stream_pipe::absorb_slab() noexcept {
   for (;;) {
     frame_header header;
@@ -213,7 +241,7 @@ stream_pipe::absorb_result stream_pipe::absorb_slab() noexcept {
       }
       const std::uint8_t* body = cursor_ + header.header_bytes;
       cursor_ = body + present;
-      command_received(body, present);
+      obey({body, present});
       continue;
     }
     const std::uint8_t* body = cursor_ + header.header_bytes;
@@ -227,6 +255,7 @@ stream_pipe::absorb_result stream_pipe::absorb_slab() noexcept {
     if (finish_body()) {
       return absorb_result::whole;
     }
+    ++vain_work_;
   }
 }
 
@@ -292,16 +321,25 @@ void stream_pipe::take_staged(frame_view& frame) noexcept {
   }
 }
 
-void stream_pipe::command_received(const std::uint8_t* body, std::size_t size_bytes) noexcept {
-  answer_if_ping({body, size_bytes});
+bool stream_pipe::command_received(const std::uint8_t* body, std::size_t size_bytes) noexcept {
+  obey({body, size_bytes});
+  return !turn_is_over();
+}
+
+void stream_pipe::obey(std::span<const std::uint8_t> command) noexcept {
+  ++vain_work_;
+  answer_if_ping(command);
   if (!writer_.has_control()) {
     return;
   }
-  if (reads_on_io_thread_) {
+  if (answered_) {
+    arm();  // a peer that sends many at once has no right to a system call for each
+  } else if (reads_on_io_thread_) {
     flush_on_io_thread();
   } else if (flush() != flush_result::complete) {
     arm();
   }
+  answered_ = true;
 }
 
 // Unknown commands are ignored, as their senders expect.
@@ -314,7 +352,10 @@ void stream_pipe::answer_if_ping(std::span<const std::uint8_t> command) noexcept
     const bool first = !peer_pings_.exchange(true, std::memory_order_relaxed);
     const std::uint16_t ttl_before =
         peer_ttl_tenths_.exchange(ping.ttl_tenths, std::memory_order_relaxed);
-    if ((first || ttl_before != ping.ttl_tenths) && !tell_session(&stream_owner::peer_pings_anew)) {
+    if ((first || ttl_before != ping.ttl_tenths) &&
+        !telling_ping_.exchange(true, std::memory_order_acq_rel) &&  // pairs with: tell_session()
+        !tell_session(&stream_owner::peer_pings_anew)) {
+      telling_ping_.store(false, std::memory_order_relaxed);
       peer_pings_.store(false, std::memory_order_relaxed);  // the next PING brings it up again
     }
   }
@@ -338,7 +379,13 @@ bool stream_pipe::tell_session(void (stream_owner::*what)() noexcept) noexcept {
   auto self = std::static_pointer_cast<stream_pipe>(shared_from_this());
   try {
     io_.post([weak = std::weak_ptr(self), what] {
-      if (const auto alive = weak.lock(); alive != nullptr && alive->session_ != nullptr) {
+      const auto alive = weak.lock();
+      if (alive == nullptr) {
+        return;
+      }
+      // Before the session looks at what the PING said. pairs with: answer_if_ping()
+      alive->telling_ping_.exchange(false, std::memory_order_acq_rel);
+      if (alive->session_ != nullptr) {
         (alive->session_->*what)();
       }
     });
@@ -514,6 +561,7 @@ void stream_pipe::ping(std::uint16_t ttl_tenths) noexcept {
 
 void stream_pipe::discard_input() noexcept {
   frame_view ignored;
+  vain_work_ = 0;  // all of it is; what is left in the kernel is seen in the next round
   while (peek()) {
     take(ignored);
   }

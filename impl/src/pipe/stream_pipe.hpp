@@ -118,7 +118,7 @@ class stream_pipe final : public pipe, public patrolled {
   bool find_room() noexcept override;
   int write_large(const std::uint8_t* data, std::size_t size_bytes) noexcept override;
   bool refill(std::size_t wanted_bytes) noexcept override;
-  void command_received(const std::uint8_t* body, std::size_t size_bytes) noexcept override;
+  bool command_received(const std::uint8_t* body, std::size_t size_bytes) noexcept override;
   void protocol_broken() noexcept override;
   void take_staged(frame_view& frame) noexcept override;
 
@@ -130,11 +130,20 @@ class stream_pipe final : public pipe, public patrolled {
   // The kernel's buffer holds much more already.
   static constexpr std::size_t run_ahead_chunks = 4;
 
+  // In vain, that is: for no message. A peer that sends commands, or parts of a message, faster
+  // than they are read must not keep the application from its other peers, or in its call. A
+  // command, or a part, is one unit of work.
+  static constexpr unsigned vain_work_max = 1024;
+  static constexpr unsigned work_of_a_read = 64;
+
   enum class absorb_result : std::uint8_t { whole, need_more, broken };
 
   bool view_slab() noexcept;
   void restart_input() noexcept;
   void forget_input() noexcept;
+  bool turn_is_over() noexcept;
+  void obey(std::span<const std::uint8_t> command) noexcept;
+  void count_read(stream_reader::outcome got) noexcept;
   bool stage() noexcept;
   absorb_result absorb_slab() noexcept;
   bool begin_body(const frame_header& header, std::span<const std::uint8_t> present) noexcept;
@@ -153,6 +162,11 @@ class stream_pipe final : public pipe, public patrolled {
   stream_writer writer_;
   stream_reader reader_;
 
+  // Of the thread that reads: work in vain, and how many messages there had been before it.
+  unsigned vain_work_ = 0;
+  std::uint64_t messages_before_ = 0;
+  bool answered_ = false;  // a command, since the last read
+
   // A message that does not fit into the slab, frame by frame; of the thread that reads.
   std::deque<message> staged_frames_;
   message staged_current_;         // what take_staged() gave out last
@@ -169,6 +183,8 @@ class stream_pipe final : public pipe, public patrolled {
   // Hints for the I/O thread from whoever reads; nothing is ordered by them.
   std::atomic<std::uint16_t> peer_ttl_tenths_{0};
   std::atomic<bool> peer_pings_{false};
+  // The session is about to be told of a PING; a peer cannot have it told faster than it listens.
+  std::atomic<bool> telling_ping_{false};
 
   // I/O thread.
   stream_owner* session_ = nullptr;

@@ -443,4 +443,31 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("stream_pipe: commands without end leave others their turn, and nothing is forgotten") {
+  stream_ends ends;
+  unit u;
+  u.open(ends.ours());
+  std::string flood;
+  for (int i = 0; i < 1500; ++i) {
+    flood += command_bytes("ABC", "");
+  }
+  ends.send(flood + frame_bytes("x"));
+  CHECK_FALSE(u.pipe->peek());
+  REQUIRE(u.box->take().size() == 1);  // the reason to look again
+  CHECK(u.messages() == std::vector<message_parts>{{"x"}});
+  // The same within a message that has to be gathered.
+  ends.send(frame_bytes("a", flag_more));
+  for (int i = 0; i < 30; ++i) {
+    ends.send(flood);
+    while (u.pipe->peek()) {
+    }
+  }
+  ends.send(frame_bytes("b"));
+  std::vector<message_parts> all;
+  do {
+    all = u.messages();
+  } while (all.empty() && !u.box->take().empty());
+  CHECK(all == std::vector<message_parts>{{"a", "b"}});
+}
+
 }  // namespace slk

@@ -17,12 +17,13 @@ namespace {
 // An application that has not read for this long is silent; from then on the I/O thread sees input
 // come, and takes it over if the application leaves it for the grace period. Idle connections cost
 // nothing, busy ones a timer.
-constexpr std::uint64_t silence_ms = 500;
+constexpr std::uint64_t silence_max_ms = 500;
 constexpr std::uint64_t silence_of_beating_ms = 100;  // where there are heartbeats of our own
 constexpr std::uint64_t silence_of_pinged_ms = 20;    // of a peer that waits for PONGs
 
 constexpr std::uint64_t drain_limit_ms = 1000;
 constexpr std::uint64_t drain_look_ms = 2;
+constexpr int discarding_reads_max = 16;
 
 }  // namespace
 
@@ -93,9 +94,13 @@ void session::watch_silence() noexcept {
     return;
   }
   reads_seen_ = reads;
-  silence_timer_.start(pipe_->peer_pings()                   ? silence_of_pinged_ms
-                       : settings_.heartbeat.interval_ms > 0 ? silence_of_beating_ms
-                                                             : silence_ms);
+  const std::uint64_t silence_ms =
+      pipe_->peer_pings()
+          ? silence_of_pinged_ms
+          : std::min(silence_ms_,
+                     settings_.heartbeat.interval_ms > 0 ? silence_of_beating_ms : silence_max_ms);
+  silence_timer_.start(silence_ms);
+  silence_ms_ = std::min(2 * silence_ms_, silence_max_ms);
 }
 
 // Input came to a silent application, and it has had time to read it.
@@ -289,7 +294,8 @@ void session::drain() noexcept {
 
 void session::discard_while_draining() noexcept {
   std::array<std::uint8_t, 16 * 1024> discarded;
-  for (;;) {
+  // Not for as long as there is more: others have their turn, and the poller tells again.
+  for (int reads = 0; reads < discarding_reads_max; ++reads) {
     const io_outcome got = receive_some(fd_.get(), discarded.data(), discarded.size());
     if (got.what == io_outcome::kind::ended) {
       end();

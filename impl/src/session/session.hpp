@@ -135,6 +135,7 @@ class session final : public event_handler,
   timer grace_timer_{io_.timers(), [this] { end_of_grace(); }};
   heartbeat heartbeat_{io_.timers(), settings_.heartbeat, [this] { connection_lost(); }};
   std::uint32_t reads_seen_ = 0;  // of the application, when it was last looked at
+  std::uint64_t silence_ms_ = 0;  // how long until it is looked at again
   bool watching_input_ = false;   // the application is silent: EPOLLIN is ours to see, once
   bool awaiting_room_ = false;    // the pipe waits for EPOLLOUT
   bool closing_ = false;

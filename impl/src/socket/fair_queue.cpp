@@ -35,6 +35,14 @@ void fair_queue::remove(pipe& gone) noexcept {
   if (reading_ == &gone) {
     reading_ = nullptr;
   }
+  if (pipes_.size() == 1) {
+    // Alone, it is read without regard to being active, but gives credit only if it is.
+    pipe& last = *pipes_.front();
+    if (last.queue_position >= active_) {
+      wake(last);
+      last.look_again();
+    }
+  }
   rely_on_edges();
 }
 

@@ -43,14 +43,17 @@ class fair_queue {
     pipe* from = find();
     if (from != nullptr) {
       from->take(frame);
-      frame_taken(*from, frame.more);
+      frame_taken(*from, frame);
     }
     return from;
   }
 
   // What find() returned gave a frame.
-  void frame_taken(pipe& from, bool more) noexcept {
-    if (more) {
+  void frame_taken(pipe& from, const frame_view& frame) noexcept {
+    if (frame.size_bytes >= large_frame_bytes) [[unlikely]] {
+      since_collect_ = messages_per_collect;
+    }
+    if (frame.more) {
       reading_ = &from;
     } else {
       reading_ = nullptr;
@@ -76,6 +79,8 @@ class fair_queue {
  private:
   // Collecting edges costs a system call; often enough for fairness, rarely enough for speed.
   static constexpr unsigned messages_per_collect = 256;
+  // One of these takes so long that the others are looked after each time.
+  static constexpr std::size_t large_frame_bytes = 64 * 1024;
 
   static constexpr std::size_t attended_max = 16;
   static constexpr unsigned silent_looks_max = 64;

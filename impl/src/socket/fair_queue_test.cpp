@@ -38,7 +38,7 @@ struct unit {
     frame_view view;
     from->take(view);
     std::string body(reinterpret_cast<const char*>(view.data), view.size_bytes);
-    queue.frame_taken(*from, view.more);
+    queue.frame_taken(*from, view);
     return body;
   }
 };
@@ -284,6 +284,27 @@ TEST_CASE("fair_queue: of many inproc peers a silent one tells of its next messa
       CHECK(u.take().empty());
     }
   }
+}
+
+TEST_CASE("fair_queue: the last one left gives credit, though it had been looked away from") {
+  unit u;
+  std::vector<std::unique_ptr<inproc_peer>> peers;
+  for (int i = 0; i < 40; ++i) {
+    peers.push_back(std::make_unique<inproc_peer>(u));
+  }
+  for (int look = 0; look < 200; ++look) {
+    CHECK(u.take().empty());
+  }
+  peers.erase(peers.begin() + 1, peers.end());
+  inproc_peer& last = *peers.front();
+  last.link->set_marks(inproc_link::side::connecting, 10, 0);
+  last.link->set_marks(inproc_link::side::binding, 0, 10);
+  while (last.far->has_room()) {
+    last.send("x");
+  }
+  CHECK(u.take() == "x");
+  u.queue.give_credit();
+  CHECK(last.far->has_room());
 }
 
 }  // namespace slk

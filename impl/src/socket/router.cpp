@@ -79,7 +79,7 @@ class router_socket final : public socket {
       from = body_follows_;
       from->take(frame);
       body_follows_ = nullptr;
-      queue_.frame_taken(*from, frame.more);
+      queue_.frame_taken(*from, frame);
       return 0;
     }
     from = queue_.find();
@@ -88,7 +88,7 @@ class router_socket final : public socket {
     }
     if (from->reading()) {
       from->take(frame);
-      queue_.frame_taken(*from, frame.more);
+      queue_.frame_taken(*from, frame);
       return 0;
     }
     frame.set(reinterpret_cast<const std::uint8_t*>(from->routing_id.data()),

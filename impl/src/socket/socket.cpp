@@ -213,7 +213,7 @@ int socket::wait(direction what, int flags, int timeout_ms, deadline& until,
   if ((flags & SLK_DONTWAIT) != 0 || timeout_ms == 0) {
     if (fd_given_out_) {
       about_to_wait_elsewhere();
-      if (ready(what)) {
+      if (what == direction::input ? can_receive() : can_resume_send()) {
         return 0;
       }
     }
@@ -292,6 +292,9 @@ void socket::prepare_wait() noexcept {
   if (!signal_armed_) {  // a poll may name a socket twice
     signal_armed_ = true;
     inbox_->signal().prepare_sleep(inproc_pipes_ > 0);
+    if (inbox_->has_events()) {
+      inbox_->signal().wake_if_sleeping();  // they came when nobody was to be woken
+    }
   }
   queue_.collect_edges();
 }

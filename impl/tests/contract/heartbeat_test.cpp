@@ -106,8 +106,10 @@ CONTRACT_OVER_STREAMS("heartbeat: a PING is answered soon, though the applicatio
   for (int i = 0; i < 3; ++i) {
     peer.write(frame("x"));
     REQUIRE(pull.recv() == "x");
+    const auto start = clock::now();
     peer.write(ping(0));
     CHECK(peer.read(pong.size()) == pong);
+    CHECK(clock::now() - start < 400ms);
   }
   CHECK_FALSE(pull.can_recv());
 }

@@ -2,6 +2,7 @@
 #include <atomic>
 #include <functional>
 #include <future>
+#include <mutex>
 
 #include "fixture.hpp"
 
@@ -162,6 +163,45 @@ CONTRACT_OVER_ALL("threads: closing in the midst of traffic is an error there, n
     }
     CHECK(received == sent);
   }
+}
+
+CONTRACT_OVER_ALL("threads: a socket goes from thread to thread, behind a mutex") {
+  context ctx;
+  socket push(ctx, SLK_PUSH);
+  socket pull(ctx, SLK_PULL);
+  push.connect(pull.bind(Transport::wildcard()));
+  constexpr int message_count = 600;
+  std::mutex push_mutex;
+  std::mutex pull_mutex;
+  int sent = 0;
+  int received = 0;
+  const auto send_some = [&] {
+    for (bool more = true; more;) {
+      const std::lock_guard lock(push_mutex);
+      for (int i = 0; i < 7 && sent < message_count; ++i, ++sent) {
+        push.send_message({std::to_string(sent), std::string(100, 'x')});
+      }
+      more = sent < message_count;
+    }
+  };
+  const auto receive_some = [&] {
+    for (bool more = true; more;) {
+      const std::lock_guard lock(pull_mutex);
+      for (int i = 0; i < 5 && received < message_count; ++i, ++received) {
+        CHECK(pull.recv_message().front() == std::to_string(received));
+      }
+      more = received < message_count;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 2; ++i) {
+    threads.emplace_back(send_some);
+    threads.emplace_back(receive_some);
+  }
+  for (std::thread& one : threads) {
+    one.join();
+  }
+  CHECK(received == message_count);
 }
 
 }  // namespace contract
