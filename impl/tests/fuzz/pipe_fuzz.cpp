@@ -72,23 +72,36 @@ void decode(const std::string& stream, std::uint64_t frame_bytes_max, meaning& o
 }
 
 // It does not run while a script does; between scripts, now and then, to drop what was left to it.
-slk::io_thread& io_thread_between_scripts() {
-  static std::unique_ptr<slk::io_thread> thread;
-  static int scripts = 0;
-  if (thread == nullptr || ++scripts % 100 == 0) {
-    if (thread != nullptr) {
-      thread->start();
-      thread->stop();
+class idle_io_thread {
+ public:
+  ~idle_io_thread() { drop_what_was_left(); }
+  slk::io_thread& get() {
+    if (++scripts_ % 100 == 0) {
+      drop_what_was_left();
+      thread_ = std::make_unique<slk::io_thread>();
     }
-    thread = std::make_unique<slk::io_thread>();
+    return *thread_;
   }
-  return *thread;
+
+ private:
+  void drop_what_was_left() {
+    thread_->start();
+    thread_->stop();
+  }
+
+  std::unique_ptr<slk::io_thread> thread_ = std::make_unique<slk::io_thread>();
+  int scripts_ = 0;
+};
+
+slk::io_thread& io_thread_between_scripts() {
+  static idle_io_thread thread;
+  return thread.get();
 }
 
 // One connection after the other, into one pipe.
-class bench {
+class subject_pipe {
  public:
-  bench(std::int64_t max_bytes, std::uint32_t seed)
+  subject_pipe(std::int64_t max_bytes, std::uint32_t seed)
       : frame_bytes_max_(max_bytes < 0 ? slk::frame_body_bytes_max
                                        : static_cast<std::uint64_t>(max_bytes)),
         cuts_(seed),
@@ -97,12 +110,12 @@ class bench {
                                                slk::stream_pipe::settings{1000, max_bytes, true})) {
     connect();
   }
-  ~bench() {
+  ~subject_pipe() {
     pipe_->close(false);
     static_cast<void>(inbox_->close());
   }
-  bench(const bench&) = delete;
-  bench& operator=(const bench&) = delete;
+  subject_pipe(const subject_pipe&) = delete;
+  subject_pipe& operator=(const subject_pipe&) = delete;
 
   void send(std::string_view bytes) {
     if (total_bytes_ + bytes.size() > stream_bytes_max) {
@@ -222,7 +235,7 @@ std::string frame_of(std::uint8_t flags, std::size_t size, char filler) {
   return bytes;
 }
 
-void next_step(fuzz::input& input, bench& subject) {
+void next_step(fuzz::input& input, subject_pipe& subject) {
   switch (input.byte() % 8) {
     case 0: {
       const fuzz::bytes literal = input.take(input.byte());
@@ -272,7 +285,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::int64_t max_bytes = limits[input.byte() % limits.size()];
   // Large streams are not cut into single bytes.
   const std::uint32_t seed = input.byte() % 4 == 0 ? fuzz::cuts::whole : 2000 + input.byte();
-  bench subject(max_bytes, seed);
+  subject_pipe subject(max_bytes, seed);
   for (int steps = 0; steps < 64 && !input.empty(); ++steps) {
     next_step(input, subject);
   }
