@@ -11,6 +11,7 @@ from typing import Any
 from slkbench.errors import StoreError
 from slkbench.foreign_text import NAME_RULE, is_name, visible
 from slkbench.model import (
+    UNMEASURED,
     ArmRole,
     Cell,
     CellKey,
@@ -76,9 +77,9 @@ def check_samples(
         if cells:
             _check_cell(line, sample, cells)
         place = (sample.cell_key, sample.block, sample.slot, sample.arm)
-        # A sample that failed is measured once more, in the same place.
+        # A sample that failed, or was saturated, is measured once more, in the same place.
         before = first_at.get(place)
-        if before is not None and lines[before].status != Status.FAILED:
+        if before is not None and lines[before].status not in UNMEASURED:
             raise StoreError(
                 f"line {line}: it repeats line {before}: {sample.arm} in block {sample.block}, "
                 f"slot {sample.slot}. A place is measured once."

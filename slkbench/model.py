@@ -92,6 +92,10 @@ class Status(StrEnum):
     SATURATED = "SATURATED"
 
 
+UNMEASURED = frozenset({Status.FAILED, Status.SATURATED})
+"""Of a sample that was tried in vain; it is tried once more in its place."""
+
+
 class Abi(StrEnum):
     """How a native library's functions are named and shaped."""
 

@@ -1,5 +1,6 @@
 #include "role.hpp"
 
+#include <malloc.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -47,9 +48,11 @@ failure pin_thread(const std::vector<int>& cpus) {
 // Below the usual backlog of a listening socket, so that none of them has to try again.
 constexpr std::size_t idle_batch = 64;
 
-// Idle peers come before anything is timed. What the process grew by meanwhile is theirs.
+// Idle peers come before anything is timed. What the process grew by meanwhile is theirs; so what it
+// holds in reserve goes back first, or they would be made of that.
 failure add_idle_peers(link& wire, bool is_sender, std::size_t count, control_line& control,
                        const workload_spec& spec, role_report& report) {
+  ::malloc_trim(0);
   const std::int64_t before_bytes = rss_bytes();
   for (std::size_t begin = 0; begin < count; begin += idle_batch) {
     if (is_sender) {

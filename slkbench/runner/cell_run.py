@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from slkbench.model import Arm, Cell, Sample, Scenario, Slot, Status, Verdict
+from slkbench.model import UNMEASURED, Arm, Cell, Sample, Scenario, Slot, Status, Verdict
 from slkbench.plan import block_slots, most_blocks
 from slkbench.runner.progress import Standing
 from slkbench.stats import judge_cell, looks_of, should_stop
@@ -57,7 +57,7 @@ class CellRun:
     def add(self, sample: Sample) -> None:
         """Take note of a stored sample."""
         self.samples.append(sample)
-        if sample.status in {Status.FAILED, Status.SATURATED}:
+        if sample.status in UNMEASURED:
             self.failures[sample.arm] += 1
         elif sample.status == Status.SKIPPED:
             self.unable.add(sample.arm)
@@ -126,7 +126,7 @@ def resume_cell(
 def _lacks(slot: Slot, begun: Iterable[Sample]) -> bool:
     """Whether ``slot`` has no sample yet, or only one that failed and is not confirmed."""
     taken = [sample for sample in begun if sample.slot == slot.slot]
-    return not taken or [sample.status for sample in taken] == [Status.FAILED]
+    return not taken or [sample.status in UNMEASURED for sample in taken] == [True]
 
 
 def _standing(verdict: Verdict) -> Standing:

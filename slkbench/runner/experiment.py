@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from slkbench.model import Arm, ArmRole, Placement, Sample, Scenario, Slot, Status
+from slkbench.model import UNMEASURED, Arm, ArmRole, Placement, Sample, Scenario, Slot, Status
 from slkbench.plan import block_slots, cell_order
 from slkbench.runner.cell_run import CellRun
 from slkbench.runner.histogram_files import keep_histograms
@@ -140,7 +140,7 @@ class Experiment:
         sample = self._take(run, slot)
         if sample.status == Status.SKIPPED:
             self._observer.note(f"{run.cell.title}: {sample.arm}: {sample.reason}")
-        if sample.status not in {Status.FAILED, Status.SATURATED}:
+        if sample.status not in UNMEASURED:
             return
         if run.is_running(slot.arm):
             self._note_failure(run, sample, "measuring it once more")

@@ -7,6 +7,7 @@ import math
 import os
 import random
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,10 @@ from slkbench.model import (
 from slkbench.runner.session import Backend
 from slkbench.scenario import scenario_hash, scenario_to_json
 from slkbench.store import RunStore
+
+# A shell that starts the tests in the background has them, and what they start, ignore Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _BASE_NS = 1000.0
 _OVERHEAD_S = 0.1

@@ -34,7 +34,7 @@ def _samples(times_ns: dict[str, float], cell: Cell = CELL, blocks: int = 6) -> 
         for slot in range(2):
             for name, ns in times_ns.items():
                 yield Sample(
-                    run_id="r",
+                    run_id="",
                     block=block,
                     slot=slot,
                     arm=name,

@@ -28,7 +28,7 @@ PROC = Path("/proc")
 MISBEHAVING = {
     "crashing": r"^process killed by SIGSEGV while measuring",
     "exiting": r"^process ended with exit code 0 without a result, while measuring",
-    "forking": r"^process left 2 processes running when it ended: python, python",
+    "forking": r"^process left 2 processes running when it ended: python[0-9.]*, python",
     "greedy": r"perhaps out of memory: it held .* of the 256 MiB that a process may have \(--mem",
     "leaking": r"Too many open files",
     "closing": r"^the library closed the standard output of process, so nothing more is heard of",

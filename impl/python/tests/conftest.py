@@ -1,5 +1,6 @@
 """Sockets that cannot hang a test: what waits gives up after ten seconds, nothing lingers."""
 
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -7,6 +8,10 @@ import pytest
 import serverlink
 
 PATIENCE_MS = 10_000
+
+# A shell that starts the tests in the background has them, and what they start, ignore Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
