@@ -15,6 +15,7 @@ from typing import Any
 from slkbench.units import format_rate, format_size
 
 __all__ = [
+    "UNMEASURED",
     "Abi",
     "Arm",
     "ArmRole",
