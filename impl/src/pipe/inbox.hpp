@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string>
 
+#include "base/cache_line.hpp"
 #include "io/signaler.hpp"
 
 namespace slk {
@@ -40,7 +41,7 @@ struct socket_event {
 
 using socket_events = std::list<socket_event>;
 
-class inbox {
+class alignas(cache_line_bytes) inbox {
  public:
   // Throws std::system_error when descriptors are out.
   inbox() = default;
