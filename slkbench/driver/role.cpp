@@ -48,8 +48,8 @@ failure pin_thread(const std::vector<int>& cpus) {
 // Below the usual backlog of a listening socket, so that none of them has to try again.
 constexpr std::size_t idle_batch = 64;
 
-// Idle peers come before anything is timed. What the process grew by meanwhile is theirs; so what it
-// holds in reserve goes back first, or they would be made of that.
+// Idle peers come before anything is timed. What the process grew by meanwhile is theirs; so what
+// it holds in reserve goes back first, or they would be made of that.
 failure add_idle_peers(link& wire, bool is_sender, std::size_t count, control_line& control,
                        const workload_spec& spec, role_report& report) {
   ::malloc_trim(0);
