@@ -62,7 +62,9 @@ def cable() -> Iterator[Cable]:
             pytest.skip(f"no virtual interfaces here: {error.stderr!r}")
         yield made
     finally:
-        run("ip", "netns", "delete", made.namespace)  # and the cable with it
+        # The namespace would take the cable with it, but later: the next one has the same name.
+        subprocess.run(("ip", "link", "delete", made.near), check=False, capture_output=True)
+        run("ip", "netns", "delete", made.namespace)
 
 
 @pytest.mark.slow
