@@ -326,7 +326,7 @@ TEST_CASE("hostile: thousands of connects and drops leave nothing behind") {
     const int now = entries_of("/proc/self/fd");
     return std::exchange(descriptors, now) == now;
   }));
-  const std::size_t before = resident_bytes();
+  [[maybe_unused]] const std::size_t before = resident_bytes();
   come_and_go(connects_and_drops);
   CHECK(eventually([&] {
     other.exchange();
