@@ -71,6 +71,7 @@ io_thread::io_thread()
 
 io_thread::~io_thread() {
   stop();
+  drop_armed();  // of one that never ran
 }
 
 void io_thread::start() {
@@ -178,6 +179,11 @@ void io_thread::run() noexcept {
   armed_.clear();
   live_.clear();
   retired_.clear();
+  drop_armed();
+}
+
+// What was armed, and not listed any more, kept itself alive.
+void io_thread::drop_armed() noexcept {
   for (patrolled* at = armed_stack_.exchange(nullptr); at != nullptr;) {
     const std::shared_ptr<patrolled> dropped = std::move(at->keep_alive_);
     at = at->next_armed_;

@@ -107,6 +107,7 @@ class io_thread {
   void run() noexcept;
   void run_commands() noexcept;
   void list_as_armed(patrolled& armed) noexcept;
+  void drop_armed() noexcept;
   void patrol() noexcept;
   void wait_and_dispatch() noexcept;
   [[nodiscard]] std::int64_t next_wait_ns() const noexcept;  // -1: for ever

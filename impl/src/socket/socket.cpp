@@ -431,7 +431,7 @@ void socket::detach(pipe& gone) noexcept {
 
 void socket::remove_pipe(pipe& gone) noexcept {
   const std::shared_ptr<pipe> kept = gone.shared_from_this();
-  if (gone.reading()) {
+  if (gone.readable && gone.reading()) {  // else the I/O thread reads, and it may be doing so
     message_cut();
   }
   detach(gone);
