@@ -31,6 +31,9 @@ struct unit {
       : pipe(std::make_shared<stream_pipe>(io, box, with)) {
     pipe->set_high_water_marks(with.send_mark, 1000);
   }
+  ~unit() { static_cast<void>(box->close()); }  // as a socket does: its events keep the pipe
+  unit(const unit&) = delete;
+  unit& operator=(const unit&) = delete;
 
   void open(int fd) { pipe->open(owner, fd, 0, {}); }
   // Whatever the I/O thread was asked to do until now is done.
