@@ -365,7 +365,7 @@ TEST_CASE("curve traffic: frames come back as they were, once, and in order" * w
       CHECK_FALSE(opener.open(sealed.first(sealed.size() - 1), out));
       CHECK(out.empty());
       REQUIRE(opener.open(sealed, out));
-      frame_header plain;
+      frame_header plain{};
       REQUIRE(decode_frame_header(out.data(), out.size(), plain));
       CHECK((plain.flags & (flag_more | flag_command)) == flags);
       CHECK(bytes(out.begin() + plain.header_bytes, out.end()) == body);
