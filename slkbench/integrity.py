@@ -11,6 +11,7 @@ from typing import Any
 from slkbench.errors import StoreError
 from slkbench.foreign_text import NAME_RULE, is_name, visible
 from slkbench.model import (
+    CELL_COLUMNS,
     UNMEASURED,
     ArmRole,
     Cell,
@@ -38,21 +39,6 @@ _WORDS: dict[str, type[StrEnum]] = {
     "status": Status,
 }
 _NAMES = ("arm", "contender")
-_CONDITIONS = (
-    "pattern",
-    "transport",
-    "size_bytes",
-    "layer",
-    "topology",
-    "metric",
-    "io_threads",
-    "sndhwm",
-    "rcvhwm",
-    "senders",
-    "receivers",
-    "idle_peers",
-    "offered_msgs_per_s",
-)
 
 
 def check_samples(
@@ -133,8 +119,8 @@ def _check_cell(line: int, sample: Sample, cells: Collection[Cell]) -> None:
     key = sample.cell_key
     if any(cell.key == key for cell in cells):
         return
-    nearest = max(cells, key=lambda cell: sum(_alike(sample, cell, n) for n in _CONDITIONS))
-    column = next((name for name in _CONDITIONS if not _alike(sample, nearest, name)), "pattern")
+    nearest = max(cells, key=lambda cell: sum(_alike(sample, cell, n) for n in CELL_COLUMNS))
+    column = next((name for name in CELL_COLUMNS if not _alike(sample, nearest, name)), "pattern")
     expected = dict.fromkeys(str(getattr(cell, column)) for cell in cells)
     raise _wrong(
         line,

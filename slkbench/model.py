@@ -15,6 +15,7 @@ from typing import Any
 from slkbench.units import format_rate, format_size
 
 __all__ = [
+    "CELL_COLUMNS",
     "UNMEASURED",
     "Abi",
     "Arm",
@@ -156,6 +157,24 @@ class Contender:
 CellKey = tuple[str | int, ...]
 """What tells one cell from another, in samples as in scenarios: every condition but ``messages``,
 which is calibrated where the scenario leaves it open."""
+
+
+CELL_COLUMNS = (
+    "pattern",
+    "transport",
+    "size_bytes",
+    "layer",
+    "topology",
+    "metric",
+    "io_threads",
+    "sndhwm",
+    "rcvhwm",
+    "senders",
+    "receivers",
+    "idle_peers",
+    "offered_msgs_per_s",
+)
+"""The columns of a sample that say its cell."""
 
 
 def _key_of(conditions: Cell | Sample) -> CellKey:

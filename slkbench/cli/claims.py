@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from slkbench.cli.parameters import DURATION, WAIT
+from slkbench.cli.parameters import DURATION, results_option, wait_option
 from slkbench.cli.say import say
 
 if TYPE_CHECKING:
@@ -41,23 +40,9 @@ _QUOTE_MAX = 110
 @click.option(
     "--lib", "libs", multiple=True, metavar="NAME=PATH[:ABI]", help="Another library. Repeatable."
 )
-@click.option(
-    "--results",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Folder of the runs' folders.",
-)
+@results_option()
 @click.option("--markdown", is_flag=True, help="Print the table as Markdown.")
-@click.option(
-    "--wait",
-    is_flag=False,
-    flag_value="forever",
-    type=WAIT,
-    default=0.0,
-    metavar="[DURATION]",
-    help="Wait for another run on this machine to end.",
-)
+@wait_option
 @click.option("--quiet", "-q", is_flag=True, help="No progress, only the table.")
 def command(file: str | None, **options: Any) -> None:
     """Judge claims by measurements: SUPPORTED, REFUTED or CAN'T TELL.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slkbench.cli.parameters import PERCENT
+from slkbench.cli.parameters import PERCENT, results_option
 from slkbench.cli.say import say
 
 if TYPE_CHECKING:
@@ -59,13 +59,7 @@ slow then cancels. An unpaired comparison never says EQUIVALENT; `slkbench gate`
 @click.option("--min-effect", type=PERCENT, help="Smallest difference that matters. [2%]")
 @click.option("--force", is_flag=True, help="Compare runs of unlike machines or workloads too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
-@click.option(
-    "--results",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Folder of the runs' folders.",
-)
+@results_option()
 def command(
     first: str,
     second: str,

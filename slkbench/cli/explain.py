@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from slkbench.cli.parameters import WAIT
+from slkbench.cli.parameters import results_option, wait_option
 from slkbench.cli.run import narrowing_options
 from slkbench.cli.say import say
 
@@ -37,22 +37,8 @@ profile yet is profiled, which needs perf (Debian's package linux-perf).
     show_default=True,
     help="Folder of the reports' folders, for the charts.",
 )
-@click.option(
-    "--results",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Folder of the runs' folders.",
-)
-@click.option(
-    "--wait",
-    is_flag=False,
-    flag_value="forever",
-    type=WAIT,
-    default=0.0,
-    metavar="[DURATION]",
-    help="Wait for another run on this machine to end.",
-)
+@results_option()
+@wait_option
 @click.option("--quiet", "-q", is_flag=True, help="No progress, only the tables.")
 def command(run: str, **options: Any) -> int:
     """Split the gaps of RUN over what threads do: send, receive, I/O, kernel, waking, idle.

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from slkbench.cli.parameters import results_option
+
 if TYPE_CHECKING:
     from slkbench.store import StoredRun
 
@@ -45,13 +47,7 @@ customSmallerIsBetter. These tools know no pairs: their alerts want wide thresho
     default=Path("-"),
     help="File to write. [standard output]",
 )
-@click.option(
-    "--results",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Folder of the runs' folders.",
-)
+@results_option()
 def command(run: str, form: str, contenders: tuple[str, ...], out: Path, results: Path) -> None:
     """Write the figures of RUN as JSON in the format of another tool."""
     from slkbench.errors import UsageError

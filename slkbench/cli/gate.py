@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slkbench.cli.parameters import WAIT
+from slkbench.cli.parameters import results_option, wait_option
 from slkbench.cli.run import cell_options, effort_options, fail_on_words, peer_options
 from slkbench.cli.say import say
 from slkbench.errors import UsageError
@@ -76,23 +76,8 @@ def _measuring_options(function: Any) -> Any:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 @click.option("--force", is_flag=True, help="Compare runs of unlike machines or workloads too.")
-@click.option(
-    "--out",
-    "--results",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Folder of the runs' folders.",
-)
-@click.option(
-    "--wait",
-    is_flag=False,
-    flag_value="forever",
-    type=WAIT,
-    default=0.0,
-    metavar="[DURATION]",
-    help="Wait for another run on this machine to end.",
-)
+@results_option("--out", "out")
+@wait_option
 @click.option("--quiet", "-q", is_flag=True, help="No progress, only the table.")
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from slkbench.cli.parameters import results_option
 from slkbench.cli.say import say
 
 __all__ = ["command"]
@@ -29,13 +30,7 @@ Examples:
 @click.option(
     "--lib", "libs", multiple=True, metavar="NAME=PATH[:ABI]", help="Another library. Repeatable."
 )
-@click.option(
-    "--results",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Folder of the runs' folders.",
-)
+@results_option()
 def command(what: str | None, libs: tuple[str, ...], results: Path) -> None:
     """List scenarios, contenders or stored runs; all three if none is named."""
     if what in (None, "scenarios"):

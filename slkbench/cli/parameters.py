@@ -1,8 +1,12 @@
-"""Click parameter types: slkbench's own parsers, with their messages as click errors."""
+"""Click parameter types: slkbench's own parsers, with their messages as click errors.
+
+Also the options that many verbs share.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -19,8 +23,9 @@ __all__ = [
     "PERCENT",
     "RATES",
     "SIZE",
-    "WAIT",
     "enum_choice",
+    "results_option",
+    "wait_option",
 ]
 
 
@@ -74,4 +79,27 @@ DURATION = ParsedType("duration", parse_duration_s)
 PERCENT = ParsedType("percent", parse_percent)
 AFFINITY = ParsedType("cpus", parse_affinity)
 MEMORY = ParsedType("size", _parse_memory)
-WAIT = ParsedType("duration", _parse_wait_s)
+
+
+def results_option(*names: str) -> Callable[[Any], Any]:
+    """``--results``, and what else it is called: where the runs are."""
+    return click.option(
+        "--results",
+        *names,
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("results"),
+        show_default=True,
+        help="Folder of the runs' folders.",
+    )
+
+
+wait_option = click.option(
+    "--wait",
+    is_flag=False,
+    flag_value="forever",
+    type=ParsedType("duration", _parse_wait_s),
+    default=0.0,
+    metavar="[DURATION]",
+    help="Wait for another run on this machine to end.",
+)
+"""``--wait``: seconds for which a run waits for another one to end, -1 for ever."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slkbench.cli.parameters import AFFINITY, COUNT, DURATION, WAIT
+from slkbench.cli.parameters import AFFINITY, COUNT, DURATION, results_option, wait_option
 from slkbench.cli.run import cell_options
 from slkbench.cli.say import say
 from slkbench.foreign_text import visible
@@ -70,24 +70,8 @@ def _work_options(function: Any) -> Any:
                 default=60.0,
                 help="Longest that one process may take. [60s]",
             ),
-            click.option(
-                "--results",
-                "--out",
-                "out",
-                type=click.Path(file_okay=False, path_type=Path),
-                default=Path("results"),
-                show_default=True,
-                help="Folder of the runs' folders.",
-            ),
-            click.option(
-                "--wait",
-                is_flag=False,
-                flag_value="forever",
-                type=WAIT,
-                default=0.0,
-                metavar="[DURATION]",
-                help="Wait for another run on this machine to end.",
-            ),
+            results_option("--out", "out"),
+            wait_option,
             click.option("--quiet", "-q", is_flag=True, help="No progress, only the tables."),
         )
     ):
@@ -232,7 +216,7 @@ run of its own, with samples.
 @click.option("--keep", type=click.Path(file_okay=False, path_type=Path), help="Keep builds there.")
 @click.option("--rounds", type=click.IntRange(1), default=6, show_default=True, help="Blocks.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("results"))
-@click.option("--wait", is_flag=False, flag_value="forever", type=WAIT, default=0.0)
+@wait_option
 @click.option("--quiet", "-q", is_flag=True, help="No progress, only the table.")
 def builds(**options: Any) -> int:
     """Measure what compiler flags do: O3, O2, O3-lto, O3-native, O3-pgo.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from slkbench.cli.parameters import results_option
 from slkbench.cli.say import say
 
 __all__ = ["command"]
@@ -51,13 +52,7 @@ def _formats(
     show_default=True,
     help="Folder of the reports' folders.",
 )
-@click.option(
-    "--results",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Folder of the runs' folders.",
-)
+@results_option()
 def command(runs: tuple[str, ...], formats: tuple[str, ...], out: Path, results: Path) -> None:
     """Write reports/RUN/report.md with its charts for every RUN, the latest if none is named."""
     from slkbench.runner.profile_folder import find_folder

@@ -18,8 +18,8 @@ from slkbench.cli.parameters import (
     PERCENT,
     RATES,
     SIZE,
-    WAIT,
     enum_choice,
+    wait_option,
 )
 from slkbench.cli.say import say
 from slkbench.model import Layer, Metric, Pattern, Topology, Transport
@@ -252,15 +252,7 @@ def effort_options(function: Any) -> Any:
     metavar="WHAT",
     help=f"When to end with a code above 0: {', '.join(FAIL_ON)}. Repeatable. [failure]",
 )
-@click.option(
-    "--wait",
-    is_flag=False,
-    flag_value="forever",
-    type=WAIT,
-    default=0.0,
-    metavar="[DURATION]",
-    help="Wait for another run on this machine to end.",
-)
+@wait_option
 @click.option(
     "--sessions",
     type=click.IntRange(1, 100),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slkbench.cli.parameters import DURATION, PERCENT, WAIT
+from slkbench.cli.parameters import DURATION, PERCENT, wait_option
 from slkbench.cli.say import say
 
 if TYPE_CHECKING:
@@ -60,15 +60,7 @@ not be in so short a time), 1 a claim is contradicted, 3 too noisy to judge, 130
     show_default=True,
     help="Folder for the outcome's folder.",
 )
-@click.option(
-    "--wait",
-    is_flag=False,
-    flag_value="forever",
-    type=WAIT,
-    default=0.0,
-    metavar="[DURATION]",
-    help="Wait for another run on this machine to end.",
-)
+@wait_option
 @click.option("--quiet", "-q", is_flag=True, help="No progress, only the tables.")
 def command(**options: Any) -> int:
     """Prove the error rates of the verdicts on this machine.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from slkbench.cli.parameters import results_option
 from slkbench.cli.say import say
 
 if TYPE_CHECKING:
@@ -34,13 +35,7 @@ A run's verdicts are computed anew from its samples.
 @click.command(epilog=_EPILOG)
 @click.argument("what", metavar="RUN|SCENARIO")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
-@click.option(
-    "--results",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Folder of the runs' folders.",
-)
+@results_option()
 def command(what: str, as_json: bool, results: Path) -> None:
     """Show the verdicts of RUN, or the cells of SCENARIO.
 

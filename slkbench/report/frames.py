@@ -17,6 +17,7 @@ import pandas as pd
 
 from slkbench import stats
 from slkbench.model import (
+    CELL_COLUMNS,
     ArmRole,
     Cell,
     Layer,
@@ -39,21 +40,6 @@ __all__ = [
 ]
 
 
-_CELL = (
-    "pattern",
-    "transport",
-    "size_bytes",
-    "layer",
-    "topology",
-    "metric",
-    "io_threads",
-    "sndhwm",
-    "rcvhwm",
-    "senders",
-    "receivers",
-    "idle_peers",
-    "offered_msgs_per_s",
-)
 _MEASURED = (
     "messages",
     "elapsed_ns",
@@ -219,7 +205,7 @@ def summarise(
     arms = frame[frame["role"] != ArmRole.PLACEBO.value]
     return [
         _summary(rows, str(rows["contender"].iloc[0]), discarded or {})
-        for _, rows in arms.groupby([*_CELL, "contender"], sort=False)
+        for _, rows in arms.groupby([*CELL_COLUMNS, "contender"], sort=False)
     ]
 
 
