@@ -129,12 +129,6 @@ bool receive_each(Py_ssize_t most, int timeout_ms, Receive receive) {
   return true;
 }
 
-int receive_part(socket& source, received_part& part, int flags, int timeout_ms) {
-  return source.attempt(
-      flags, SLK_RCVTIMEO, [&](void* handle, int now) { return part.receive(handle, now); },
-      [&](void* handle) { return part.receive_waiting(handle); }, timeout_ms);
-}
-
 PyObject* recv_many(PyObject* self, PyObject* const* values, Py_ssize_t count,
                     PyObject* names) noexcept {
   return guarded([&]() -> PyObject* {
@@ -183,30 +177,20 @@ PyObject* recv_into_many(PyObject* self, PyObject* const* values, Py_ssize_t cou
     socket& source = socket_of(self);
     const int slot_bytes = int_of(given[1], 0);
     const int timeout_ms = timeout_of(given[2]);
-    Py_buffer target;
-    if (PyObject_GetBuffer(given[0], &target, PyBUF_WRITABLE) != 0) {
-      return nullptr;
-    }
-    struct release {
-      Py_buffer* held;
-      ~release() { PyBuffer_Release(held); }
-    } const released{&target};
-    if (slot_bytes < 1 || slot_bytes > target.len) {
+    const writable_view target(given[0]);
+    if (slot_bytes < 1 || slot_bytes > target.size()) {
       PyErr_Format(PyExc_ValueError, "slot_bytes is %d, and the buffer has %zd bytes", slot_bytes,
-                   target.len);
+                   target.size());
       return nullptr;
     }
     auto sizes = nb::steal(PyList_New(0));
     if (!sizes.is_valid()) {
       return nullptr;
     }
-    char* slot = static_cast<char*>(target.buf);
+    char* slot = target.data();
     const auto room = static_cast<size_t>(slot_bytes);
-    const bool fine = receive_each(target.len / slot_bytes, timeout_ms, [&](int flags) {
-      const int size = source.attempt(
-          flags, SLK_RCVTIMEO,
-          [&](void* handle, int now) { return slk_recv(handle, slot, room, now); },
-          [&](void* handle) { return slk_recv(handle, slot, room, 0); }, timeout_ms);
+    const bool fine = receive_each(target.size() / slot_bytes, timeout_ms, [&](int flags) {
+      const int size = receive_into(source, slot, room, flags, timeout_ms);
       if (size >= 0) {
         slot += slot_bytes;
         const auto number = nb::steal(PyLong_FromLong(size));

@@ -53,6 +53,25 @@ class buffer_view {
   Py_buffer buffer_;  // not initialised where bytes_ is not null
 };
 
+// A writable buffer, held while a message is received into it. Throws BufferError, TypeError.
+class writable_view {
+ public:
+  explicit writable_view(PyObject* object) {
+    if (PyObject_GetBuffer(object, &buffer_, PyBUF_WRITABLE) != 0) {
+      throw nanobind::python_error();
+    }
+  }
+  writable_view(const writable_view&) = delete;
+  writable_view& operator=(const writable_view&) = delete;
+  ~writable_view() { PyBuffer_Release(&buffer_); }
+
+  char* data() const noexcept { return static_cast<char*>(buffer_.buf); }
+  Py_ssize_t size() const noexcept { return buffer_.len; }
+
+ private:
+  Py_buffer buffer_;
+};
+
 // The views of all parts of a message, taken before the first is sent: a wrong last part must not
 // leave half of it behind. Few parts need no memory.
 class part_views {

@@ -23,12 +23,6 @@ constexpr signature<3> recv_signature{"recv", 0, {"flags", "copy", "track"}};
 constexpr signature<3> recv_parts_signature{"recv_multipart", 0, {"flags", "copy", "track"}};
 constexpr signature<3> recv_into_signature{"recv_into", 1, {"buffer", "nbytes", "flags"}};
 
-int received_at_once_or_later(socket& source, received_part& part, int flags) {
-  return source.attempt(
-      flags, SLK_RCVTIMEO, [&](void* handle, int now) { return part.receive(handle, now); },
-      [&](void* handle) { return part.receive_waiting(handle); });
-}
-
 // serverlink.frame.NAME, called with the arguments.
 template <typename... Arguments>
 PyObject* call_frame_module(const char* name, const char* format, Arguments... arguments) {
@@ -109,7 +103,7 @@ PyObject* recv(PyObject* self, PyObject* const* values, Py_ssize_t count,
     }
     received_part part;
     const int flags = int_of(given[0], 0) | least_flags<WouldWait>;
-    if (received_at_once_or_later(socket_of(self), part, flags) < 0) {
+    if (receive_part(socket_of(self), part, flags) < 0) {
       return failed<WouldWait>();
     }
     PyObject* const bytes = part.take();
@@ -141,7 +135,7 @@ PyObject* recv_multipart(PyObject* self, PyObject* const* values, Py_ssize_t cou
     received_part first;
     const int flags = int_of(given[0], 0);
     socket& source = socket_of(self);
-    if (received_at_once_or_later(source, first, flags | least_flags<WouldWait>) < 0) {
+    if (receive_part(source, first, flags | least_flags<WouldWait>) < 0) {
       return failed<WouldWait>();
     }
     PyObject* const parts = rest_of_message(source, first, flags);
@@ -158,26 +152,15 @@ PyObject* recv_into(PyObject* self, PyObject* const* values, Py_ssize_t count,
     }
     const int at_most = int_of(given[1], 0);
     const int flags = int_of(given[2], 0);
-    Py_buffer target;
-    if (PyObject_GetBuffer(given[0], &target, PyBUF_WRITABLE) != 0) {
-      return nullptr;
-    }
-    struct release {
-      Py_buffer* held;
-      ~release() { PyBuffer_Release(held); }
-    } const released{&target};
-    if (at_most < 0 || at_most > target.len) {
+    const writable_view target(given[0]);
+    if (at_most < 0 || at_most > target.size()) {
       PyErr_Format(PyExc_ValueError, "nbytes is %d, and the buffer has %zd bytes", at_most,
-                   target.len);
+                   target.size());
       return nullptr;
     }
-    const size_t room = static_cast<size_t>(at_most > 0 ? at_most : target.len);
-    // A null pointer is what an empty buffer may have.
-    void* const into = room > 0 ? target.buf : static_cast<void*>(&target.len);
-    const int size = socket_of(self).attempt(
-        flags, SLK_RCVTIMEO,
-        [&](void* handle, int now) { return slk_recv(handle, into, room, now); },
-        [&](void* handle) { return slk_recv(handle, into, room, 0); });
+    const size_t room = static_cast<size_t>(at_most > 0 ? at_most : target.size());
+    char none;  // a null pointer is what an empty buffer may have
+    const int size = receive_into(socket_of(self), room > 0 ? target.data() : &none, room, flags);
     return size < 0 ? failed<refusal::raise>() : PyLong_FromLong(size);
   });
 }
@@ -213,6 +196,19 @@ int send_parts(socket& target, const part_views& parts, int flags) {
   return send_part(target, parts[last], flags);
 }
 
+int receive_part(socket& source, received_part& part, int flags, int timeout_ms) {
+  return source.attempt(
+      flags, SLK_RCVTIMEO, [&](void* handle, int now) { return part.receive(handle, now); },
+      [&](void* handle) { return part.receive_waiting(handle); }, timeout_ms);
+}
+
+int receive_into(socket& source, char* into, size_t room_bytes, int flags, int timeout_ms) {
+  return source.attempt(
+      flags, SLK_RCVTIMEO,
+      [&](void* handle, int now) { return slk_recv(handle, into, room_bytes, now); },
+      [&](void* handle) { return slk_recv(handle, into, room_bytes, 0); }, timeout_ms);
+}
+
 PyObject* rest_of_message(socket& source, received_part& first, int flags) {
   const auto head = nb::steal(first.take());
   if (!head.is_valid()) {
@@ -225,7 +221,7 @@ PyObject* rest_of_message(socket& source, received_part& first, int flags) {
   PyList_SET_ITEM(parts.ptr(), 0, nb::object(head).release().ptr());
   for (bool more = first.more(); more;) {
     received_part part;
-    if (received_at_once_or_later(source, part, flags) < 0) {
+    if (receive_part(source, part, flags) < 0) {
       set_error(errno);
       return nullptr;
     }

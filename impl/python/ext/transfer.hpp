@@ -23,6 +23,15 @@ int send_part(socket& target, const buffer_view& part, int flags);
 // All parts; -1 leaves errno. An empty message is EINVAL.
 int send_parts(socket& target, const part_views& parts, int flags);
 
+// Receives one part, waiting for timeout_ms at most where it may wait; -1 leaves errno. Throws as
+// socket::attempt().
+int receive_part(socket& source, received_part& part, int flags,
+                 int timeout_ms = socket::follow_option);
+
+// The same into memory; answers the part's size, which may exceed the room.
+int receive_into(socket& source, char* into, size_t room_bytes, int flags,
+                 int timeout_ms = socket::follow_option);
+
 // Receives the parts behind `first` and returns all of them as a list; null with an error set.
 PyObject* rest_of_message(socket& source, received_part& first, int flags);
 
