@@ -71,6 +71,7 @@ def _list_contenders(libs: tuple[str, ...]) -> None:
 
 def _list_runs(results: Path) -> None:
     from slkbench.errors import StoreError
+    from slkbench.runner.lock import is_held
     from slkbench.runner.profile_folder import list_folders, profiles_in
     from slkbench.store import read_metadata
 
@@ -78,6 +79,8 @@ def _list_runs(results: Path) -> None:
     for path in list_folders(results):
         try:
             status = str(read_metadata(path).get("status", "unknown"))
+            if status == "running" and not is_held():
+                status = "cut off (nothing runs on this machine now)"
             profiles = ", ".join(profiles_in(path))
             status += f", profiles: {profiles}" if profiles else ""
         except StoreError as error:

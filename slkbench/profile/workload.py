@@ -10,12 +10,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from slkbench.ending import end_watched
 from slkbench.errors import UsageError
 from slkbench.folders import scratch_folder
 from slkbench.model import Cell, Contender, ContenderKind, Placement, Topology, Transport
@@ -44,6 +46,7 @@ _FLOOR_TURN_BYTES = 64 << 10  # a bare socket has no queue besides its buffers
 _END_S = 10.0  # to close, and for the tool to write what it counted
 _COMPLAINT_BYTES = 2048
 
+_WATCHED = "slkbench.endpoint.watch"
 _PACKAGES = {"valgrind": "valgrind", "strace": "strace", "perf": "linux-perf"}
 
 Wrap = Callable[[str, list[str]], list[str]]
@@ -211,7 +214,7 @@ def _command(
 
 
 class _Process:
-    """One process in a group of its own, read against a deadline."""
+    """One process under a watcher, which ends it when this one is gone; read against a deadline."""
 
     def __init__(
         self,
@@ -231,7 +234,7 @@ class _Process:
         with self._errors.open("wb") as errors:
             try:
                 self._process = subprocess.Popen(
-                    command,
+                    [sys.executable, "-P", "-m", _WATCHED, str(os.getpid()), *command],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=errors,
@@ -268,7 +271,7 @@ class _Process:
         if not data:
             raise ProfileFailure(self._describe_end())
         *lines, self._partial = (self._partial + data).split(b"\n")
-        for line in lines:
+        for line in filter(None, lines):
             try:
                 self._events.append(json.loads(line))
             except ValueError as error:
@@ -305,9 +308,5 @@ class _Process:
         return f"{self.role} {how}" + (f"; stderr: {last}" if last else "")
 
     def kill(self) -> None:
-        """End the whole group; harmless if it has ended."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        """End it with all that it started; harmless if it has ended."""
+        end_watched(self._process)

@@ -8,10 +8,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from slkbench.errors import TimeLimitError, UsageError
 
-__all__ = ["LOCK_FILE", "machine_lock"]
+__all__ = ["LOCK_FILE", "is_held", "machine_lock"]
 
 # Not the TMPDIR of one user: the lock must be the same file for everybody on the machine.
 LOCK_FILE = Path("/tmp/slkbench.lock")  # noqa: S108
@@ -47,6 +48,15 @@ def machine_lock(path: Path = LOCK_FILE, *, wait_s: float = 0.0) -> Iterator[Non
         lock.release()
 
 
+def is_held(path: Path = LOCK_FILE) -> bool:
+    """Whether somebody seems to measure; looks only, so that nobody is refused because of it."""
+    try:
+        pid = int(_read_record(_holder_file(path))["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return Path(f"/proc/{pid}").exists()
+
+
 def _refusal(path: Path, wait_s: float) -> UsageError | TimeLimitError:
     by_whom = _read_holder(_holder_file(path))
     if wait_s > 0:
@@ -70,9 +80,13 @@ def _write_holder(path: Path) -> None:
         return  # only the name in another run's message is lost
 
 
+def _read_record(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def _read_holder(path: Path) -> str:
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = _read_record(path)
         return f"process {record['pid']} ({record['command']})"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"

@@ -107,6 +107,17 @@ def test_list_tells_of_scenarios_contenders_and_runs(stored: Path) -> None:
     assert "Scenarios" not in invoke("list", "runs").stdout
 
 
+@pytest.mark.parametrize(("held", "word"), [(True, "running"), (False, "cut off")])
+def test_a_run_that_was_killed_is_not_listed_as_running(
+    stored: Path, monkeypatch: pytest.MonkeyPatch, held: bool, word: str
+) -> None:
+    record = stored / "run.json"
+    text = record.read_text(encoding="utf-8")
+    record.write_text(text.replace('"complete"', '"running"'), encoding="utf-8")
+    monkeypatch.setattr("slkbench.runner.lock.is_held", lambda: held)
+    assert f"{stored.name} {word}" in " ".join(invoke("list", "runs").stdout.split())
+
+
 def test_a_damaged_run_does_not_hide_the_others(stored: Path) -> None:
     damaged = stored.with_name("0-damaged")
     damaged.mkdir()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from slkbench.errors import TimeLimitError, UsageError
-from slkbench.runner.lock import machine_lock
+from slkbench.runner.lock import is_held, machine_lock
 
 
 def test_a_second_run_is_told_who_measures(tmp_path: Path) -> None:
@@ -45,3 +45,13 @@ def test_a_damaged_holder_file_still_gives_a_message(tmp_path: Path) -> None:
 def test_a_lock_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot lock"), machine_lock(tmp_path):
         pass
+
+
+def test_whether_it_is_held_is_seen_without_taking_it(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    assert not is_held(path)
+    with machine_lock(path):
+        assert is_held(path)
+    assert not is_held(path)
+    path.with_name("lock.holder").write_text('{"pid": 0}', encoding="utf-8")  # of one long dead
+    assert not is_held(path)

@@ -48,13 +48,21 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def start_run(place: Path, doubles: Iterable[Contender], *more: str) -> subprocess.Popen[str]:
+    return start_slkbench(
+        place, "run --pattern push-pull --contender libzmq --count 12k", doubles, *more
+    )
+
+
+def start_slkbench(
+    place: Path, words: str, doubles: Iterable[Contender], *more: str
+) -> subprocess.Popen[str]:
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (400, 400)); "
         "from slkbench.cli.main import main; main()"
     )
     libs = [word for each in doubles for word in ("--lib", f"{each.name}={each.path}")]
-    words = "run --size 64 --transport ipc --pattern push-pull --contender libzmq --wait 100s"
-    command = [sys.executable, "-c", code, *words.split(), "--count", "12k", *libs, *more]
+    cell = "--size 64 --transport ipc --wait 100s"
+    command = [sys.executable, "-c", code, *words.split(), *cell.split(), *libs, *more]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=place, stdout=pipe, stderr=pipe, text=True)
 
@@ -107,12 +115,24 @@ def test_nothing_outlives_a_run_that_is_ended(
     assert list((place / "tmp").iterdir()) == []
 
 
-def is_hanging(slkbench: int) -> bool:
+def test_nothing_outlives_a_profile_that_is_killed(double: Compile, place: Path) -> None:
+    hanging = double("hanging")
+    words = ["--contender", "hanging", "--count", "9k", "--timeout", "100s"]
+    with start_slkbench(place, "profile allocations", [hanging], *words) as profile:
+        await_condition(lambda: is_hanging(profile.pid, "driver/profiled\0"), profile)
+        left = descendants(profile.pid)
+        assert len(left) >= 2  # a watcher and what it watches
+        profile.kill()
+        profile.communicate(timeout=DEADLINE_S)
+    assert_gone(left)
+
+
+def is_hanging(slkbench: int, program: str = "slkbench.endpoint\0") -> bool:
     """Whether a measured process has loaded the double that hangs, which it will."""
     for each in descendants(slkbench):
         with suppress(OSError):
             if "hanging.so" in (PROC / str(each) / "maps").read_text():
-                return "slkbench.endpoint\0" in (PROC / str(each) / "cmdline").read_text()
+                return program in (PROC / str(each) / "cmdline").read_text()
     return False
 
 
