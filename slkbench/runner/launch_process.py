@@ -296,6 +296,8 @@ class Conversation:
 
     def _read(self, timeout_s: float) -> None:
         for key, _ in self._selector.select(timeout_s):
+            if key.fd not in self._selector.get_map():
+                continue  # read to its end when its process's end, in the same batch, was noted
             endpoint: Endpoint = key.data
             if key.fileobj == endpoint.pidfd:
                 self._note_end(endpoint)

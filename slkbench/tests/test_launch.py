@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import select
+import selectors
 from dataclasses import replace
 from pathlib import Path
 
@@ -247,3 +248,22 @@ def test_the_load_of_a_quiet_moment_is_a_small_fraction() -> None:
     assert load.steal_fraction is None or 0.0 <= load.steal_fraction <= 1.0
     assert load.foreign_cpu_fraction is not None
     assert load.foreign_cpu_fraction >= 0.0
+
+
+def test_an_end_that_is_noticed_along_with_the_last_words_is_no_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The end is noted, which reads the pipes to their ends; they come up in the same batch."""
+    plain = selectors.DefaultSelector.select
+
+    def ends_first(
+        self: selectors.DefaultSelector, timeout_s: float | None = None
+    ) -> list[tuple[selectors.SelectorKey, int]]:
+        events = plain(self, timeout_s)
+        ends = [key.fd for key in self.get_map().values() if isinstance(key.fileobj, int)]
+        if ends and select.select(ends, [], [], 0.02)[0]:
+            events = plain(self, 0)
+        return sorted(events, key=lambda each: not isinstance(each[0].fileobj, int))
+
+    monkeypatch.setattr(selectors.DefaultSelector, "select", ends_first)
+    assert measure(FLOOR, Cell(Pattern.PUSH_PULL, Transport.INPROC, 64)).status == Status.OK
