@@ -14,7 +14,10 @@ inline int fail(int error_number) noexcept {
 
 // A call's result as C sees it: 0 or more as it is, -errno as -1 and errno.
 inline int returned(long outcome) noexcept {
-  return outcome >= 0 ? static_cast<int>(outcome) : fail(static_cast<int>(-outcome));
+  if (outcome >= 0) [[likely]] {
+    return static_cast<int>(outcome);
+  }
+  return fail(static_cast<int>(-outcome));
 }
 
 // The one place where exceptions end. They come from allocation and from descriptors running out;

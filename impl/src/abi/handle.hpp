@@ -217,7 +217,7 @@ class handle_call {
 };
 
 // getpid(2), remembered per process: a call a message would be a system call a message.
-extern pid_t remembered_process;
+[[gnu::visibility("hidden")]] extern pid_t remembered_process;
 
 template <class T>
 pid_t handle_pool<T>::current_process() noexcept {

@@ -13,7 +13,7 @@
 namespace slk {
 
 namespace detail {
-extern std::atomic<bool> membarrier_registered;
+[[gnu::visibility("hidden")]] extern std::atomic<bool> membarrier_registered;
 }  // namespace detail
 
 // A fence for both sides of a protocol that is frequent on neither: store, fence, load.

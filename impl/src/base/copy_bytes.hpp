@@ -38,14 +38,22 @@ inline void copy_two_words(std::uint8_t* to, const std::uint8_t* from,
   std::memcpy(to + last_at, &last, sizeof(Word));
 }
 
-struct two_quads {
-  std::uint64_t low;
-  std::uint64_t high;
-};
-struct four_quads {
-  two_quads low;
-  two_quads high;
-};
+// Of vectors, which compilers keep in registers; structures of integers go by way of the stack.
+using two_quads = std::uint64_t __attribute__((vector_size(16)));
+
+inline void copy_four_vectors(std::uint8_t* to, const std::uint8_t* from,
+                              std::size_t size_bytes) noexcept {
+  two_quads pieces[4];
+  const std::size_t last_at = size_bytes - 2 * sizeof(two_quads);
+  std::memcpy(&pieces[0], from, sizeof(two_quads));
+  std::memcpy(&pieces[1], from + sizeof(two_quads), sizeof(two_quads));
+  std::memcpy(&pieces[2], from + last_at, sizeof(two_quads));
+  std::memcpy(&pieces[3], from + last_at + sizeof(two_quads), sizeof(two_quads));
+  std::memcpy(to, &pieces[0], sizeof(two_quads));
+  std::memcpy(to + sizeof(two_quads), &pieces[1], sizeof(two_quads));
+  std::memcpy(to + last_at, &pieces[2], sizeof(two_quads));
+  std::memcpy(to + last_at + sizeof(two_quads), &pieces[3], sizeof(two_quads));
+}
 
 }  // namespace detail
 
@@ -54,7 +62,7 @@ inline void copy_bytes(std::uint8_t* to, const std::uint8_t* from,
   if (size_bytes > 64) {
     copy_many_bytes(to, from, size_bytes);
   } else if (size_bytes >= 32) {
-    detail::copy_two_words<detail::four_quads>(to, from, size_bytes);
+    detail::copy_four_vectors(to, from, size_bytes);
   } else if (size_bytes >= 16) {
     detail::copy_two_words<detail::two_quads>(to, from, size_bytes);
   } else if (size_bytes >= 8) {

@@ -37,7 +37,8 @@ socket_events inbox::take() noexcept {
   const std::lock_guard lock(mutex_);
   batch.swap(events_);
   taken_stop_error_ = stop_error_;
-  pending_.store(false, std::memory_order_relaxed);  // under the mutex, as the store of true
+  // Under the mutex, as the store of true. Who is stopped never has a quiet call again.
+  pending_.store(stop_error_ != 0, std::memory_order_relaxed);
   return batch;
 }
 

@@ -52,7 +52,8 @@ class alignas(cache_line_bytes) inbox {
   // The same for one that was made beforehand: this cannot fail.
   void post(socket_events event) noexcept;
 
-  // Calls on the socket are to fail with this error from now on; the first one counts.
+  // Calls on the socket are to fail with this error from now on; the first one counts. has_events()
+  // stays true.
   void stop(int error) noexcept;
   // 0: they are not. As of the last take().
   [[nodiscard]] int stop_error() const noexcept { return taken_stop_error_; }

@@ -126,18 +126,13 @@ bool inproc_pipe::find_room() noexcept {
   return written_messages_ < room_limit_;
 }
 
-void inproc_pipe::message_published() noexcept {
-  pause_count_ = 0;  // a conversation, not a stream
-  wake(out_channel_.consumer);
-  // Behind the fence that wake() passes. pairs with: look_away()
-  if (out_channel_.unattended.load(std::memory_order_relaxed)) [[unlikely]] {
-    if (out_channel_.unattended.exchange(false, std::memory_order_acq_rel)) {
-      try {
-        link_->announce(side_);
-      } catch (...) {
-        // Out of memory: the next message tells of this one.
-        out_channel_.unattended.store(true, std::memory_order_relaxed);
-      }
+void inproc_pipe::announce() noexcept {
+  if (out_channel_.unattended.exchange(false, std::memory_order_acq_rel)) {
+    try {
+      link_->announce(side_);
+    } catch (...) {
+      // Out of memory: the next message tells of this one.
+      out_channel_.unattended.store(true, std::memory_order_relaxed);
     }
   }
 }

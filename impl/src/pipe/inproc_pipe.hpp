@@ -79,6 +79,10 @@ class inproc_pipe final : public pipe {
   inproc_pipe(std::shared_ptr<inproc_link> link, side which) noexcept;
 
   void set_high_water_marks(std::uint64_t send, std::uint64_t receive) noexcept override;
+  [[nodiscard]] int write(const std::uint8_t* data, std::size_t size_bytes,
+                          bool more) noexcept override {
+    return append(data, size_bytes, more, [this] { message_published(); });
+  }
   void give_credit() noexcept override;
   void look_away() noexcept override;
   void look_again() noexcept override;
@@ -88,13 +92,26 @@ class inproc_pipe final : public pipe {
 
  protected:
   bool find_room() noexcept override;
-  void message_published() noexcept override;
   void credit_due() noexcept override;
   bool refill(std::size_t wanted_bytes) noexcept override;
   bool command_received(const std::uint8_t*, std::size_t) noexcept override { return true; }
   void protocol_broken() noexcept override { input_ended_ = true; }
 
  private:
+  void message_published() noexcept {
+    pause_count_ = 0;  // a conversation, not a stream
+    // pairs with: inproc_link::join()
+    signaler* const reader = out_channel_.consumer.load(std::memory_order_acquire);
+    if (reader == nullptr) [[unlikely]] {
+      return;  // join() finds what is there
+    }
+    reader->wake_if_sleeping_often();
+    // Behind the fence that is in there. pairs with: look_away()
+    if (out_channel_.unattended.load(std::memory_order_relaxed)) [[unlikely]] {
+      announce();
+    }
+  }
+  void announce() noexcept;
   [[nodiscard]] std::uint64_t report_interval() const noexcept;
   void back_off() noexcept;
 

@@ -19,6 +19,7 @@
 #include <memory>
 #include <string>
 
+#include "base/cache_line.hpp"
 #include "base/copy_bytes.hpp"
 #include "message/message.hpp"
 #include "pipe/inbox.hpp"
@@ -44,7 +45,9 @@ struct frame_view {
   }
 };
 
-class pipe : public std::enable_shared_from_this<pipe> {
+// On cache lines of its own: of the two ends of an inproc connection each is written to by a thread
+// with every message.
+class alignas(cache_line_bytes) pipe : public std::enable_shared_from_this<pipe> {
  public:
   static constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
 
@@ -60,12 +63,8 @@ class pipe : public std::enable_shared_from_this<pipe> {
 
   // Appends a frame; the one without `more` finishes the message. 0, or ENOMEM: the frames of this
   // message written so far stay, so that the caller may try again or rollback().
-  [[nodiscard]] int write(const std::uint8_t* data, std::size_t size_bytes, bool more) noexcept {
-    if (size_bytes >= direct_bytes_min_ && !more && !out_->has_unpublished()) {
-      return write_large(data, size_bytes);
-    }
-    return append(data, size_bytes, more);
-  }
+  [[nodiscard]] virtual int write(const std::uint8_t* data, std::size_t size_bytes,
+                                  bool more) noexcept = 0;
 
   // The reader, or the kernel, is so far behind that what is written next would be read from main
   // memory: worth waiting for a moment. Said once for each chunk that is begun.
@@ -190,20 +189,6 @@ class pipe : public std::enable_shared_from_this<pipe> {
 
   // Recomputes room_limit_ from what the reader or the kernel took.
   [[nodiscard]] virtual bool find_room() noexcept = 0;
-  // A last frame of direct_bytes_min_ or more on an idle ring.
-  [[nodiscard]] virtual int write_large(const std::uint8_t* data, std::size_t size_bytes) noexcept {
-    return append(data, size_bytes, false);
-  }
-  // A message was published; not called where published_count_ is kept.
-  virtual void message_published() noexcept {}
-  void count_published() noexcept {
-    if (published_count_ != nullptr) {
-      // pairs with: the load of whoever set it
-      published_count_->store(written_messages_, std::memory_order_release);
-    } else {
-      message_published();
-    }
-  }
   // read_messages_ has reached credit_due_.
   virtual void credit_due() noexcept {}
   // Makes more input available behind cursor_, keeping the bytes from cursor_ to limit_.
@@ -222,7 +207,10 @@ class pipe : public std::enable_shared_from_this<pipe> {
     }
   }
 
-  [[nodiscard]] int append(const std::uint8_t* data, std::size_t size_bytes, bool more) noexcept {
+  // write() by way of the ring; tell(): a message was published.
+  template <class Tell>
+  [[nodiscard]] int append(const std::uint8_t* data, std::size_t size_bytes, bool more,
+                           Tell tell) noexcept {
     std::uint8_t* at = out_->reserve(frame_header_bytes_max + size_bytes);
     if (at == nullptr) [[unlikely]] {
       return ENOMEM;
@@ -235,7 +223,7 @@ class pipe : public std::enable_shared_from_this<pipe> {
     if (!more) {
       out_->publish();
       ++written_messages_;
-      count_published();
+      tell();
     }
     return 0;
   }
@@ -244,13 +232,11 @@ class pipe : public std::enable_shared_from_this<pipe> {
   chunk_ring* out_;
   const bool stream_;
   std::uint64_t written_messages_ = 0;
-  std::atomic<std::uint64_t>* published_count_ = nullptr;  // follows written_messages_, if any
-  std::uint64_t room_limit_ = 0;                           // write while written_messages_ is below
-  std::size_t looked_at_chunks_ = 0;                       // of out_, by runs_ahead()
+  std::uint64_t room_limit_ = 0;      // write while written_messages_ is below
+  std::size_t looked_at_chunks_ = 0;  // of out_, by runs_ahead()
   unsigned vain_waits_ = 0;
   unsigned waits_to_skip_ = 0;
   std::size_t run_ahead_chunks_max_ = 8;
-  std::size_t direct_bytes_min_ = std::numeric_limits<std::size_t>::max();
 
   // Incoming: bytes in [cursor_, limit_).
   static constexpr std::uint8_t no_bytes = 0;

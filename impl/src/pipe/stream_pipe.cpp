@@ -22,9 +22,7 @@ stream_pipe::stream_pipe(io_thread& io, std::shared_ptr<inbox> owner, const sett
       send_mark_(with.send_mark),
       reads_on_io_thread_(!with.application_reads) {
   out_ = &writer_.ring();
-  direct_bytes_min_ = direct_frame_bytes_min;
   run_ahead_chunks_max_ = run_ahead_chunks;
-  published_count_ = &writer_.published_count();
   if (with.frame_bytes_max >= 0) {
     frame_bytes_max_ = static_cast<std::uint64_t>(with.frame_bytes_max);
   }
@@ -68,7 +66,7 @@ int stream_pipe::write_large(const std::uint8_t* data, std::size_t size_bytes) n
   static_cast<void>(flush());
   switch (writer_.send_direct({header.data(), header_bytes}, {data, size_bytes})) {
     case stream_writer::direct_result::refused:
-      return append(data, size_bytes, false);
+      return append(data, size_bytes, false, [this] { count_published(); });
     case stream_writer::direct_result::queued:
       unflushed_bytes += size_bytes;
       break;

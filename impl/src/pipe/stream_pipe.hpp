@@ -54,6 +54,13 @@ class stream_pipe final : public pipe, public patrolled {
   // -- application's thread
   // -------------------------------------------------------------------------
 
+  [[nodiscard]] int write(const std::uint8_t* data, std::size_t size_bytes,
+                          bool more) noexcept override {
+    if (size_bytes >= direct_frame_bytes_min && !more && !out_->has_unpublished()) {
+      return write_large(data, size_bytes);
+    }
+    return append(data, size_bytes, more, [this] { count_published(); });
+  }
   // Sends what is published; `complete` gives credit back.
   flush_result flush() noexcept { return writer_.flush(); }
   [[nodiscard]] bool patrol_watches() noexcept {
@@ -116,7 +123,6 @@ class stream_pipe final : public pipe, public patrolled {
 
  protected:
   bool find_room() noexcept override;
-  int write_large(const std::uint8_t* data, std::size_t size_bytes) noexcept override;
   bool refill(std::size_t wanted_bytes) noexcept override;
   bool command_received(const std::uint8_t* body, std::size_t size_bytes) noexcept override;
   void protocol_broken() noexcept override;
@@ -138,6 +144,12 @@ class stream_pipe final : public pipe, public patrolled {
 
   enum class absorb_result : std::uint8_t { whole, need_more, broken };
 
+  // A last frame of direct_frame_bytes_min or more on an idle ring.
+  [[nodiscard]] int write_large(const std::uint8_t* data, std::size_t size_bytes) noexcept;
+  void count_published() noexcept {
+    // pairs with: the writer's look at it
+    writer_.published_count().store(written_messages_, std::memory_order_release);
+  }
   bool view_slab() noexcept;
   void restart_input() noexcept;
   void forget_input() noexcept;

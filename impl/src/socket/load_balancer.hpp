@@ -30,7 +30,7 @@ class load_balancer {
   // The frame went to the pipe that find() returned.
   void frame_written(bool more) noexcept {
     open_ = more;
-    if (!more && ++current_ >= pipes_.size()) {
+    if (!more && pipes_.begin() + static_cast<std::ptrdiff_t>(++current_) == pipes_.end()) {
       current_ = 0;
     }
   }

@@ -329,20 +329,18 @@ int socket::ready_events(int wanted) {
 // ------------------------------------------------------------------------
 
 int socket::process_events() {
-  if (inbox_->has_events()) {
-    socket_events events = inbox_->take();
-    stopped_ = inbox_->stop_error();
-    while (!events.empty()) {
-      try {
-        handle(events.front());
-      } catch (...) {
-        inbox_->put_back(std::move(events));
-        throw;
-      }
-      events.pop_front();
+  socket_events events = inbox_->take();
+  const int stopped = inbox_->stop_error();
+  while (!events.empty()) {
+    try {
+      handle(events.front());
+    } catch (...) {
+      inbox_->put_back(std::move(events));
+      throw;
     }
+    events.pop_front();
   }
-  return stopped_;
+  return stopped;
 }
 
 void socket::handle(socket_event& event) {

@@ -24,6 +24,7 @@
 #include "io/wait.hpp"
 #include "message/message.hpp"
 #include "pipe/inbox.hpp"
+#include "pipe/inproc_pipe.hpp"
 #include "pipe/pipe.hpp"
 #include "session/listener.hpp"
 #include "session/monitor.hpp"
@@ -49,7 +50,10 @@ class alignas(cache_line_bytes) socket {
 
   [[nodiscard]] long send(const void* data, std::size_t size_bytes, int flags) {
     const int error = send_frame(static_cast<const std::uint8_t*>(data), size_bytes, flags);
-    return error == 0 ? static_cast<long>(size_bytes) : -error;
+    if (error == 0) [[likely]] {
+      return static_cast<long>(size_bytes);
+    }
+    return -error;
   }
   // A ROUTER's naming frame and the next frame, or neither. -ENOTSUP, -EFSM, as send().
   [[nodiscard]] long send_to(std::string_view routing_id, const void* data, std::size_t size_bytes,
@@ -151,14 +155,19 @@ class alignas(cache_line_bytes) socket {
 
   [[nodiscard]] int write_to(pipe& target, const std::uint8_t* data, std::size_t size_bytes,
                              bool more) noexcept {
-    const int error = target.write(data, size_bytes, more);
-    if (error == 0 && !more) [[likely]] {
-      if (target.is_stream()) {
-        flush_.message_published(static_cast<stream_pipe&>(target));
+    // Each kind by its name, so that neither write is a virtual call.
+    int error = 0;
+    if (target.is_stream()) {
+      auto& stream = static_cast<stream_pipe&>(target);
+      error = stream.write(data, size_bytes, more);
+      if (error == 0 && !more) [[likely]] {
+        flush_.message_published(stream);
       }
-      if (target.runs_ahead()) [[unlikely]] {
-        running_ahead_ = &target;
-      }
+    } else {
+      error = static_cast<inproc_pipe&>(target).write(data, size_bytes, more);
+    }
+    if (error == 0 && !more && target.runs_ahead()) [[unlikely]] {
+      running_ahead_ = &target;
     }
     return error;
   }
@@ -216,16 +225,14 @@ class alignas(cache_line_bytes) socket {
   };
 
   // Nothing is to be done before a call's own work.
-  [[nodiscard]] bool quiet() const noexcept {
-    return !signal_armed_ && stopped_ == 0 && !inbox_->has_events();
-  }
+  [[nodiscard]] bool quiet() const noexcept { return !signal_armed_ && !inbox_->has_events(); }
   // What a call begins with: 0, ETERM, or ENOTSOCK after interrupt().
   [[nodiscard]] int enter() {
     if (signal_armed_) [[unlikely]] {
       signal_armed_ = false;
       inbox_->signal().finish_sleep();
     }
-    return inbox_->has_events() || stopped_ != 0 ? process_events() : 0;
+    return inbox_->has_events() ? process_events() : 0;
   }
   int process_events();
   void handle(socket_event& event);
@@ -296,7 +303,6 @@ class alignas(cache_line_bytes) socket {
   std::vector<pollfd> wait_fds_;
   pipe* running_ahead_ = nullptr;  // since the last message; see pause_for()
   bool receive_more_ = false;
-  int stopped_ = 0;  // not 0: the error of every call
   bool closed_ = false;
   bool fd_given_out_ = false;
   bool signal_armed_ = false;
