@@ -42,11 +42,38 @@ TEST_CASE("signaler: raised once per sleep, lowered by its end") {
   CHECK_FALSE(raised(signal));
 }
 
+TEST_CASE("signaler: a sleep on the word ends by a wake-up, at once if it came first") {
+  register_asymmetric_fence();
+  signaler signal;
+  signal.prepare_sleep(true, signaler::place::word);
+  signal.wake_if_sleeping_often();
+  CHECK_FALSE(signal.armed());
+  CHECK(signal.wait(deadline::in_ms(-1)) == 0);
+  signal.finish_sleep();
+  CHECK_FALSE(raised(signal));
+  signal.prepare_sleep(true, signaler::place::word);
+  CHECK(signal.wait(deadline::in_ms(1)) == 0);  // nobody came
+  CHECK(signal.armed());
+  signal.finish_sleep();
+  signal.prepare_sleep(true);  // the other way is as it was
+  signal.wake_if_sleeping_often();
+  CHECK(raised(signal));
+  signal.finish_sleep();
+  CHECK_FALSE(raised(signal));
+}
+
 TEST_CASE("signaler: a ping-pong of two sleepers loses no wake-up") {
   bool frequent = false;
+  bool on_word = false;
   SUBCASE("woken now and then") {}
   SUBCASE("woken often") {
     frequent = true;
+  }
+  SUBCASE("asleep on the word") {
+    on_word = true;
+  }
+  SUBCASE("asleep on the word, woken often") {
+    on_word = frequent = true;
   }
   register_asymmetric_fence();
   constexpr int rounds = 5'000;
@@ -54,12 +81,19 @@ TEST_CASE("signaler: a ping-pong of two sleepers loses no wake-up") {
   signaler to_b;
   std::atomic<int> ball{0};  // even: a's turn
   std::atomic<bool> lost{false};
+  const auto comes = [](signaler& own, bool at_word) {
+    if (!at_word) {
+      return raised(own, patience_ms);
+    }
+    const deadline until = deadline::in_ms(patience_ms);
+    return own.wait(until) == 0 && !until.passed();
+  };
   const auto play = [&](int parity, signaler& own, signaler& other) {
     for (;;) {
       while (!lost.load() && ball.load(std::memory_order_acquire) % 2 != parity) {
-        own.prepare_sleep(frequent);
+        own.prepare_sleep(frequent, on_word ? signaler::place::word : signaler::place::descriptor);
         if (ball.load(std::memory_order_acquire) % 2 != parity && !lost.load() &&
-            !raised(own, patience_ms)) {
+            !comes(own, on_word)) {
           lost.store(true);
         }
         own.finish_sleep();

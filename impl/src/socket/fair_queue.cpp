@@ -17,6 +17,7 @@ void fair_queue::add(pipe& fresh) {
   }
   ended_.reserve(pipes_.size() + 1);  // note_if_ended() must not fail
   pipes_.push_back(&fresh);
+  streams_ += fresh.is_stream() ? 1 : 0;
   fresh.readable = true;
   fresh.queue_position = pipes_.size() - 1;
   swap_positions(fresh.queue_position, active_++);
@@ -31,6 +32,7 @@ void fair_queue::remove(pipe& gone) noexcept {
   deactivate(gone);
   swap_positions(gone.queue_position, pipes_.size() - 1);
   pipes_.pop_back();
+  streams_ -= gone.is_stream() ? 1 : 0;
   std::erase(ended_, &gone);
   if (reading_ == &gone) {
     reading_ = nullptr;
@@ -90,7 +92,7 @@ pipe* fair_queue::find_among_many() noexcept {
       }
     }
     const bool found = long_silent && look_away_from_silent();
-    if (!found && !collect()) {
+    if (!found && (streams_ == 0 || !collect())) {  // no system call for each look in vain
       return nullptr;
     }
   }

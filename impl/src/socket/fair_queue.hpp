@@ -97,6 +97,7 @@ class fair_queue {
   std::vector<pipe*> pipes_;
   std::vector<pipe*> ended_;
   std::size_t active_ = 0;
+  std::size_t streams_ = 0;  // of pipes_
   std::size_t current_ = 0;
   unsigned since_collect_ = 0;
   pipe* reading_ = nullptr;

@@ -244,6 +244,12 @@ int socket::wait(direction what, int flags, int timeout_ms, deadline& until,
   if (!kernel_full && timed_waits() && spin_.should_spin() && spin(what)) {
     return 0;
   }
+  if (wait_fds_.size() == 1 && wait_fds_.front().fd == signal.fd()) {
+    signal.prepare_sleep(inproc_pipes_ > 0, signaler::place::word);
+    const int error = ready(what) ? 0 : signal.wait(until);
+    signal.finish_sleep();
+    return error;
+  }
   signal.prepare_sleep(inproc_pipes_ > 0);
   queue_.collect_edges();
   const int error = ready(what) ? 0 : wait_for(wait_fds_, until);

@@ -136,6 +136,28 @@ TEST_CASE("signaler: an inproc pipe comes to a sleeper that had none") {
                sleeps);
 }
 
+// futex(2) passes a full barrier, then blocks if the word still says so, in one with that look.
+TEST_CASE("signaler: asleep on the word itself") {
+  model made = sleeper_and(fence_kind::heavy, 1, 1,
+                           {{"producer", publish(ring, 1, fence_kind::light)},
+                            {"I/O thread", publish(inbox, 1, fence_kind::seq_cst)}});
+  made = made.with("sleeper", "sleep", [](cpu& c) {
+    c.fence();
+    if (c.direct(sleeping) != 0) {
+      c.block();
+    }
+  });
+  made = made.with("sleeper", "finish sleep", [](cpu& c) {
+    static_cast<void>(c.exchange(sleeping, 0, order::acq_rel));
+    c.go("awake");
+  });
+  made = made.without("producer", "raise").without("I/O thread", "raise");
+  check_holds(made);
+  check_breaks(made.without("sleeper", "heavy fence"), machine::x86, sleeps);
+  check_breaks(made.with("sleeper", "heavy fence", [](cpu& c) { c.fence(); }), machine::x86,
+               sleeps);
+}
+
 TEST_CASE("signaler: one raise a sleep at most, and none is forgotten") {
   const model made = without_inproc();
   // finish_sleep() that lowers once and forgets what was not raised yet.
