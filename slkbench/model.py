@@ -440,6 +440,12 @@ class Sample:
         "file in the run's folder with all round trips and all send lags of metric paced",
         since=3,
     )
+    slice_sd: float | None = column(
+        "standard deviation of ln(time per message) between 16 equal parts of the timed messages, "
+        "by the receiver's clock; of metric throughput with one sender, layer native, from 1600 "
+        "messages on",
+        since=4,
+    )
 
     @property
     def cell_key(self) -> CellKey:

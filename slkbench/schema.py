@@ -11,7 +11,8 @@ an older one with the defaults of the columns that came later:
 2. cells with many peers and at a paced rate: ``senders``, ``receivers``, ``idle_peers``,
    ``offered_msgs_per_s``, ``slowest_sender_share``, ``idle_peer_bytes``;
 3. latency at a given rate: ``max_ns``, ``send_lag_p99_ns``, ``histograms``, and the status
-   SATURATED.
+   SATURATED;
+4. ``slice_sd``: how far the time per message varies inside a process.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ __all__ = [
     "sample_of",
 ]
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 READABLE_VERSIONS = range(1, SCHEMA_VERSION + 1)
 
 _FORM = """\

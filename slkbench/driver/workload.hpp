@@ -15,6 +15,7 @@
 #include "control_line.hpp"
 #include "histogram.hpp"
 #include "ledger.hpp"
+#include "slices.hpp"
 #include "usage.hpp"
 #include "workload_spec.hpp"
 
@@ -44,6 +45,7 @@ struct role_report {
   usage of_process;
   std::vector<std::int64_t> round_trips_ns;  // sorted
   std::optional<paced_record> paced;         // instead of these
+  double slice_sd = -1;                      // only of a receiver with one sender; see slices
   double slowest_sender_share = -1;          // only of a receiver that has several senders
   std::int64_t idle_peers_bytes = -1;        // resident memory that idle peers brought, if any
 };
@@ -147,14 +149,20 @@ template <class Link>
     report.watcher->begin();
   meter.start();
   begin_ns = now_ns();
-  while (account.next() < total) {
-    const std::ptrdiff_t size = link.receive(data, capacity);
-    if (size < 0) [[unlikely]]
-      return account_failed(account, total, link.error_text());
-    account.take(data, size);
+  slices parts(begin_ns);
+  for (std::uint64_t part = 1; part <= slices::count; ++part) {
+    const std::uint64_t end = slices::end_of(part, warmup + 1, total);
+    while (account.next() < end) {
+      const std::ptrdiff_t size = link.receive(data, capacity);
+      if (size < 0) [[unlikely]]
+        return account_failed(account, total, link.error_text());
+      account.take(data, size);
+    }
+    parts.ended(now_ns());
   }
   report.begin_ns = begin_ns;
-  report.end_ns = now_ns();
+  report.end_ns = parts.end_ns();
+  report.slice_sd = parts.sd(total - warmup - 1);
   report.elapsed_ns = report.end_ns - begin_ns;
   meter.stop(report);
   if (report.watcher != nullptr)

@@ -20,8 +20,10 @@ __all__ = ["noise_section"]
 
 _NOTE = (
     "Standard deviation of ln t between processes: over all of them, between the two of a block "
-    "(seconds apart), and what blocks differ by beyond that (drift, which pairing takes out). What "
-    "varies inside a process is not measured. Where processes run in two ways, both are shown with "
+    "(seconds apart), and what blocks differ by beyond that (drift, which pairing takes out). "
+    "*Inside* is how much of it comes from what varies in the course of one process, by 16 parts of "
+    "each sample: where that is nearly all, longer samples help, where it is little, only more "
+    "processes do. Where processes run in two ways, both are shown with "
     "their shares, and a median elsewhere is of neither. The smallest effect is the slowdown that "
     "as many blocks with this noise find in nine of ten runs."
 )
@@ -51,6 +53,7 @@ def noise_section(evidence: Evidence) -> list[str]:
                     format_percent(noise.sd),
                     or_na(noise.sd_within_blocks, format_percent),
                     or_na(noise.sd_between_blocks, format_percent),
+                    or_na(noise.sd_of_parts, format_percent),
                     _modes(noise),
                     or_na(effects.get((cell.key, name)), format_percent),
                 )
@@ -67,6 +70,7 @@ def noise_section(evidence: Evidence) -> list[str]:
         "SD",
         "Within blocks",
         "Between blocks",
+        "Inside",
         "Modes",
         "Smallest effect",
     )

@@ -134,6 +134,7 @@ def _measured(
         involuntary_switches=sum(each["involuntary_switches"] for each in whole),
         max_rss_bytes=max(result["max_rss_bytes"] for result in results.values()),
         slowest_sender_share=merged["receiver"].get("slowest_sender_share"),
+        slice_sd=merged["receiver"].get("slice_sd"),
         idle_peer_bytes=_idle_peer_bytes(cell, merged),
         steal_fraction=load.steal_fraction,
         foreign_cpu_fraction=load.foreign_cpu_fraction,

@@ -33,6 +33,7 @@ MIN_DISTANCE = 0.10
 MIN_SHARE = 0.15
 FEWEST_IN_A_MODE = 3
 FOUND_IN = 0.9
+PARTS = 16  # of a sample, as the driver cuts it (``driver/slices.hpp``)
 _MAX_STEPS = 60
 _CONVERGED = 1e-4
 
@@ -51,7 +52,10 @@ class Noise:
 
     ``sd`` is the standard deviation over all of them, ``sd_within_blocks`` that of the two of a
     block, which run seconds apart, and ``sd_between_blocks`` what the blocks differ by beyond it:
-    drift and slow changes, which pairing takes out.  ``modes`` are two or none: none means one.
+    drift and slow changes, which pairing takes out.  ``sd_of_parts`` is how far the parts of a
+    process's run make the whole of it vary, from ``Sample.slice_sd``: where it is nearly all of
+    ``sd``, longer samples are less noisy; where it is little of it, only more processes help.
+    ``modes`` are two or none: none means one.
     """
 
     processes: int
@@ -59,6 +63,7 @@ class Noise:
     sd_within_blocks: float | None
     sd_between_blocks: float | None
     modes: tuple[Mode, ...] = ()
+    sd_of_parts: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,10 @@ def noise_of(samples: Sequence[Sample], statistic: str) -> Noise | None:
         of_means = float(np.var([fmean(pair) for pair in pairs], ddof=1))
         within = math.sqrt(within_variance)
         between = math.sqrt(max(0.0, of_means - within_variance / 2))
-    return Noise(len(logs), float(np.std(logs, ddof=1)), within, between, find_modes(logs))
+    parts = [each.slice_sd for each in samples if each.slice_sd is not None]
+    of_parts = median(parts) / math.sqrt(PARTS) if parts else None
+    sd = float(np.std(logs, ddof=1))
+    return Noise(len(logs), sd, within, between, find_modes(logs), of_parts)
 
 
 def find_modes(logs: Values) -> tuple[Mode, ...]:

@@ -78,6 +78,14 @@ CELLS += [
 ]
 
 
+def test_a_sample_tells_how_its_parts_vary_where_it_is_long_enough() -> None:
+    cell = Cell(Pattern.PUSH_PULL, Transport.TCP, 64)
+    few, many = (measure(libzmq(), cell, messages=count).slice_sd for count in (1500, 3000))
+    assert few is None
+    assert many is not None
+    assert 0 < many < 10
+
+
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_a_sample_of_every_cell_is_complete(cell: Cell) -> None:
     sample = measure(libzmq(), cell, messages=500)

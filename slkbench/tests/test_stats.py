@@ -36,6 +36,7 @@ from slkbench.stats import (
     judge_cell,
     level_per_look,
     minimum_effect,
+    noise_of,
     noise_sd,
     paired_ratio,
     pattern_ratio,
@@ -497,6 +498,17 @@ def test_noise_is_the_spread_between_processes() -> None:
     sd = noise_sd(samples, "time_per_message_ns")
     assert sd == pytest.approx(math.log(1.1) / math.sqrt(2))
     assert noise_sd(samples[:1], "time_per_message_ns") is None
+
+
+def test_what_varies_inside_a_process_is_told_as_its_share_of_the_spread() -> None:
+    samples = [slot(CELL, 0, i, "libzmq", t) for i, t in enumerate((100.0, 110.0))]
+    known = noise_of(samples, "time_per_message_ns")
+    assert known is not None
+    assert known.sd_of_parts is None
+    parts = [dataclasses.replace(each, slice_sd=0.08) for each in samples]
+    known = noise_of(parts, "time_per_message_ns")
+    assert known is not None
+    assert known.sd_of_parts == pytest.approx(0.08 / math.sqrt(16))
 
 
 def test_a_summary_is_a_median_with_order_statistics() -> None:
