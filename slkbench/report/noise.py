@@ -21,8 +21,8 @@ __all__ = ["noise_section"]
 _NOTE = (
     "Standard deviation of ln t between processes: over all of them, between the two of a block "
     "(seconds apart), and what blocks differ by beyond that (drift, which pairing takes out). "
-    "*Inside* is how much of it comes from what varies in the course of one process, by 16 parts of "
-    "each sample: where that is nearly all, longer samples help, where it is little, only more "
+    "*Inside* is how much of it comes from what varies in the course of one process, by 16 parts "
+    "of each sample: where that is nearly all, longer samples help, where it is little, only more "
     "processes do. Where processes run in two ways, both are shown with "
     "their shares, and a median elsewhere is of neither. The smallest effect is the slowdown that "
     "as many blocks with this noise find in nine of ten runs."
