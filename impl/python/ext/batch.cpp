@@ -23,6 +23,9 @@ namespace {
 constexpr Py_ssize_t messages_per_look = 1024;
 constexpr auto turn = std::chrono::milliseconds(5);
 constexpr int usual_max = 1000;
+// A batch that has so much ends: what is gathered beyond leaves the caches before it is looked at,
+// and memory that is new each time is slower still.
+constexpr Py_ssize_t gathered_bytes_max = 256 * 1024;
 
 constexpr signature<2> send_many_signature{"send_many", 1, {"messages", "flags"}};
 constexpr signature<2> recv_many_signature{"recv_many", 0, {"max_messages", "timeout"}};
@@ -115,11 +118,22 @@ int timeout_of(PyObject* value) {
   return timeout_ms < 0 || timeout_ms > INT_MAX ? -1 : static_cast<int>(std::ceil(timeout_ms));
 }
 
-// Calls `receive(flags, timeout_ms)`, which takes one message or answers EAGAIN, until `most` have
-// been taken or no more are there; only the first is waited for. False: an error is set.
-template <typename Receive>
-bool receive_each(Py_ssize_t most, int timeout_ms, Receive receive) {
-  for (Py_ssize_t count = 0; count < most; ++count) {
+Py_ssize_t size_of_message(PyObject* message) noexcept {
+  if (PyBytes_Check(message)) {
+    return PyBytes_GET_SIZE(message);
+  }
+  Py_ssize_t size_bytes = 0;
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(message); ++i) {
+    size_bytes += PyBytes_GET_SIZE(PyList_GET_ITEM(message, i));
+  }
+  return size_bytes;
+}
+
+// Calls `receive(flags)`, which takes one message or answers EAGAIN, until `most` have been taken,
+// `is_enough()`, or no more are there; only the first is waited for. False: an error is set.
+template <typename Receive, typename IsEnough>
+bool receive_each(Py_ssize_t most, int timeout_ms, Receive receive, IsEnough is_enough) {
+  for (Py_ssize_t count = 0; count < most && !is_enough(); ++count) {
     const int flags = count == 0 && timeout_ms != 0 ? 0 : SLK_DONTWAIT;
     if (receive(flags) < 0) {
       // What stops a later message stops the next call, too, and is told there.
@@ -147,7 +161,9 @@ PyObject* recv_many(PyObject* self, PyObject* const* values, Py_ssize_t count,
     if (!messages.is_valid()) {
       return nullptr;
     }
-    const bool fine = receive_each(most, timeout_ms, [&](int flags) {
+    Py_ssize_t gathered_bytes = 0;
+    const auto is_enough = [&] { return gathered_bytes >= gathered_bytes_max; };
+    const auto receive = [&](int flags) {
       received_part part;
       if (receive_part(source, part, flags, timeout_ms) < 0) {
         return -1;
@@ -161,8 +177,10 @@ PyObject* recv_many(PyObject* self, PyObject* const* values, Py_ssize_t count,
       if (!message.is_valid() || PyList_Append(messages.ptr(), message.ptr()) != 0) {
         throw nb::python_error();
       }
+      gathered_bytes += size_of_message(message.ptr());
       return 0;
-    });
+    };
+    const bool fine = receive_each(most, timeout_ms, receive, is_enough);
     return fine ? messages.release().ptr() : nullptr;
   });
 }
@@ -189,7 +207,7 @@ PyObject* recv_into_many(PyObject* self, PyObject* const* values, Py_ssize_t cou
     }
     char* slot = target.data();
     const auto room = static_cast<size_t>(slot_bytes);
-    const bool fine = receive_each(target.size() / slot_bytes, timeout_ms, [&](int flags) {
+    const auto receive = [&](int flags) {
       const int size = receive_into(source, slot, room, flags, timeout_ms);
       if (size >= 0) {
         slot += slot_bytes;
@@ -199,7 +217,9 @@ PyObject* recv_into_many(PyObject* self, PyObject* const* values, Py_ssize_t cou
         }
       }
       return size;
-    });
+    };
+    const bool fine =
+        receive_each(target.size() / slot_bytes, timeout_ms, receive, [] { return false; });
     return fine ? sizes.release().ptr() : nullptr;
   });
 }
@@ -220,8 +240,9 @@ void define_batches(nb::handle type) {
           "recv_many($self, max_messages=1000, timeout=None)\n--\n\n"
           "Wait for a message and receive it and what is there behind it.\n\n"
           "A message of one part is bytes, one of several the list of them. `timeout` is in ms:\n"
-          "None as RCVTIMEO says, negative for ever. Returns [] if the time is over. Raises as\n"
-          "recv; ValueError (max_messages < 1)."),
+          "None as RCVTIMEO says, negative for ever. Returns [] if the time is over, and ends a\n"
+          "batch that has 256 KiB: the next call takes what is left. Raises as recv; ValueError\n"
+          "(max_messages < 1)."),
       method("recv_into_many", recv_into_many,
              "recv_into_many($self, buffer, slot_bytes, timeout=None)\n--\n\n"
              "Receive parts into a writable buffer, each at a multiple of `slot_bytes`.\n\n"

@@ -27,6 +27,17 @@ def test_messages_come_in_order_and_as_they_were(pair: Pair) -> None:
     assert connected.send_many([]) == 0
 
 
+def test_a_batch_of_large_messages_ends_early_and_loses_nothing(pair: Pair) -> None:
+    bound, connected = pair
+    messages = [bytes([number]) * 100_000 for number in range(8)]
+    assert connected.send_many(messages) == len(messages)
+    batches = []
+    while sum(map(len, batches)) < len(messages):
+        batches.append(bound.recv_many())
+    assert [message for batch in batches for message in batch] == messages
+    assert max(map(len, batches)) <= 3
+
+
 def test_what_has_no_room_is_told(make_socket: MakeSocket) -> None:
     pull, push = make_socket(serverlink.PULL), make_socket(serverlink.PUSH)
     pull.rcvhwm = push.sndhwm = 50
