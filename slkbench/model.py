@@ -246,6 +246,11 @@ class Cell:
         return self.senders > 1 or self.receivers > 1 or self.idle_peers > 0
 
     @property
+    def columns(self) -> dict[str, Any]:
+        """Its conditions, by the names that they have in ``samples.csv``."""
+        return {name: getattr(self, name) for name in CELL_COLUMNS}
+
+    @property
     def title(self) -> str:
         """For reading: ``router-router tcp 1 KiB``, and whatever differs from the usual."""
         marks = dict.fromkeys((self.sndhwm, self.rcvhwm))

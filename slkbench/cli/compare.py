@@ -155,12 +155,7 @@ def _cell_record(comparison: Comparison, shift: Shift) -> dict[str, Any]:
     cell = shift.cell
     return {
         "cell": cell.title,
-        "pattern": cell.pattern,
-        "transport": cell.transport,
-        "size_bytes": cell.size_bytes,
-        "layer": cell.layer,
-        "topology": cell.topology,
-        "metric": cell.metric,
+        **cell.columns,
         "contender": shift.contender,
         "reference": shift.reference,
         "statistic": shift.statistic,

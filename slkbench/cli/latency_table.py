@@ -84,14 +84,10 @@ def _signed(ratio: float) -> str:
 
 
 def _record(each: ComparedPercentile) -> dict[str, Any]:
-    cell, verdict = each.cell, each.verdict
+    verdict = each.verdict
     is_known = each.reason == ""
     return {
-        "pattern": cell.pattern,
-        "transport": cell.transport,
-        "size_bytes": cell.size_bytes,
-        "topology": cell.topology,
-        "offered_msgs_per_s": cell.offered_msgs_per_s,
+        **each.cell.columns,
         "percentile": each.name,
         "baseline": verdict.baseline,
         "contender": verdict.contender,

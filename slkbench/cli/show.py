@@ -179,18 +179,8 @@ def _noise_record(noise: Noise | None) -> dict[str, Any] | None:
 def _cell_record(verdict: Verdict) -> dict[str, Any]:
     from slkbench.stats import smallest_effect
 
-    cell = verdict.cell
     return {
-        "pattern": cell.pattern,
-        "transport": cell.transport,
-        "size_bytes": cell.size_bytes,
-        "layer": cell.layer,
-        "topology": cell.topology,
-        "metric": cell.metric,
-        "senders": cell.senders,
-        "receivers": cell.receivers,
-        "idle_peers": cell.idle_peers,
-        "offered_msgs_per_s": cell.offered_msgs_per_s,
+        **verdict.cell.columns,
         "baseline": verdict.baseline,
         "contender": verdict.contender,
         "blocks": verdict.blocks,

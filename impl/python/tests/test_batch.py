@@ -31,11 +31,11 @@ def test_a_batch_of_large_messages_ends_early_and_loses_nothing(pair: Pair) -> N
     bound, connected = pair
     messages = [bytes([number]) * 100_000 for number in range(8)]
     assert connected.send_many(messages) == len(messages)
-    batches = []
-    while sum(map(len, batches)) < len(messages):
+    batches: list[list[Any]] = []
+    while sum(len(batch) for batch in batches) < len(messages):
         batches.append(bound.recv_many())
     assert [message for batch in batches for message in batch] == messages
-    assert max(map(len, batches)) <= 3
+    assert max(len(batch) for batch in batches) <= 3
 
 
 def test_what_has_no_room_is_told(make_socket: MakeSocket) -> None:
