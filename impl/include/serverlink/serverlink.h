@@ -42,8 +42,10 @@
  *     its receiver's kernel had acknowledged but not handed over, what the sender's kernel still
  *     held, and a message cut in the middle are lost, none of them in part; what had not gone to the
  *     kernel waits for the next connection of a connecting socket, and goes with an accepted one.
- *     A peer that vanishes without a word is noticed by HEARTBEAT_IVL alone. MAXMSGSIZE limits a
- *     part; a message of parts without end grows until the memory does.
+ *     A peer that vanishes without a word is noticed by HEARTBEAT_IVL or TCP_KEEPALIVE; without
+ *     them when TCP gives up what was sent (after some 15 minutes), and never if nothing was. A
+ *     network that is away for a shorter time costs nothing. MAXMSGSIZE limits a part; a message of
+ *     parts without end grows until the memory does.
  * 13. Environment. SLK_TIMED_WAITS=0, read when the first context is made, takes out what is
  * decided by the time that something took: waiting calls don't spin, bursts are told by counting
  * alone, and the end of a burst may wait for 20 ms. It is meant for tools that count instructions

@@ -1,7 +1,8 @@
 """A process that is one end of a connection, for tests that kill, stop or cut it off.
 
 ``peer.py LIBRARY ROLE ENDPOINT [NAME]``: the library is ``serverlink`` or ``zmq``, whose Python
-interfaces are alike.  Ends when its standard input does.
+interfaces are alike.  Variables of the environment that are named like options set these; with
+``MONITOR`` it says ``connected`` and ``disconnected``.  Ends when its standard input does.
 """
 
 from __future__ import annotations
@@ -14,6 +15,14 @@ from typing import Any
 
 BODY_BYTES = 100_000
 LAST = b"last"
+OPTIONS = (
+    "HEARTBEAT_IVL",
+    "HEARTBEAT_TIMEOUT",
+    "RCVBUF",
+    "RCVHWM",
+    "RECONNECT_IVL",
+    "SNDHWM",
+)
 
 
 def numbered(number: int, body_bytes: int = BODY_BYTES) -> list[bytes]:
@@ -33,6 +42,18 @@ def say(what: str) -> None:
     """A line for the test that started this process."""
     sys.stdout.write(what + "\n")
     sys.stdout.flush()
+
+
+def say_events(library: Any, monitor: Any, receive: Any) -> None:
+    """Tell of the connection for ever."""
+    words = {
+        library.EVENT_HANDSHAKE_SUCCEEDED: "connected",
+        library.EVENT_DISCONNECTED: "disconnected",
+    }
+    while True:
+        word = words.get(receive(monitor)["event"])
+        if word is not None:
+            say(word)
 
 
 def push(library: Any, socket: Any, _name: bytes) -> None:
@@ -75,9 +96,13 @@ def main() -> None:
     socket = context.socket(types[role])
     if name:
         socket.setsockopt(library.ROUTING_ID, name)
-    for option in ("HEARTBEAT_IVL", "RCVHWM", "SNDHWM", "RECONNECT_IVL", "RCVBUF"):
+    for option in OPTIONS:
         if option in os.environ:
             socket.setsockopt(getattr(library, option), int(os.environ[option]))
+    if "MONITOR" in os.environ:
+        receive = importlib.import_module(f"{library_name}.utils.monitor").recv_monitor_message
+        events = (library, socket.get_monitor_socket(), receive)
+        threading.Thread(target=say_events, args=events, daemon=True).start()
     socket.connect(endpoint)
 
     def end_with_parent() -> None:
