@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
+from slkbench.binaries import sha256_of
 from slkbench.contenders import placebo_of
 from slkbench.errors import ContenderFailedError, UsageError
 from slkbench.model import (
     Arm,
     ArmRole,
     Cell,
+    Contender,
     Metric,
     Pattern,
     Placement,
@@ -22,7 +25,7 @@ from slkbench.model import (
     Status,
     Transport,
 )
-from slkbench.plan import PLACEBO_NAME
+from slkbench.plan import PLACEBO_NAME, estimate
 from slkbench.runner.launch import ProcessLauncher, calibrate
 from slkbench.runner.progress import Observer
 from slkbench.runner.result import RunResult
@@ -44,6 +47,7 @@ __all__ = [
     "arm_name",
     "charge_cell",
     "choose_cells",
+    "least_pass_s",
     "measure_pass",
     "process_bench",
 ]
@@ -51,6 +55,7 @@ __all__ = [
 BASELINE = "libzmq"
 COPY = "copy"
 PILOT_SAMPLES = 3
+CALIBRATING_SAMPLES = 4  # about
 # Of round trips as well, so that the same effects are asked of all cells.
 MIN_EFFECT = 0.02
 CELLS = tuple(
@@ -85,12 +90,14 @@ class Bench:
     """What stands between the self-test and the outside: a test puts fakes here.
 
     ``charge`` lets an arm spend so many ns more where it sends a message and where it receives
-    one; ``cost_ns`` measures such an amount by itself.
+    one; ``cost_ns`` measures such an amount by itself.  ``libraries`` are the hashes of what is
+    measured and of what measures, by name.
     """
 
     backend: Backend
     charge: Callable[[Cell, str, float], None]
     cost_ns: Callable[[float], float]
+    libraries: Mapping[str, str] = field(default_factory=dict)
 
 
 def process_bench(effects: Sequence[float], scratch: Path) -> Bench:
@@ -115,8 +122,21 @@ def process_bench(effects: Sequence[float], scratch: Path) -> Bench:
         replace(copied, name=COPY),
         *(replace(plain, name=arm_name(effect)) for effect in effects),
     )
-    backend = Backend(launcher, lambda _scenario, _libs: contenders, placebo_of)
-    return Bench(backend, launcher.charge, lambda ns: work_ns(ns / turn_ns, spinning))
+
+    def resolve(scenario: Scenario, _libs: Sequence[str]) -> tuple[Contender, ...]:
+        return tuple(each for each in contenders if each.name in scenario.contenders)
+
+    return Bench(
+        Backend(launcher, resolve, placebo_of),
+        launcher.charge,
+        lambda ns: work_ns(ns / turn_ns, spinning),
+        {"libzmq": libzmq.sha256, "driver": _driver_sha256(), "spinning": sha256_of(spinning)},
+    )
+
+
+def _driver_sha256() -> str:
+    found = find_spec("slkbench.driver._driver")
+    return sha256_of(Path(found.origin)) if found is not None and found.origin else "not built"
 
 
 def arm_name(effect: float) -> str:
@@ -187,15 +207,24 @@ def measure_pass(
 
     Raises as ``run_request`` does.
     """
-    scenario = Scenario(
-        label,
+    scenario = replace(_scenario(cells, effects), name=label, budget_s=budget_s, seed=seed)
+    request = Request(scenario, results=out, wait_s=wait_s, drops_decided=True)
+    return run_request(request, observer=observer, backend=bench.backend)
+
+
+def least_pass_s(cells: Sequence[Cell], effects: Sequence[float], min_time_s: float) -> float:
+    """How long a pass takes to the first look of every cell, about, in seconds."""
+    scenario = replace(_scenario(cells, effects), min_time_s=min_time_s)
+    pilot_s = len(cells) * (PILOT_SAMPLES + CALIBRATING_SAMPLES) * min_time_s
+    return pilot_s + estimate(scenario).least_s
+
+
+def _scenario(cells: Sequence[Cell], effects: Sequence[float]) -> Scenario:
+    return Scenario(
+        "selftest",
         "Are the verdicts about known differences true?",
         tuple(cells),
         contenders=(BASELINE, COPY, *map(arm_name, effects)),
         baseline=BASELINE,
         min_effect=MIN_EFFECT,
-        budget_s=budget_s,
-        seed=seed,
     )
-    request = Request(scenario, results=out, wait_s=wait_s)
-    return run_request(request, observer=observer, backend=bench.backend)

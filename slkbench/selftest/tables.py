@@ -11,6 +11,7 @@ from slkbench.selftest.claims import Answer, Claim
 from slkbench.selftest.faults import FaultOutcome
 from slkbench.selftest.score import Trial, grouped
 from slkbench.selftest.simulate import ModesTally, Tally
+from slkbench.selftest.stored import Sitting
 from slkbench.units import format_duration, format_percent
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "power_table",
     "section",
     "simulation_table",
+    "sitting_table",
     "trial_table",
 ]
 
@@ -56,6 +58,41 @@ def modes_table(tallies: Sequence[ModesTally]) -> str:
         for each in tallies
     ]
     return table(("noise", "processes", "modes", "called two"), rows)
+
+
+def sitting_table(sittings: Sequence[Sitting], trials: Sequence[Trial]) -> str:
+    """Each sitting and what its trials said, so that different hours can be told apart."""
+    judged = [trial for trial in trials if trial.status is Status.OK and trial.low is not None]
+    rows = []
+    for number, sitting in enumerate(sittings, start=1):
+        own = [trial for trial in judged if trial.number in sitting.passes]
+        copies = [trial for trial in own if trial.effect == 0]
+        slowed = [trial for trial in own if trial.effect > 0]
+        rows.append(
+            (
+                str(number),
+                sitting.began_utc,
+                format_duration(sitting.elapsed_s),
+                sitting.status,
+                str(len(sitting.passes)),
+                _of(sum(trial.is_false for trial in copies), len(copies)),
+                _of(sum(trial.is_false for trial in slowed), len(slowed)),
+                _of(sum(trial.is_found for trial in slowed), len(slowed)),
+                _of(sum(bool(trial.covers) for trial in own), len(own)),
+            )
+        )
+    head = (
+        "sitting",
+        "began, UTC",
+        "lasted",
+        "ended",
+        "passes",
+        "A/A: false",
+        "slowed: false",
+        "slowed: found",
+        "truth held",
+    )
+    return table(head, rows)
 
 
 def trial_table(trials: Sequence[Trial]) -> str:

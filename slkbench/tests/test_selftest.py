@@ -19,6 +19,7 @@ from slkbench.selftest.faults import FAULTS, measure_faults
 from slkbench.selftest.known import CELLS, Bench, choose_cells
 from slkbench.selftest.library import known_library, work_ns
 from slkbench.selftest.session import SelftestRequest, run_quick, run_selftest
+from slkbench.selftest.stored import stored_passes
 
 EFFECTS = (0.05, 0.5)
 
@@ -128,6 +129,99 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path: Path, fake_world: Any) -> None
     assert outcome.path is not None
     assert "interrupted" in outcome.text
     assert len((outcome.path / "trials.csv").read_text().splitlines()) == 1 + 2 * 3
+
+
+def trials_of(path: Path) -> list[dict[str, str]]:
+    with (path / "trials.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_second_sitting_goes_on_where_the_first_one_ended(
+    tmp_path: Path, fake_world: Any
+) -> None:
+    fake_world.noise_sd = 0.005
+    bench = bench_of(fake_world)
+    first = run_selftest(request(tmp_path, seed=None), bench=bench)
+    assert first.path is not None
+    before = trials_of(first.path)
+    sooner = json.loads((first.path / "selftest.json").read_text())
+    again = run_selftest(request(tmp_path, seed=None, resume=first.path), bench=bench)
+    assert again.path == first.path
+    after = trials_of(first.path)
+    assert after[: len(before)] == before
+    assert {int(row["number"]) for row in before} == {0}
+    assert {int(row["number"]) for row in after} == {0, 1}
+    later = json.loads((first.path / "selftest.json").read_text())
+    assert [each["passes"] for each in later["sittings"]] == [[0], [1]]
+    assert later["sittings"][0] == sooner["sittings"][0]
+    assert later["elapsed_s"] == pytest.approx(
+        sooner["elapsed_s"] + later["sittings"][1]["elapsed_s"], abs=0.2
+    )
+    seeds = {run.metadata["seed"] for _, run in stored_passes(first.path)}
+    assert len(seeds) == 2
+    assert "Trials by sitting" in again.text
+
+
+def test_a_pass_that_was_killed_counts_and_its_number_is_not_used_again(
+    tmp_path: Path, fake_world: Any
+) -> None:
+    bench = bench_of(fake_world)
+    usual = fake_world.on_sample
+
+    def killed(number: int, cell: Cell, slot: Slot, sample: Sample) -> Sample:
+        if number == 150:
+            raise SystemError("as if it were killed: nothing more is written")
+        changed: Sample = usual(number, cell, slot, sample)
+        return changed
+
+    fake_world.on_sample = killed
+    with pytest.raises(SystemError):
+        run_selftest(request(tmp_path), bench=bench)
+    fake_world.on_sample = usual
+    (path,) = (each.parent for each in tmp_path.glob("*/selftest.json"))
+    run_selftest(request(tmp_path, resume=path), bench=bench)
+    assert {int(row["number"]) for row in trials_of(path)} == {0, 1}
+    sittings = json.loads((path / "selftest.json").read_text())["sittings"]
+    assert [each["status"] for each in sittings] == ["killed", "complete"]
+    assert sittings[0]["elapsed_s"] > 30
+
+
+def test_another_self_test_is_not_mixed_with_this_one(tmp_path: Path, fake_world: Any) -> None:
+    bench = bench_of(fake_world)
+    path = run_selftest(request(tmp_path, effects=(0.5,)), bench=bench).path
+    assert path is not None
+    for changes, said in (
+        ({"min_time_s": 0.5}, r"min_time_s was 0\.25 and is 0\.5"),
+        ({"effects": (0.05,)}, r"effects was 0\.5 and is 0\.05"),
+        ({"cells": CELLS[:1]}, "cells was .*round-trip.* and is push-pull inproc 64 B"),
+        ({"seed": 4}, "its seed is 3, not 4"),
+    ):
+        usual = request(tmp_path, effects=(0.5,), resume=path)
+        with pytest.raises(UsageError, match=said):
+            run_selftest(replace(usual, **changes), bench=bench)
+    other = replace(bench, libraries={"libzmq": "f" * 64})
+    with pytest.raises(UsageError, match=r"libraries was .* and is libzmq ffffffffffff"):
+        run_selftest(request(tmp_path, effects=(0.5,), resume=path), bench=other)
+    with pytest.raises(UsageError, match="no self-test to go on with"):
+        run_selftest(request(tmp_path, resume=tmp_path), bench=bench)
+
+
+def test_what_is_decided_takes_no_further_time(tmp_path: Path, fake_world: Any) -> None:
+    fake_world.noise_sd = 0.03
+    outcome = run_selftest(
+        request(tmp_path, cells=CELLS[:1], budget_s=600.0), bench=bench_of(fake_world)
+    )
+    assert outcome.path is not None
+    rows = [row for row in trials_of(outcome.path) if row["number"] == "0"]
+    (_, run), *_ = stored_passes(outcome.path)
+    measured = {
+        arm: len({sample.block for sample in run.samples if sample.arm == arm})
+        for arm in ("copy", "plus-5%", "plus-50%")
+    }
+    arms = {0.0: "copy", 0.05: "plus-5%", 0.5: "plus-50%"}
+    # As many as a run of this contender alone would have had, and what is scored is all of them.
+    assert {arms[float(row["effect"])]: int(row["blocks"]) for row in rows} == measured
+    assert measured["plus-50%"] == 8 < measured["copy"]
 
 
 @pytest.mark.parametrize(
