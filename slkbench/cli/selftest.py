@@ -28,6 +28,7 @@ Examples:
   slkbench selftest --quick
   slkbench selftest --budget 10m --cells 'inproc 64 B' --effect 5% --effect 20%
   slkbench selftest --budget 4h
+  slkbench selftest --keep-libraries slowed --cells 'push-pull inproc 64 B' --effect 5%
   slkbench selftest --resume results/20260101T120000Z-selftest-0123456789ab --budget 30m
 
 \b
@@ -59,6 +60,12 @@ not be in so short a time), 1 a claim is contradicted, 3 too noisy to judge, 130
     type=PERCENT,
     help="A slowdown to try. Repeatable. [2%, 5%, 10%, 20%, 50%]",
 )
+@click.option(
+    "--keep-libraries",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Only write libzmq-plus-0.so and, for each --effect, libzmq-plus-5.so there, slowed by so "
+    "much in the first of --cells: to try slkbench gate on.",
+)
 @click.option("--min-time", type=DURATION, help="Length of a sample. [250ms]")
 @click.option("--faults/--no-faults", default=True, help="Try libraries with known faults. [yes]")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of the random order. [new]")
@@ -81,6 +88,8 @@ def command(**options: Any) -> int:
     """
     if options["quick"] and options["resume"]:
         raise UsageError("--quick keeps nothing, so there is nothing to --resume")
+    if options["keep_libraries"]:
+        return _keep_libraries(options)
     outcome = _quick(options) if options["quick"] else _measured(options)
     say(outcome.text)
     if outcome.path is not None:
@@ -92,6 +101,24 @@ def _quick(options: dict[str, Any]) -> Outcome:
     from slkbench.selftest.session import run_quick
 
     return run_quick() if options["seed"] is None else run_quick(seed=options["seed"])
+
+
+def _keep_libraries(options: dict[str, Any]) -> int:
+    import tempfile
+
+    from slkbench.selftest.keep import keep_libraries
+
+    request = _request(options)
+    with tempfile.TemporaryDirectory(prefix="slkbench-selftest-") as scratch:
+        for path in keep_libraries(
+            options["keep_libraries"],
+            request.cells[0],
+            request.effects,
+            min_time_s=request.min_time_s,
+            scratch=Path(scratch),
+        ):
+            say(path)
+    return 0
 
 
 def _measured(options: dict[str, Any]) -> Outcome:

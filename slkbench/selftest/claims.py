@@ -29,6 +29,7 @@ MAX_FALSE_MODES = 0.10
 MIN_TRUE_MODES = 0.80
 _MINUTE_S = 60.0
 _MOST_BLOCKS = 32
+_OFF_MOST = 0.25
 
 
 class Answer(StrEnum):
@@ -126,6 +127,8 @@ def _power(slowed: Sequence[Trial], effect: float, transport: str, limit_s: floa
         trial
         for trial in slowed
         if (trial.effect, trial.transport) == (effect, transport)
+        # Where the pilot met another mode than the run, the effect was not what it is called.
+        and abs(trial.truth - 1 - effect) <= _OFF_MOST * effect
         # One that the budget cut off earlier tells nothing.
         and (trial.is_found or trial.blocks >= _MOST_BLOCKS or trial.duration_s >= limit_s)
     ]
@@ -158,10 +161,14 @@ def claims_of_simulations(tallies: Sequence[Tally], modes: Sequence[ModesTally])
 
 
 def is_too_noisy(trials: Sequence[Trial]) -> bool:
-    """Whether nothing can be learnt: neither the copy is found equal, nor any slowdown found."""
+    """Whether nothing can be learnt: neither the copy is found equal, nor any slowdown found.
+
+    What did not get as far as an interval was too short, and says nothing of noise.
+    """
+    judged = [trial for trial in trials if trial.low is not None]
     decided = [
         trial
-        for trial in trials
+        for trial in judged
         if trial.is_found or (trial.effect == 0 and trial.kind is VerdictKind.EQUIVALENT)
     ]
-    return bool(trials) and not decided
+    return bool(judged) and not decided

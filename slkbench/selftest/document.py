@@ -39,6 +39,8 @@ def describe(
         parts.append(tables.section("Known faults", tables.fault_table(faults)))
     if is_too_noisy(trials):
         parts.append(_NOISY)
+    elif trials and all(trial.low is None for trial in trials):
+        parts.append(_SHORT)
     return "\n\n".join([*parts, closing(claims)])
 
 
@@ -52,6 +54,10 @@ _TRUTH = (
     "a stream both sides spend it at the same time, and it is the truth as long as the "
     "application's threads are what everything waits for. `time` is what a run of these two and "
     "the placebo alone takes; `smallest effect` is what its noise lets find in nine of ten runs."
+)
+_SHORT = (
+    "**This was too short to judge:** no cell reached its first look, 8 blocks of all that is "
+    "slowed. Take fewer --cells, or a longer --budget; --resume goes on with what is there."
 )
 _NOISY = (
     "**This machine was too noisy to judge:** not even a copy was found equal, nor any slowdown "

@@ -54,7 +54,8 @@ __all__ = [
 
 BASELINE = "libzmq"
 COPY = "copy"
-PILOT_SAMPLES = 3
+# Few may all be in the slower of two modes, and what is charged would be too much by far.
+PILOT_SAMPLES = 7
 CALIBRATING_SAMPLES = 4  # about
 # Of round trips as well, so that the same effects are asked of all cells.
 MIN_EFFECT = 0.02
@@ -91,13 +92,14 @@ class Bench:
 
     ``charge`` lets an arm spend so many ns more where it sends a message and where it receives
     one; ``cost_ns`` measures such an amount by itself.  ``libraries`` are the hashes of what is
-    measured and of what measures, by name.
+    measured and of what measures, by name; ``turn_ns`` is the least amount of extra work.
     """
 
     backend: Backend
     charge: Callable[[Cell, str, float], None]
     cost_ns: Callable[[float], float]
     libraries: Mapping[str, str] = field(default_factory=dict)
+    turn_ns: float = 1.0
 
 
 def process_bench(effects: Sequence[float], scratch: Path) -> Bench:
@@ -131,6 +133,7 @@ def process_bench(effects: Sequence[float], scratch: Path) -> Bench:
         launcher.charge,
         lambda ns: work_ns(ns / turn_ns, spinning),
         {"libzmq": libzmq.sha256, "driver": _driver_sha256(), "spinning": sha256_of(spinning)},
+        turn_ns,
     )
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "environment",
     "known_library",
     "real_libzmq",
+    "turns_of_sides",
     "work_ns",
 ]
 
@@ -99,6 +100,13 @@ def environment(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ[key] = value
 
 
+def turns_of_sides(cell: Cell, turns: float) -> tuple[float, float]:
+    """What a call to send and a call to receive have to do, so that either side does ``turns``."""
+    # A message to a ROUTER is received in two calls: the routing id and the payload.
+    receives = 2 if cell.pattern is Pattern.ROUTER_ROUTER else 1
+    return turns, turns / receives
+
+
 class SpinningLauncher:
     """Measures samples of ``spinning.so``, telling each arm how much extra work it does."""
 
@@ -121,13 +129,11 @@ class SpinningLauncher:
         self, cell: Cell, slot: Slot, placement: Placement, messages: int, timeout_s: float
     ) -> Sample:
         """See ``Launcher``."""
-        turns = self.turns(cell, slot.arm.name)
-        # A message to a ROUTER is received in two calls: the routing id and the payload.
-        receives = 2 if cell.pattern is Pattern.ROUTER_ROUTER else 1
+        send, receive = turns_of_sides(cell, self.turns(cell, slot.arm.name))
         values = {
             LIBZMQ_VARIABLE: str(self._libzmq_of(slot.arm.name)),
             # Of the same length for all arms: the environment moves the stack.
-            TURNS_VARIABLE: f"{turns:016.6f} {turns / receives:016.6f}",
+            TURNS_VARIABLE: f"{send:016.6f} {receive:016.6f}",
         }
         with environment(values):
             return self._inner.measure(cell, slot, placement, messages, timeout_s)

@@ -1,6 +1,7 @@
 // A libzmq that does more work for every message than it has to: so many turns of a loop, which
 // take the same time and the same instructions wherever they run. With 0 turns it is the same code.
-// The environment says how many, as "FOR_EACH_SEND FOR_EACH_RECEIVE"; fractions add up.
+// The environment says how many, as "FOR_EACH_SEND FOR_EACH_RECEIVE"; fractions add up.  Where it
+// does not, a copy of this file may say so itself: see slkbench_kept.
 #define OWN_SEND
 #define OWN_RECV
 #include <stdint.h>
@@ -12,9 +13,20 @@ static double send_turns, receive_turns;
 // Of this thread: the turns that are still owed.
 static __thread double owed;
 
+// Written over in a copy of the file: the turns, and behind a second space the path of libzmq.
+__attribute__((used)) volatile char slkbench_kept[4096] = "slkbench kept: ";
+
 __attribute__((constructor)) static void read_turns(void) {
+  enum { PREFIX = 15 };
+  char kept[sizeof slkbench_kept];
+  for (size_t place = 0; place < sizeof kept; ++place)
+    kept[place] = slkbench_kept[place];
   const char* text = getenv("SLKBENCH_SPIN_TURNS");
-  if (text != NULL)
+  int path_at = 0;
+  if (sscanf(kept + PREFIX, "%lf %lf %n", &send_turns, &receive_turns, &path_at) == 2 &&
+      path_at > 0)
+    setenv("SLKBENCH_REAL_LIBZMQ", kept + PREFIX + path_at, 0);
+  else if (text != NULL)
     sscanf(text, "%lf %lf", &send_turns, &receive_turns);
 }
 

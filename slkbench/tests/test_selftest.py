@@ -12,10 +12,13 @@ import pytest
 from click.testing import CliRunner
 
 from slkbench.cli.main import cli
+from slkbench.contenders import parse_lib
 from slkbench.errors import UsageError
-from slkbench.model import Cell, Sample, Slot, VerdictKind
+from slkbench.model import Arm, ArmRole, Cell, Placement, Sample, Slot, VerdictKind
+from slkbench.runner.launch import ProcessLauncher
 from slkbench.selftest.claims import Answer, Claim, is_too_noisy
 from slkbench.selftest.faults import FAULTS, measure_faults
+from slkbench.selftest.keep import keep_libraries
 from slkbench.selftest.known import CELLS, Bench, choose_cells
 from slkbench.selftest.library import known_library, work_ns
 from slkbench.selftest.session import SelftestRequest, run_quick, run_selftest
@@ -106,11 +109,20 @@ def test_there_are_as_many_passes_as_the_budget_lets(tmp_path: Path, fake_world:
 
 def test_noise_is_said_to_be_too_much(tmp_path: Path, fake_world: Any) -> None:
     fake_world.noise_sd = 1.5
-    outcome = run_selftest(request(tmp_path), bench=bench_of(fake_world))
+    bench = bench_of(fake_world)
+    outcome = run_selftest(request(tmp_path, cells=CELLS[3:4], budget_s=400.0), bench=bench)
     assert outcome.is_too_noisy
     assert outcome.contradicted == ()
     assert "too noisy to judge" in outcome.text
     assert not is_too_noisy(())
+
+
+def test_what_ends_before_the_first_look_is_short_and_not_noisy(
+    tmp_path: Path, fake_world: Any
+) -> None:
+    outcome = run_selftest(request(tmp_path, budget_s=30.0), bench=bench_of(fake_world))
+    assert not outcome.is_too_noisy
+    assert "too short to judge" in outcome.text
 
 
 def test_ctrl_c_keeps_what_was_measured(tmp_path: Path, fake_world: Any) -> None:
@@ -272,6 +284,23 @@ def built() -> bool:
     except UsageError:
         return False
     return True
+
+
+@pytest.mark.skipif(not built(), reason="the libraries with known faults are not built")
+def test_a_kept_library_is_slow_by_itself(tmp_path: Path) -> None:
+    pytest.importorskip("slkbench.driver._driver")
+    folder = tmp_path / "kept"
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    plain, slowed = keep_libraries(folder, CELLS[0], (5.0,), min_time_s=0.02, scratch=scratch)
+    assert (plain.name, slowed.name) == ("libzmq-plus-0.so", "libzmq-plus-500.so")
+    launcher = ProcessLauncher()
+    times = []
+    for path in (plain, slowed):
+        slot = Slot(0, 0, Arm(path.stem, parse_lib(f"lib={path}"), ArmRole.CONTENDER), 0)
+        found = [launcher.measure(CELLS[0], slot, Placement(), 50_000, 20.0) for _ in range(3)]
+        times.append(min(each.time_per_message_ns or 0.0 for each in found))
+    assert times[1] > 2 * times[0] > 0
 
 
 @pytest.mark.skipif(not built(), reason="the libraries with known faults are not built")
