@@ -98,12 +98,13 @@ def claims_of_trials(trials: Sequence[Trial]) -> list[Claim]:
         _claim("libzmq against its copy: SLOWER or FASTER", same, lambda t: t.is_false),
         _claim("a known slowdown: called FASTER", slowed, lambda t: t.is_false),
     ]
-    for metric in dict.fromkeys(trial.metric for trial in judged):
-        own = [trial for trial in judged if trial.metric == metric]
+    exact = [trial for trial in judged if trial.is_exact]
+    for metric in dict.fromkeys(trial.metric for trial in exact):
+        own = [trial for trial in exact if trial.metric == metric]
         claims.append(
             _claim(f"interval of time misses the truth, {metric}", own, lambda t: not t.covers)
         )
-    with_cpu = [trial for trial in judged if trial.cpu_covers is not None]
+    with_cpu = [trial for trial in exact if trial.cpu_covers is not None]
     claims.append(
         _claim("interval of CPU time misses the truth", with_cpu, lambda t: not t.cpu_covers)
     )

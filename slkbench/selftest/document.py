@@ -51,8 +51,9 @@ _SITTINGS = (
 _TRUTH = (
     "`truth` is the extra work, measured apart from any library, of the time per message that the "
     "baseline took in the run. Round trips spend it one after the other, so it is exact there. In "
-    "a stream both sides spend it at the same time, and it is the truth as long as the "
-    "application's threads are what everything waits for. `time` is what a run of these two and "
+    "a stream both sides spend it at the same time, and threads that hinder each other do so less "
+    "when they are slowed: there it is a guess, and only what was found about the copy counts in "
+    "the claims about intervals. `time` is what a run of these two and "
     "the placebo alone takes; `smallest effect` is what its noise lets find in nine of ten runs."
 )
 _SHORT = (

@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import pairwise
 from statistics import median
 
-from slkbench.model import ArmRole, Cell, Sample, Scenario, Status, Verdict, VerdictKind
+from slkbench.model import ArmRole, Cell, Metric, Sample, Scenario, Status, Verdict, VerdictKind
 from slkbench.selftest.known import COPY, Charge, arm_name
 from slkbench.stats import (
     CPU_PER_MESSAGE,
@@ -64,6 +64,11 @@ class Trial:
     def cpu_covers(self) -> bool | None:
         """The same of CPU time per message."""
         return _holds(self.cpu_low, self.cpu_high, self.cpu_truth)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether ``truth`` is known, and not only as long as threads do not hinder each other."""
+        return self.effect == 0 or Metric(self.metric).times_round_trips
 
     @property
     def is_found(self) -> bool:
