@@ -43,6 +43,7 @@ VARIANTS = {
         Variant("O2", ("-O2",)),
         Variant("O3-lto", ("-O3", "-flto=auto", "-fno-fat-lto-objects")),
         Variant("O3-native", ("-O3", "-march=native")),
+        Variant("O3-lto-native", ("-O3", "-flto=auto", "-fno-fat-lto-objects", "-march=native")),
         Variant("O3-pgo", ("-O3",), is_trained=True),
     )
 }
