@@ -500,8 +500,9 @@ class ProfileRow:
         "wake-up-calls (futex, eventfd, epoll and the like); voluntary-switches; "
         "involuntary-switches; kernel-option (its value); backlog-bytes (resident memory that a "
         "backlog of from_bytes of payload brings); mean-ns, p50-ns, p99-ns, max-ns (of an "
-        "operation, of which timed-operations were timed); instrumentation-cost (time per message "
-        "with timed calls / without - 1); timer-cost-ns; rate; timed-rate (of the instrumented "
+        "operation, of which timed-operations were timed, of one message in timed-one-in); "
+        "instrumentation-cost (time per message with timed calls / without - 1; of what every: all "
+        "messages were timed); timer-cost-ns; rate; timed-rate (of the instrumented "
         "run); on-cpu-ns, core-wait-ns (runnable without a core), blocked-ns (of a thread); "
         "part-ns (of the time on a core, by what was done); symbol-ns; wall-ns; perf-wall-ns (the "
         "same under perf)",

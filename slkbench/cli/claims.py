@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +12,9 @@ from slkbench.cli.say import say
 
 if TYPE_CHECKING:
     from slkbench.profile.side_by_side import Table
-    from slkbench.runner.claims import Answer, Judged
+    from slkbench.runner.claim_answers import Answer
+    from slkbench.runner.claim_work import Step
+    from slkbench.runner.claims import Judged
     from slkbench.scenario.claims import Claims
 
 __all__ = ["claims_table", "command"]
@@ -22,13 +22,14 @@ __all__ = ["claims_table", "command"]
 _EPILOG = """\b
 Examples:
   slkbench claims
+  slkbench claims --dry-run
   slkbench claims --budget 20m
   slkbench claims my-claims.toml --subject mine --lib mine=/opt/mine/libzmq.so.5
 
 \b
 FILE is a file of claims; the shipped one tests the reference report of 2026-01-03. Claims are
 judged by what is stored under --results, the newest first. Of what is missing there, --budget
-measures as much as there is time for.
+measures as much as there is time for, but no builds: those are for slkbench profile builds.
 """
 _QUOTE_MAX = 110
 
@@ -36,6 +37,7 @@ _QUOTE_MAX = 110
 @click.command(epilog=_EPILOG)
 @click.argument("file", required=False, metavar="[FILE]")
 @click.option("--budget", type=DURATION, help="Measure what is missing, for so long. [nothing]")
+@click.option("--dry-run", is_flag=True, help="Only say what --budget would measure.")
 @click.option("--subject", metavar="NAME", help="The contender that the claims are about.")
 @click.option(
     "--lib", "libs", multiple=True, metavar="NAME=PATH[:ABI]", help="Another library. Repeatable."
@@ -52,15 +54,24 @@ def command(file: str | None, **options: Any) -> None:
     """
     from slkbench.cli.profile import print_tables
     from slkbench.report.markdown import table
-    from slkbench.runner.claims import Archive, judge_claims
+    from slkbench.runner.archive import Archive
+    from slkbench.runner.claim_work import plan_steps, steps_left_out
+    from slkbench.runner.claims import judge_claims
     from slkbench.scenario.claims import load_claims, with_subject
 
     claims = load_claims(file)
     if options["subject"]:
         claims = with_subject(claims, options["subject"])
     judged = judge_claims(claims, Archive(options["results"]))
+    steps = plan_steps(claims, judged, options["budget"])
+    left_out = steps_left_out(judged)
+    if options["dry_run"]:
+        _print_plan(steps)
+        for line in left_out:
+            say(line)
+        return
     if options["budget"]:
-        _measure_missing(claims, judged, options)
+        _measure(steps, options)
         judged = judge_claims(claims, Archive(options["results"]))
     shown = claims_table(claims, judged)
     if options["markdown"]:
@@ -72,7 +83,7 @@ def command(file: str | None, **options: Any) -> None:
     )
     say(f"measured in: {', '.join(sources) or 'nothing'}")
     reasons = dict.fromkeys(one.reason for each in judged for one in each.answers if one.reason)
-    for reason in reasons:
+    for reason in (*reasons, *left_out):
         say(reason)
 
 
@@ -92,18 +103,18 @@ def claims_table(claims: Claims, judged: list[Judged]) -> Table:
 
 def _words(answer: Answer) -> str:
     test = answer.test
-    subject = test.contender + (
-        f" - {test.against}" if test.against and test.measure in ("count", "option") else ""
-    )
-    if test.measure == "gap":
-        subject = f"{test.contender} / {test.against}"
+    subject = test.contender
+    if test.against and test.measure in ("count", "option"):
+        subject += f" - {test.against}"
+    if test.against and test.measure in ("gap", "count-ratio"):
+        subject += f" / {test.against}"
     where = f"{test.cell.transport} {test.cell.size_bytes} B"
     if test.measure not in ("pattern-ratio", "flag", "build"):
         where += f" {'RR' if test.cell.pattern == 'router-router' else 'PP'}"
     what = " ".join(
         word
-        for word in (test.measure, test.what, test.quantity)
-        if word not in ("all", "", "operation-us", "count")
+        for word in (test.measure, test.what, test.role, test.quantity)
+        if word not in ("all", "application", "", "operation-us", "count", "count-ratio")
     )
     if test.measure == "flag":
         where = ""
@@ -129,65 +140,41 @@ def _figure(measure: str, value: float) -> str:
             return format_percent(value, signed=True)
         case "share":
             return format_percent(value)
-        case "rate":
+        case "rate" | "timed-rate":
             return format_rate(value)
         case "operation-us":
             return f"{value:.3f} us"
-        case "pattern-ratio":
+        case "pattern-ratio" | "count-ratio":
             return f"{value:.2f}x"
         case _:
             return f"{value:.3g}"
 
 
-def _measure_missing(claims: Claims, judged: list[Judged], options: dict[str, Any]) -> None:
-    """Measure and profile what no stored run has, until the time is over."""
+def _measure(steps: tuple[Step, ...], options: dict[str, Any]) -> None:
+    """Take the steps, until the time is over."""
+    from slkbench.cli.display import progress_display
     from slkbench.cli.profile import progress
-    from slkbench.runner.claims import missing_work
-    from slkbench.runner.profiling import ProfileRequest, run_profile
-    from slkbench.runner.session import Request, run_request
-    from slkbench.scenario import ad_hoc_scenario
+    from slkbench.runner.claim_work import Measuring, measure_steps
 
-    end_s = time.monotonic() + options["budget"]
-    work = missing_work(judged)
-    command_line = tuple(sys.argv)
-    cells = tuple(dict.fromkeys(cell for cell, _ in work.pop("run", ())))
-    if cells:
-        names = (claims.baseline, claims.subject)
-        # Half of the time: profiles want some of it.
-        scenario = replace(
-            ad_hoc_scenario(contenders=names),
-            name="claims",
-            cells=cells,
-            baseline=claims.baseline,
-            budget_s=options["budget"] / 2,
+    quiet = options["quiet"]
+    with progress_display(quiet=quiet) as observer, progress(quiet=quiet) as note:
+        how = Measuring(
+            libs=options["libs"],
+            results=options["results"],
+            wait_s=options["wait"],
+            command_line=tuple(sys.argv),
+            observer=observer,
+            note=note,
         )
-        run_request(
-            Request(
-                scenario,
-                options["libs"],
-                options["results"],
-                wait_s=options["wait"],
-                command_line=command_line,
-            )
-        )
-    for tool, wanted in work.items():
-        if tool == "builds":
-            continue  # takes longer than a budget should hide: slkbench profile builds
-        for cell in dict.fromkeys(cell for cell, _ in wanted):
-            if time.monotonic() > end_s:
-                say("the budget is spent; a longer one measures more", err=True)
-                return
-            who = tuple(dict.fromkeys(name for each, name in wanted if each == cell))
-            scenario = replace(
-                ad_hoc_scenario(contenders=who), name="claims", cells=(cell,), baseline=who[0]
-            )
-            request = ProfileRequest(
-                tool,
-                scenario,
-                options["libs"],
-                options["results"],
-                wait_s=options["wait"],
-                command_line=command_line,
-            )
-            with progress(quiet=options["quiet"]) as note:
-                run_profile(request, note)
+        taken = measure_steps(steps, options["budget"], how)
+    if taken < len(steps):
+        say(f"the budget is spent after {taken} of {len(steps)}; call it again for more", err=True)
+
+
+def _print_plan(steps: tuple[Step, ...]) -> None:
+    from slkbench.units import format_duration
+
+    total_s = sum(step.about_s for step in steps)
+    say(f"would measure, in about {format_duration(total_s)}:" if steps else "nothing to measure")
+    for step in steps:
+        say(f"  {step.text}")

@@ -47,6 +47,7 @@ def command(run: str, **options: Any) -> int:
     the time per message; what they leave of the measured difference is shown as unexplained.
     """
     from slkbench.cli.profile import print_tables
+    from slkbench.cli.selection import fits
     from slkbench.errors import UsageError
     from slkbench.report.explain import EXPLAIN_NOTE, difference_table, draw_accounts
     from slkbench.runner.explaining import explain_run
@@ -55,7 +56,7 @@ def command(run: str, **options: Any) -> int:
     path = find_run(run, options["results"])
     if not options["stored"]:
         _profile_missing(path, options)
-    explanation = explain_run(read_run(path))
+    explanation = explain_run(read_run(path), lambda cell: fits(cell, options))
     groups = (*explanation.gaps, *explanation.patterns)
     if not groups:
         raise UsageError(

@@ -61,7 +61,7 @@ def _work_options(function: Any) -> Any:
                 "--count", type=COUNT, help="Messages of the shorter of two runs. [by size]"
             ),
             click.option(
-                "--repetitions", type=click.IntRange(1, 100), help="So many. [3; operations: 6]"
+                "--repetitions", type=click.IntRange(1, 100), help="So many. [3; operations: 8]"
             ),
             click.option("--affinity", type=AFFINITY, help="CPUs. [a core for each thread]"),
             click.option(
@@ -94,8 +94,8 @@ def operations(**options: Any) -> int:
     """Time single calls: send routing id, send message, recv routing id, recv message.
 
     One message in some has its calls timed, by the time stamp counter where it is invariant; the
-    timer's own cost is subtracted. Runs with and without timed calls take turns, and what timing
-    costs is said.
+    timer's own cost is subtracted. Runs without timed calls, with some and with those of every
+    message take turns, and what timing costs is said.
     """
     return _profile("operations", options)
 
@@ -219,10 +219,11 @@ run of its own, with samples.
 @wait_option
 @click.option("--quiet", "-q", is_flag=True, help="No progress, only the table.")
 def builds(**options: Any) -> int:
-    """Measure what compiler flags do: O3, O2, O3-lto, O3-native, O3-pgo.
+    """Measure what compiler flags do, each against O3.
 
-    Each variant is linked several times with its objects in another order; the interval is over
-    these builds, because link order alone can do more than flags.
+    O2, O3-lto, O3-native, O3-lto-native and O3-pgo. Each variant is linked several times with its
+    objects in another order; the interval is over these builds, because link order alone can do
+    more than flags.
     """
     import tempfile
 

@@ -87,6 +87,10 @@ struct timing {
   std::vector<std::unique_ptr<recorder>> recorders;  // guarded by mutex
 };
 
+// Where every message is timed, what timing costs is the question: to write new memory all the time
+// is no part of that, so only so many are kept.
+constexpr std::size_t every_message_records = 100'000;
+
 timing state;
 thread_local recorder* own = nullptr;
 
@@ -189,7 +193,9 @@ void operation_timer::prepare(send_function send_by, recv_function recv_by,
   state.uses_tsc = has_invariant_tsc();
   state.frames = spec.pattern == pattern_kind::router_router ? 2 : 1;
   state.one_in = static_cast<std::uint32_t>(spec.time_one_in);
-  const auto messages = static_cast<std::size_t>((spec.warmup + spec.messages) / spec.time_one_in);
+  auto messages = static_cast<std::size_t>((spec.warmup + spec.messages) / spec.time_one_in);
+  if (state.one_in == 1)
+    messages = std::min(messages, every_message_records);
   // A half more than chance will want.
   state.records_max = (messages + 1000) * static_cast<std::size_t>(state.frames + 1) * 3 / 2;
   state.cost_ticks = cost_of_ticks();
@@ -203,7 +209,8 @@ operation_timer::turn operation_timer::next(role_kind role) noexcept {
     // The message before was timed, and its iteration ends where this one begins.
     keep(mine, mine.iteration, mine.begin_ticks, ticks());
     mine.is_iteration_open = false;
-    return {false, next_gap(mine)};
+    if (state.one_in > 1)
+      return {false, next_gap(mine)};
   }
   mine.frame = 0;
   mine.iteration = role == role_kind::sender ? operation::sending : operation::receiving;

@@ -2,7 +2,7 @@
 //
 // A workload that is not timed runs the code that it always runs: timed_link.hpp has a link of its
 // own. Which messages are timed is left to chance, so that no rhythm of the library's own is missed
-// or hit each time.
+// or hit each time. One in 1 is every message.
 #pragma once
 
 #include <cstddef>

@@ -56,6 +56,9 @@ doing state_of(int id) {
 #ifdef SYS_epoll_wait
       SYS_epoll_wait,
 #endif
+#ifdef SYS_epoll_pwait2
+      SYS_epoll_pwait2,
+#endif
 #ifdef SYS_poll
       SYS_poll,
 #endif

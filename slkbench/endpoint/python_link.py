@@ -226,6 +226,7 @@ class BatchLink(PythonLink):
             if self._is_router and messages[0][0] != self._peer:
                 raise WorkloadFailedError("the first frame is not the peer's routing id")
             begin = take(messages)
+            del messages  # as a single message: free before the next one is received
 
 
 class AsyncLink(PythonLink):

@@ -31,6 +31,9 @@ TOOL = "allocations"
 COUNTER = Path(__file__).resolve().parent / "malloc_counts.so"
 
 _BACKLOGS = (1000, 10_000, 100_000)
+# What they are compared with: a turn may take a tenth of a second, where a library's I/O thread is
+# never quite idle, and messages to warm up are in turns too.
+_BACKLOG_LEAST = 100
 _BACKLOG_BYTES_MAX = 256 << 20
 _QUANTITIES = ("allocations", "frees", "allocated-bytes")
 
@@ -67,8 +70,8 @@ def _read(folder: Path, report: ProcessReport) -> Mapping[Key, float]:
 def _backlog_rows(request: Request, blank: ProfileRow) -> list[ProfileRow]:
     """Memory against backlog: one thread sends so many messages before it receives any.
 
-    Without high water marks, and against a backlog of one message.  Only where one thread can
-    drive both sockets, and for libraries: a bare socket holds no backlog.
+    Without high water marks, and by what it takes more than a small backlog.  Only where one
+    thread can drive both sockets, and for libraries: a bare socket holds no backlog.
     """
     workload = request.workload
     if (
@@ -78,14 +81,16 @@ def _backlog_rows(request: Request, blank: ProfileRow) -> list[ProfileRow]:
         return []
     cell = replace(workload.cell, sndhwm=0, rcvhwm=0)
     peaks = {}
-    for backlog in (1, *_BACKLOGS):
+    for backlog in (_BACKLOG_LEAST, *_BACKLOGS):
         if backlog * cell.size_bytes > _BACKLOG_BYTES_MAX:
             continue
         request.note(f"memory with a backlog of {backlog} messages")
         unlimited = replace(workload, cell=cell, kind=LOCKSTEP, turn_of=backlog)
         (report,) = run_workload(unlimited, backlog, wrap=lambda _role, command: command)
         peaks[backlog] = int(report.result["max_rss_bytes"])
-    none = peaks.pop(1)
+    least = peaks.pop(_BACKLOG_LEAST, None)
+    if least is None:
+        return []
     return [
         replace(
             blank,
@@ -96,9 +101,9 @@ def _backlog_rows(request: Request, blank: ProfileRow) -> list[ProfileRow]:
             sndhwm=0,
             rcvhwm=0,
             workload=LOCKSTEP,
-            count=float(peak - none),
+            count=float(peak - least),
             messages=backlog,
-            per_message=(peak - none) / backlog,
+            per_message=(peak - least) / (backlog - _BACKLOG_LEAST),
         )
         for backlog, peak in peaks.items()
     ]

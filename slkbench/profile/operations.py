@@ -1,7 +1,8 @@
 """How long single calls of a library take, timed by the driver in a run as it is sampled.
 
 One message in some has its calls timed, so that timing changes little; how little is measured too:
-runs with and without it take turns, and the cost is the paired difference of their times.
+runs without timed calls, with some and with those of every message take turns, and the cost is the
+paired difference of their times.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from slkbench.profile.counting import Request, known_row
 from slkbench.profile.workload import ProcessReport, Workload, elapsed_ns_of, run_workload
 from slkbench.stats import hodges_lehmann, interval, summarise
 
-__all__ = ["TOOL", "profile_operations"]
+__all__ = ["EVERY", "TOOL", "profile_operations"]
 
 TOOL = "operations"
+EVERY = "every"
+"""What rows are about that are not of some timed messages but of timing each of them."""
 
 _LEVEL = 0.95
 # Two looks at the timer for each of two frames and one at the end, on a slow timer.
@@ -35,23 +38,25 @@ def profile_operations(request: Request) -> list[ProfileRow]:
     messages = request.messages
     pilot = run_workload(request.workload, messages, wrap=_as_it_is)
     one_in = _one_in(elapsed_ns_of(pilot) / messages)
-    timed = replace(request.workload, time_one_in=one_in)
+    arms = [replace(request.workload, time_one_in=each) for each in (0, one_in, 1)]
     plain_ns: list[list[float]] = []
     timed_ns: list[list[float]] = []
+    every_ns: list[list[float]] = []
     reports: list[ProcessReport] = []
     for number in range(request.repetitions):
         request.note(f"timing one in {one_in}, repetition {number + 1} of {request.repetitions}")
         # Mirrored, so that drift cancels.
-        first, *both, last = (
-            _time(each, messages) for each in (request.workload, timed, timed, request.workload)
-        )
-        plain_ns.append([first[0], last[0]])
-        timed_ns.append([each[0] for each in both])
-        reports += [report for each in both for report in each[1]]
+        turns = [_time(each, messages) for each in (*arms, *reversed(arms))]
+        for times_ns, place in ((plain_ns, 0), (timed_ns, 1), (every_ns, 2)):
+            times_ns.append([turns[place][0], turns[-1 - place][0]])
+        reports += [report for each in (turns[1], turns[-2]) for report in each[1]]
     blank = known_row(TOOL, request, reports)
     return [
         *_operation_rows(blank, reports),
+        *_rate_rows(replace(blank, quantity="rate"), messages, plain_ns),
         *_cost_rows(blank, messages, plain_ns, timed_ns),
+        *_cost_rows(replace(blank, what=EVERY), messages, plain_ns, every_ns),
+        replace(blank, role="harness", quantity="timed-one-in", count=float(one_in)),
         replace(
             blank,
             role="harness",
@@ -102,24 +107,29 @@ def _operation_rows(blank: ProfileRow, reports: Sequence[ProcessReport]) -> Iter
         yield replace(row, quantity="timed-operations", count=float(timed))
 
 
+def _rate_rows(
+    row: ProfileRow, messages: int, times_ns: Sequence[Sequence[float]]
+) -> Iterator[ProfileRow]:
+    over_runs = summarise([messages / ns * 1e9 for pair in times_ns for ns in pair])
+    assert over_runs is not None
+    yield replace(
+        row,
+        role="all",
+        count=over_runs.median,
+        low=over_runs.low,
+        high=over_runs.high,
+        messages=messages,
+    )
+
+
 def _cost_rows(
     blank: ProfileRow,
     messages: int,
     plain_ns: Sequence[Sequence[float]],
     timed_ns: Sequence[Sequence[float]],
 ) -> Iterator[ProfileRow]:
-    whole = replace(blank, role="all")
-    for quantity, times_ns in (("rate", plain_ns), ("timed-rate", timed_ns)):
-        over_runs = summarise([messages / ns * 1e9 for pair in times_ns for ns in pair])
-        assert over_runs is not None
-        yield replace(
-            whole,
-            quantity=quantity,
-            count=over_runs.median,
-            low=over_runs.low,
-            high=over_runs.high,
-            messages=messages,
-        )
+    """The rate with timed calls, and how much longer a message takes than without."""
+    yield from _rate_rows(replace(blank, quantity="timed-rate"), messages, timed_ns)
     differences = [
         fmean(map(math.log, timed)) - fmean(map(math.log, plain))
         for timed, plain in zip(timed_ns, plain_ns, strict=True)
@@ -128,7 +138,8 @@ def _cost_rows(
     assert point is not None
     bounds = interval(differences, _LEVEL)
     yield replace(
-        whole,
+        blank,
+        role="all",
         quantity="instrumentation-cost",
         count=math.expm1(point),
         low=math.expm1(bounds.low) if bounds else None,

@@ -61,12 +61,18 @@ class Side:
         return (*names, *(text or other for text, other in zip(shown, absent, strict=True)))
 
     def number(
-        self, role: str, quantity: str, what: str = "all", *, per: float = 1.0
+        self,
+        role: str,
+        quantity: str,
+        what: str = "all",
+        *,
+        per: float = 1.0,
+        from_bytes: int | None = None,
     ) -> Callable[[str], str | None]:
         """What ``line`` shows: the count for each of ``per`` messages."""
 
         def show(contender: str) -> str | None:
-            row = self.find(contender, role, quantity, what)
+            row = self.find(contender, role, quantity, what, from_bytes)
             return None if row is None else number_text(row.per_message, per)
 
         return show

@@ -105,10 +105,13 @@ def _allocation_tables(title: str, side: Side) -> list[Table]:
     ]
     lines.append(side.line(("all", "largest resident set"), peak))
     tables = side_table(f"{title}: allocations per message", ["role", "count"], side, lines)
-    backlogs = dict.fromkeys(row.what for row in side.matching("backlog-bytes"))
+    backlogs = dict.fromkeys((row.what, row.from_bytes) for row in side.matching("backlog-bytes"))
     held = [
-        side.line((what.removeprefix("backlog "),), side.number("all", "backlog-bytes", what))
-        for what in backlogs
+        side.line(
+            (what.removeprefix("backlog "),),
+            side.number("all", "backlog-bytes", what, from_bytes=from_bytes),
+        )
+        for what, from_bytes in backlogs
     ]
     return tables + side_table(
         f"{title}: resident bytes per message of a backlog", ["messages waiting"], side, held

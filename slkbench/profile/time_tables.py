@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from slkbench.model import ProfileRow
 from slkbench.profile.counting import ROLES
 from slkbench.profile.cpu import PARTS
+from slkbench.profile.operations import EVERY
 from slkbench.profile.side_by_side import (
     NOTHING,
     Side,
@@ -42,9 +43,14 @@ def operation_tables(title: str, side: Side) -> list[Table]:
         f"{title}: time per operation, us", ["role", "operation", "of"], side, lines
     )
     whole = [
-        side.line(("rate, not timed",), _bounded(side, "rate", format_rate)),
-        side.line(("rate, timed",), _bounded(side, "timed-rate", format_rate)),
+        side.line(("timed messages",), _timed_messages(side)),
+        side.line(("rate, none timed",), _bounded(side, "rate", format_rate)),
+        side.line(("rate, some timed",), _bounded(side, "timed-rate", format_rate)),
         side.line(("instrumentation costs",), _bounded(side, "instrumentation-cost", _percent)),
+        side.line(("rate, every message timed",), _bounded(side, "timed-rate", format_rate, EVERY)),
+        side.line(
+            ("of every message it costs",), _bounded(side, "instrumentation-cost", _percent, EVERY)
+        ),
         side.line(("timer",), _timer(side)),
     ]
     return tables + side_table(f"{title}: overall", ["figure"], side, whole)
@@ -62,11 +68,19 @@ def _percent(value: float) -> str:
     return format_percent(value, signed=True)
 
 
+def _timed_messages(side: Side) -> Callable[[str], str | None]:
+    def show(contender: str) -> str | None:
+        row = side.find(contender, "harness", "timed-one-in")
+        return None if row is None or row.count is None else f"one in {row.count:.0f}"
+
+    return show
+
+
 def _bounded(
-    side: Side, quantity: str, form: Callable[[float], str]
+    side: Side, quantity: str, form: Callable[[float], str], what: str = "all"
 ) -> Callable[[str], str | None]:
     def show(contender: str) -> str | None:
-        row = side.find(contender, "all", quantity)
+        row = side.find(contender, "all", quantity, what)
         if row is None or row.count is None:
             return None
         if row.low is None or row.high is None:

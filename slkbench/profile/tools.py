@@ -21,7 +21,8 @@ _MESSAGES_STEP = 500  # whole turns of a lockstep
 class ProfileTool:
     """A profile. ``programs`` must be installed; the first of ``workloads`` is the usual one.
 
-    ``most_messages`` is what the shorter run sends where messages are small.
+    ``most_messages`` is what the shorter run sends where messages are small; ``about_s`` how many
+    seconds the profile of one contender in one such cell takes, on a machine of 2020.
     """
 
     name: str
@@ -29,6 +30,7 @@ class ProfileTool:
     workloads: tuple[str, ...]
     most_messages: int
     repetitions: int
+    about_s: float
     profile: Callable[[Request], list[ProfileRow]]
 
     def usual_messages(self, cell: Cell) -> int:
@@ -41,23 +43,29 @@ class ProfileTool:
 TOOLS = {
     each.name: each
     for each in (
-        ProfileTool(operations.TOOL, (), (THREADS,), 1_000_000, 6, operations.profile_operations),
-        ProfileTool(cpu.TOOL, ("perf",), (THREADS,), 500_000, 3, cpu.profile_cpu),
+        ProfileTool(
+            operations.TOOL, (), (THREADS,), 1_000_000, 8, 30, operations.profile_operations
+        ),
+        ProfileTool(cpu.TOOL, ("perf",), (THREADS,), 500_000, 3, 30, cpu.profile_cpu),
         ProfileTool(
             instructions.TOOL,
             ("valgrind",),
             (LOCKSTEP,),
             10_000,
             3,
+            30,
             instructions.profile_instructions,
         ),
-        ProfileTool(syscalls.TOOL, ("strace",), (THREADS,), 150_000, 3, syscalls.profile_syscalls),
+        ProfileTool(
+            syscalls.TOOL, ("strace",), (THREADS,), 150_000, 3, 40, syscalls.profile_syscalls
+        ),
         ProfileTool(
             allocations.TOOL,
             (),
             (THREADS, LOCKSTEP),
             200_000,
             3,
+            15,
             allocations.profile_allocations,
         ),
     )

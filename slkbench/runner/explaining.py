@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,11 +30,13 @@ class Explanation:
     patterns: tuple[tuple[Difference, ...], ...]
 
 
-def explain_run(run: StoredRun) -> Explanation:
+def explain_run(
+    run: StoredRun, is_wanted: Callable[[Cell], bool] = lambda _cell: True
+) -> Explanation:
     """Whatever the cpu profile in the run's folder can explain; nothing without one."""
     rows = profiles_in(run.path).get(TOOL, ())
     cores = _cores(run)
-    cells = _cells(run)
+    cells = [cell for cell in _cells(run) if is_wanted(cell)]
     by_cell = {cell: _rows_of(rows, cell) for cell in cells}
     baseline = run.scenario.baseline
     judged = [

@@ -17,6 +17,7 @@
     transport = "tcp"
     size = 64
     range = [1.5, 2.5]              # what the claim allows; "-inf" and "inf" are open ends
+    outside = true                  # the claim allows what is not in the range; else leave it away
 """
 
 from __future__ import annotations
@@ -46,10 +47,12 @@ __all__ = [
 MEASURES = {
     "gap": "rate of contender / rate of against - 1, from samples",
     "rate": "messages per second of contender, from samples",
-    "pattern-ratio": "time per message of contender, ROUTER-ROUTER / PUSH-PULL, from samples",
+    "pattern-ratio": "ROUTER-ROUTER / PUSH-PULL of contender: time per message, or count of tool",
     "operation-us": "figure (mean, p50, p99 or max) of what, of role, in us: profile operations",
-    "instrumentation": "time per message with timed calls / without - 1: profile operations",
+    "instrumentation": "time with timed calls (what: all = some, every) / without - 1: operations",
+    "timed-rate": "messages per second with timed calls (what as above): profile operations",
     "count": "quantity of what, of role, per message, less that of against if named: profile tool",
+    "count-ratio": "quantity of contender / that of against, otherwise as count: profile tool",
     "option": "value of the kernel's option what, less that of against if named: profile syscalls",
     "share": "part of what in the time per message of the limiting thread: profile cpu",
     "build": "rate of build what / rate of build against - 1: profile builds",
@@ -75,6 +78,7 @@ class ClaimTest:
     quantity: str = ""
     tool: str = ""
     figure: str = "mean"
+    outside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +169,9 @@ def _claim(table: Mapping[str, Any], where: str, subject: str) -> Claim:
 
 
 def _test(table: Mapping[str, Any], where: str, subject: str) -> ClaimTest:
-    texts = tuple(
-        item.name for item in fields(ClaimTest) if item.name not in ("low", "high", "cell")
-    )
-    _check_keys(table, (*texts, "range", "pattern", "transport", "size"), where)
+    others = ("low", "high", "cell", "outside")
+    texts = tuple(item.name for item in fields(ClaimTest) if item.name not in others)
+    _check_keys(table, (*texts, "range", "outside", "pattern", "transport", "size"), where)
     if table.get("measure") not in MEASURES:
         raise ScenarioError(
             f"{where}: measure {table.get('measure')!r} is not known. "
@@ -194,5 +197,11 @@ def _test(table: Mapping[str, Any], where: str, subject: str) -> ClaimTest:
     if math.isnan(low) or low > high:
         raise ScenarioError(f"{where}: range {bounds!r} is empty")
     cell = Cell(values["pattern"], values["transport"], values["size"])
+    outside = table.get("outside", False)
+    if not isinstance(outside, bool):
+        raise ScenarioError(f"{where}: outside {outside!r} is neither true nor false")
     given = {key: str(table[key]) for key in texts if key in table}
-    return ClaimTest(low=low, high=high, cell=cell, **{"contender": subject, **given})
+    given = {"contender": subject, **given}
+    if given["measure"] == "count-ratio" and "against" not in given:
+        raise ScenarioError(f"{where}: count-ratio wants against, the contender to compare with")
+    return ClaimTest(low=low, high=high, cell=cell, outside=outside, **given)

@@ -13,9 +13,13 @@ import pytest
 from slkbench.errors import ScenarioError
 from slkbench.model import Cell, Pattern, ProfileRow, Sample, Scenario, Transport
 from slkbench.profile.builds import VARIANTS, build_serverlink
+from slkbench.runner.archive import Archive
 from slkbench.runner.builds import BUILDS_FILE, build_effects
-from slkbench.runner.claims import Archive, ClaimVerdict, judge_claims, missing_work
+from slkbench.runner.claim_answers import ClaimVerdict
+from slkbench.runner.claim_work import Measuring, measure_steps, plan_steps, steps_left_out
+from slkbench.runner.claims import judge_claims, missing_work
 from slkbench.runner.profile_folder import ProfileFolder
+from slkbench.runner.progress import Silent
 from slkbench.scenario import scenario_to_json
 from slkbench.scenario.claims import Claims, load_claims, parse_claims, with_subject
 from slkbench.store import RunStore, read_run
@@ -55,7 +59,13 @@ def results(tmp_path: Path) -> Path:
     """A run in which serverlink takes half of libzmq's time, and a profile of allocations."""
     push = replace(CELL, pattern=Pattern.PUSH_PULL)
     scenario = Scenario(name="two", question="?", cells=(CELL, push))
-    with RunStore.create(tmp_path, "two", {"scenario": scenario_to_json(scenario)}) as store:
+    flags = "GNU C++20 12.2.0 -O3 -flto=auto -march=x86-64"
+    libraries = [
+        {"name": name, "layer": "native", "build_flags": text}
+        for name, text in (("serverlink", flags), ("libzmq", "GCC: 14"))
+    ]
+    record = {"scenario": scenario_to_json(scenario), "libraries": libraries}
+    with RunStore.create(tmp_path, "two", record) as store:
         for sample in _samples({"libzmq": 400.0, "serverlink": 200.0}):
             store.append(sample)
         for sample in _samples({"libzmq": 200.0, "serverlink": 180.0}, push):
@@ -66,8 +76,43 @@ def results(tmp_path: Path) -> Path:
     row = replace(row, transport="tcp", size_bytes=64, role="all", quantity="allocations")
     other = replace(row, contender="serverlink", quantity="frees", per_message=0.0)
     folder = ProfileFolder(path, "allocations", {"schema_version": 2})
-    folder.add([replace(row, per_message=1.0), other])
+    pushed = replace(row, pattern="push-pull", per_message=0.5)
+    folder.add([replace(row, per_message=1.0), other, pushed])
+    path = tmp_path / "20260101T000001Z-profile-operations-abc"
+    path.mkdir()
+    rate = replace(other, tool="operations", what="every", quantity="timed-rate", count=1.5e6)
+    ProfileFolder(path, "operations", {"schema_version": 2}).add(
+        [replace(rate, low=1.4e6, high=1.6e6)]
+    )
     return tmp_path
+
+
+def _store(results: Path, name: str, scenario: Scenario, blocks: int, ns: float) -> None:
+    with RunStore.create(results, name, {"scenario": scenario_to_json(scenario)}) as store:
+        for sample in _samples({"libzmq": ns, "serverlink": ns}, blocks=blocks):
+            store.append(sample)
+
+
+def test_the_newest_run_that_is_sure_counts_and_not_one_on_a_single_core(results: Path) -> None:
+    scenario = Scenario(name="few", question="?", cells=(CELL,))
+    _store(results, "few", scenario, 2, 100.0)  # too few blocks for an interval
+    _store(results, "one-core", replace(scenario, affinity=((0,),)), 6, 100.0)
+    (judged,) = judge_claims(_claims('measure = "gap"\nrange = [0.9, 1.1]'), Archive(results))
+    assert judged.verdict is ClaimVerdict.SUPPORTED
+
+
+def test_what_has_no_interval_is_still_to_be_measured(tmp_path: Path) -> None:
+    _store(tmp_path, "few", Scenario(name="few", question="?", cells=(CELL,)), 2, 100.0)
+    judged = judge_claims(_claims('measure = "gap"\nrange = [-0.1, 0.1]'), Archive(tmp_path))
+    (answer,) = judged[0].answers
+    assert answer.value == pytest.approx(0.0)
+    assert "slkbench run --transport tcp --size 64" in answer.reason
+    assert missing_work(judged) == {"run": [(CELL, "serverlink"), (CELL, "libzmq")]}
+
+
+def test_flags_that_a_binary_does_not_tell_are_not_measured_again(results: Path) -> None:
+    flag = 'measure = "flag"\ncontender = "libzmq"\nwhat = "-O3"\nrange = [1, 1]'
+    assert missing_work(judge_claims(_claims(flag), Archive(results))) == {}
 
 
 @pytest.mark.parametrize(
@@ -93,6 +138,27 @@ def results(tmp_path: Path) -> Path:
             ),
             "REFUTED",
         ),
+        ('measure = "gap"\noutside = true\nrange = [-0.5, 0.5]', "SUPPORTED"),
+        ('measure = "gap"\noutside = true\nrange = [0.9, 1.1]', "REFUTED"),
+        (
+            (
+                'measure = "count-ratio"\ntool = "allocations"\nquantity = "allocations"\n'
+                'against = "libzmq"\nrange = [0, 0.1]'
+            ),
+            "SUPPORTED",
+        ),
+        (
+            (
+                'measure = "pattern-ratio"\ntool = "allocations"\nquantity = "allocations"\n'
+                'contender = "libzmq"\nrange = [1.5, 2.5]'
+            ),
+            "SUPPORTED",
+        ),
+        ('measure = "timed-rate"\nwhat = "every"\nrange = [1e6, 2e6]', "SUPPORTED"),
+        ('measure = "flag"\nwhat = "-O3"\nrange = [1, 1]', "SUPPORTED"),
+        ('measure = "flag"\nwhat = "-flto"\nrange = [1, 1]', "SUPPORTED"),
+        ('measure = "flag"\nwhat = "-march=native"\nrange = [1, 1]', "REFUTED"),
+        ('measure = "flag"\ncontender = "libzmq"\nwhat = "-O3"\nrange = [1, 1]', "CAN'T TELL"),
         ('measure = "instrumentation"\nrange = [0, 1]', "CAN'T TELL"),
         ('measure = "build"\nwhat = "O3-lto"\nrange = [0, 1]', "CAN'T TELL"),
     ],
@@ -120,6 +186,30 @@ def test_the_shipped_claims_are_read_and_can_be_of_another() -> None:
     renamed = with_subject(claims, "mine")
     contenders = {test.contender for each in renamed.claims for test in each.tests}
     assert contenders == {"mine", "libzmq"}
+
+
+def test_a_plan_has_one_run_then_profiles_and_says_what_it_leaves_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    claims = load_claims()
+    judged = judge_claims(claims, Archive(tmp_path))
+    steps = plan_steps(claims, judged, 600.0)
+    assert [step.tool for step in steps] == ["run", *sorted(step.tool for step in steps[1:])]
+    assert {step.tool for step in steps[1:]} == {"allocations", "operations"}
+    assert steps[0].scenario.budget_s == 300
+    assert len(steps[0].scenario.cells) == 11
+    left_out = "\n".join(steps_left_out(judged))
+    for words in ("apt install strace", "apt install valgrind", "slkbench profile builds"):
+        assert words in left_out
+
+
+def test_no_step_begins_after_the_budget(tmp_path: Path) -> None:
+    claims = load_claims()
+    steps = plan_steps(claims, judge_claims(claims, Archive(tmp_path)))
+    how = Measuring((), tmp_path, 0.0, (), Silent(), lambda _done, _of, _text: None)
+    assert measure_steps(steps, 0.0, how) == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

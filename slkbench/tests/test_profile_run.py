@@ -173,7 +173,10 @@ def test_operations_are_timed_within_an_iteration(profile: Profile, tmp_path: Pa
     assert ("sender", "send routing id") not in means  # PUSH sends none
     for role, what in (("sender", "send message"), ("receiver", "recv message")):
         assert 0 < means[role, what] <= means[role, "total iteration"]
+    costs = [row["what"] for row in rows_of(tmp_path, "operations") if "cost" in row["quantity"]]
+    assert {"all", "every"} <= set(costs)
     assert "instrumentation costs" in result.stdout
+    assert "timed messages" in result.stdout
 
 
 def test_a_profile_of_a_run_stands_beside_its_samples(contender: str, tmp_path: Path) -> None:

@@ -174,10 +174,25 @@ def test_operations_stand_side_by_side_with_what_timing_costs() -> None:
     rows = [
         replace(blank, role="sender", what="send message", quantity="mean-ns", count=570.0),
         replace(blank, role="all", quantity="instrumentation-cost", count=0.01, low=0.0, high=0.02),
+        replace(blank, role="all", what="every", quantity="instrumentation-cost", count=0.3),
+        replace(blank, role="harness", quantity="timed-one-in", count=120.0),
     ]
     times, overall = profile_tables(rows)
     assert times.rows == (("sender", "send message", "mean", "0.570"),)
-    assert overall.rows == (("instrumentation costs", "+1.0% [+0.0%, +2.0%]"),)
+    assert overall.rows == (
+        ("timed messages", "one in 120"),
+        ("instrumentation costs", "+1.0% [+0.0%, +2.0%]"),
+        ("of every message it costs", "+30.0%"),
+    )
+
+
+def test_the_memory_of_a_backlog_is_shown() -> None:
+    row = ProfileRow(tool="allocations", contender="libzmq", pattern="router-router")
+    row = replace(row, transport="tcp", size_bytes=64, role="all", what="backlog 1000")
+    row = replace(row, quantity="backlog-bytes", from_bytes=64_000, per_message=200.0)
+    (table,) = profile_tables([row])
+    assert "backlog" in table.title
+    assert table.rows == (("1000", "200"),)
 
 
 def test_a_folder_of_profiles_alone_is_found_and_shown(tmp_path: Path) -> None:

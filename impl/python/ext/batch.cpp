@@ -23,9 +23,13 @@ namespace {
 constexpr Py_ssize_t messages_per_look = 1024;
 constexpr auto turn = std::chrono::milliseconds(5);
 constexpr int usual_max = 1000;
-// A batch that has so much ends: what is gathered beyond leaves the caches before it is looked at,
-// and memory that is new each time is slower still.
-constexpr Py_ssize_t gathered_bytes_max = 256 * 1024;
+// A batch that has so much ends: what is gathered beyond leaves the caches before it is looked at.
+// Below half of what malloc() gives back to the system when it becomes free, so that the memory of
+// the next batch is that of the last one, and not new.
+constexpr Py_ssize_t gathered_bytes_max = 64 * 1024;
+// What an object takes beside its content. Counted, so that the lists of a batch are fewer than
+// those that make the garbage collector look through all of them.
+constexpr Py_ssize_t object_bytes = 64;
 
 constexpr signature<2> send_many_signature{"send_many", 1, {"messages", "flags"}};
 constexpr signature<2> recv_many_signature{"recv_many", 0, {"max_messages", "timeout"}};
@@ -120,11 +124,11 @@ int timeout_of(PyObject* value) {
 
 Py_ssize_t size_of_message(PyObject* message) noexcept {
   if (PyBytes_Check(message)) {
-    return PyBytes_GET_SIZE(message);
+    return object_bytes + PyBytes_GET_SIZE(message);
   }
-  Py_ssize_t size_bytes = 0;
+  Py_ssize_t size_bytes = object_bytes;
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(message); ++i) {
-    size_bytes += PyBytes_GET_SIZE(PyList_GET_ITEM(message, i));
+    size_bytes += object_bytes + PyBytes_GET_SIZE(PyList_GET_ITEM(message, i));
   }
   return size_bytes;
 }
@@ -161,17 +165,23 @@ PyObject* recv_many(PyObject* self, PyObject* const* values, Py_ssize_t count,
     if (!messages.is_valid()) {
       return nullptr;
     }
+    nb::object name;  // the first part of the last message that had several: a ROUTER's peer
     Py_ssize_t gathered_bytes = 0;
     const auto is_enough = [&] { return gathered_bytes >= gathered_bytes_max; };
     const auto receive = [&](int flags) {
       received_part part;
-      if (receive_part(source, part, flags, timeout_ms) < 0) {
+      if (receive_part_to_compare(source, part, flags, timeout_ms) < 0) {
         return -1;
       }
-      PyObject* taken = part.take();
-      if (taken != nullptr && part.more()) {
-        received_part first(taken);
-        taken = rest_of_message(source, first, 0);
+      PyObject* taken = nullptr;
+      if (part.more()) {
+        PyObject* const head = part.take_same_as(name.ptr());
+        if (head != name.ptr()) {
+          name = nb::borrow(head);
+        }
+        taken = message_of(source, head, 0);
+      } else {
+        taken = part.take();
       }
       const auto message = nb::steal(taken);
       if (!message.is_valid() || PyList_Append(messages.ptr(), message.ptr()) != 0) {
@@ -241,7 +251,8 @@ void define_batches(nb::handle type) {
           "Wait for a message and receive it and what is there behind it.\n\n"
           "A message of one part is bytes, one of several the list of them. `timeout` is in ms:\n"
           "None as RCVTIMEO says, negative for ever. Returns [] if the time is over, and ends a\n"
-          "batch that has 256 KiB: the next call takes what is left. Raises as recv; ValueError\n"
+          "batch that fills 64 KiB of memory: the next call takes what is left. Raises as recv; "
+          "ValueError\n"
           "(max_messages < 1)."),
       method("recv_into_many", recv_into_many,
              "recv_into_many($self, buffer, slot_bytes, timeout=None)\n--\n\n"

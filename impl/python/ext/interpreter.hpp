@@ -41,4 +41,16 @@ auto without_gil(Call call) noexcept {
   return result;
 }
 
+// The reverse, for what such a call needs of the interpreter meanwhile.
+template <typename Call>
+auto with_gil(Call call) noexcept {
+  while (interpreter_is_finalizing()) {
+    pause();
+  }
+  const PyGILState_STATE state = PyGILState_Ensure();
+  auto result = call();
+  PyGILState_Release(state);
+  return result;
+}
+
 }  // namespace slk::python

@@ -6,10 +6,13 @@
 
 #include <array>
 #include <cstddef>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <utility>
 #include <vector>
+
+#include "interpreter.hpp"
 
 namespace slk::python {
 
@@ -129,8 +132,6 @@ class part_views {
 class received_part {
  public:
   received_part() noexcept {}
-  // A part with more behind it that was taken already; steals the object.
-  explicit received_part(PyObject* bytes) noexcept : bytes_(bytes), more_(true) {}
   ~received_part() { Py_XDECREF(bytes_); }
   received_part(const received_part&) = delete;
   received_part& operator=(const received_part&) = delete;
@@ -140,47 +141,74 @@ class received_part {
     return slk_recv_alloc(handle, &received_part::allocate, this, flags);
   }
 
-  // Without the GIL: by way of a message; take() makes the object.
+  // The same, but a short part that has more behind it is only looked at: it may be one that came
+  // before, and is then no new object. For take_same_as().
+  int receive_to_compare(void* handle, int flags) noexcept {
+    return slk_recv_alloc(handle, &received_part::allocate_unless_name, this, flags);
+  }
+
+  // Without the GIL, which it takes only to make the object of a part that is not short.
   int receive_waiting(void* handle) noexcept {
-    slk_msg_init(&msg_);
-    const int result = slk_msg_recv(&msg_, handle, 0);
-    came_as_message_ = result >= 0;
-    if (!came_as_message_) {
-      slk_msg_close(&msg_);
-    }
-    return result;
+    return slk_recv_alloc(handle, &received_part::allocate_without_gil, this, 0);
   }
 
   bool more() const noexcept { return more_; }
 
   // The object; null with MemoryError set. Call it once, after success.
   PyObject* take() noexcept {
-    if (came_as_message_) [[unlikely]] {
-      more_ = slk_msg_more(&msg_) != 0;
-      bytes_ = PyBytes_FromStringAndSize(static_cast<const char*>(slk_msg_data(&msg_)),
-                                         static_cast<Py_ssize_t>(slk_msg_size(&msg_)));
-      slk_msg_close(&msg_);
-      came_as_message_ = false;
+    if (is_noted_) {
+      is_noted_ = false;
+      return PyBytes_FromStringAndSize(noted_.data(), static_cast<Py_ssize_t>(noted_size_));
     }
     return std::exchange(bytes_, nullptr);
   }
 
+  // take(), or a reference to `other`, a bytes object or null, if it is equal.
+  PyObject* take_same_as(PyObject* other) noexcept {
+    if (is_noted_ && other != nullptr &&
+        PyBytes_GET_SIZE(other) == static_cast<Py_ssize_t>(noted_size_) &&
+        std::memcmp(PyBytes_AS_STRING(other), noted_.data(), noted_size_) == 0) {
+      is_noted_ = false;
+      return Py_NewRef(other);
+    }
+    return take();
+  }
+
  private:
+  static constexpr size_t name_bytes_max = 255;  // of a routing id
+  static constexpr size_t short_bytes_max = 1024;
+
   static void* allocate(size_t size, int more, void* hint) noexcept {
     auto& part = *static_cast<received_part*>(hint);
-    part.bytes_ = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size));
     part.more_ = more != 0;
+    part.bytes_ = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size));
     if (part.bytes_ == nullptr) {
       PyErr_Clear();  // ENOMEM tells
       return nullptr;
     }
     return PyBytes_AS_STRING(part.bytes_);
   }
+  static void* allocate_unless_name(size_t size, int more, void* hint) noexcept {
+    return more != 0 && size <= name_bytes_max ? note(size, more, hint)
+                                               : allocate(size, more, hint);
+  }
+  static void* allocate_without_gil(size_t size, int more, void* hint) noexcept {
+    return size <= short_bytes_max ? note(size, more, hint)
+                                   : with_gil([&] { return allocate(size, more, hint); });
+  }
+  static void* note(size_t size, int more, void* hint) noexcept {
+    auto& part = *static_cast<received_part*>(hint);
+    part.more_ = more != 0;
+    part.is_noted_ = true;
+    part.noted_size_ = size;
+    return part.noted_.data();
+  }
 
   PyObject* bytes_ = nullptr;
   bool more_ = false;
-  bool came_as_message_ = false;
-  slk_msg_t msg_;  // initialised where came_as_message_
+  bool is_noted_ = false;
+  size_t noted_size_ = 0;
+  std::array<char, short_bytes_max> noted_;  // content where is_noted_
 };
 
 }  // namespace slk::python

@@ -57,12 +57,27 @@ class socket {
 
   // One send or receive: `call(handle, flags)` at once if possible, else `waiting_call(handle)`
   // without the GIL if `flags` allow it, for at most timeout_ms (follow_option: as the option
-  // says). Returns what the last call returned; -1 leaves errno. Throws if the socket cannot be
-  // used, and what a signal handler raised.
+  // says). One that is_long, too, is made without the GIL if `flags` allow it. Returns what the
+  // last call returned; -1 leaves errno. Throws if the socket cannot be used, and what a signal
+  // handler raised.
   static constexpr int follow_option = INT_MIN;
   template <typename Call, typename WaitingCall>
-  int attempt(int flags, int timeout_option, Call call, WaitingCall waiting_call,
+  int attempt(int flags, int timeout_option, bool is_long, Call call, WaitingCall waiting_call,
               int timeout_ms = follow_option);
+
+  // Copying so much, in and out of the kernel, too, takes longer than to let other threads run
+  // meanwhile.
+  static constexpr size_t long_bytes = 32 * 1024;
+
+  // One of the last parts was long: the next one may be, or is read together with one that is.
+  bool expects_long() const noexcept { return shorts_to_expect_ > 0; }
+  void note_received(int size_bytes) noexcept {
+    if (size_bytes >= static_cast<int>(long_bytes)) [[unlikely]] {
+      shorts_to_expect_ = 4;
+    } else if (shorts_to_expect_ > 0) [[unlikely]] {
+      --shorts_to_expect_;
+    }
+  }
 
   bool is_connected(nanobind::handle id);
 
@@ -88,14 +103,18 @@ class socket {
 
  private:
   [[noreturn]] void raise_unusable() const;
+  // Whether handlers of signals run before the call, too, or only if one ends its waiting: what
+  // they raise must not come between the parts of a message.
+  enum class signals { now, later };
   template <typename Call>
-  int wait(int timeout_option, int timeout_ms, Call call);
+  int wait(int timeout_option, int timeout_ms, signals handled, Call call);
   void close_handle(int linger_ms) noexcept;
 
   std::shared_ptr<context_handle> context_;
   void* handle_;
   unsigned generation_;
   bool busy_ = false;
+  int shorts_to_expect_ = 0;  // until the socket is one for short parts
   bool close_when_idle_ = false;
   int pending_linger_ms_ = 0;
 };
@@ -105,7 +124,7 @@ class socket {
 // Repeats `call` without the GIL until it ends otherwise than by a signal. While signals eat into
 // the time allowed, the library's own time-out option carries what is left of it.
 template <typename Call>
-int socket::wait(int timeout_option, int timeout_ms, Call call) {
+int socket::wait(int timeout_option, int timeout_ms, signals handled, Call call) {
   using clock = std::chrono::steady_clock;
   const int usual_ms = get_int(timeout_option);
   if (timeout_ms == follow_option) {
@@ -118,7 +137,10 @@ int socket::wait(int timeout_option, int timeout_ms, Call call) {
   const auto deadline = clock::now() + std::chrono::milliseconds(timeout_ms);
   bool borrowed = timeout_ms != usual_ms;
   for (;;) {
-    check_signals();
+    if (handled == signals::now) {
+      check_signals();
+    }
+    handled = signals::now;
     int result = -1;
     if (borrowed) {
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - clock::now());
@@ -143,14 +165,19 @@ int socket::wait(int timeout_option, int timeout_ms, Call call) {
 }
 
 template <typename Call, typename WaitingCall>
-int socket::attempt(int flags, int timeout_option, Call call, WaitingCall waiting_call,
-                    int timeout_ms) {
+int socket::attempt(int flags, int timeout_option, bool is_long, Call call,
+                    WaitingCall waiting_call, int timeout_ms) {
+  if (is_long && (flags & SLK_DONTWAIT) == 0) [[unlikely]] {
+    if ((timeout_ms == follow_option ? get_int(timeout_option) : timeout_ms) != 0) {
+      return wait(timeout_option, timeout_ms, signals::later, waiting_call);
+    }
+  }
   const int result = call(usable(), flags | SLK_DONTWAIT);
   if (result >= 0 || (flags & SLK_DONTWAIT) != 0 || (errno != EAGAIN && errno != EINTR))
       [[likely]] {
     return result;
   }
-  return wait(timeout_option, timeout_ms, waiting_call);
+  return wait(timeout_option, timeout_ms, signals::now, waiting_call);
 }
 
 }  // namespace slk::python

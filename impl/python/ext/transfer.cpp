@@ -111,6 +111,17 @@ PyObject* recv(PyObject* self, PyObject* const* values, Py_ssize_t count,
   });
 }
 
+// Steals `bytes`.
+PyObject* list_of_one(PyObject* bytes) noexcept {
+  PyObject* const parts = bytes == nullptr ? nullptr : PyList_New(1);
+  if (parts == nullptr) {
+    Py_XDECREF(bytes);
+    return nullptr;
+  }
+  PyList_SET_ITEM(parts, 0, bytes);
+  return parts;
+}
+
 PyObject* as_frames(PyObject* parts) {
   const auto list = nb::steal(parts);
   const Py_ssize_t count = list.is_valid() ? PyList_GET_SIZE(parts) : 0;
@@ -138,7 +149,8 @@ PyObject* recv_multipart(PyObject* self, PyObject* const* values, Py_ssize_t cou
     if (receive_part(source, first, flags | least_flags<WouldWait>) < 0) {
       return failed<WouldWait>();
     }
-    PyObject* const parts = rest_of_message(source, first, flags);
+    PyObject* const parts =
+        first.more() ? message_of(source, first.take(), flags) : list_of_one(first.take());
     return parts == nullptr || truth_of(given[1], true) ? parts : as_frames(parts);
   });
 }
@@ -177,7 +189,7 @@ socket& socket_of(PyObject* self) {
 
 int send_part(socket& target, const buffer_view& part, int flags) {
   return target.attempt(
-      flags, SLK_SNDTIMEO,
+      flags, SLK_SNDTIMEO, part.size() >= socket::long_bytes,
       [&](void* handle, int now) { return slk_send(handle, part.data(), part.size(), now); },
       [&](void* handle) { return slk_send(handle, part.data(), part.size(), flags); });
 }
@@ -197,30 +209,50 @@ int send_parts(socket& target, const part_views& parts, int flags) {
 }
 
 int receive_part(socket& source, received_part& part, int flags, int timeout_ms) {
-  return source.attempt(
-      flags, SLK_RCVTIMEO, [&](void* handle, int now) { return part.receive(handle, now); },
+  const int size = source.attempt(
+      flags, SLK_RCVTIMEO, source.expects_long(),
+      [&](void* handle, int now) { return part.receive(handle, now); },
       [&](void* handle) { return part.receive_waiting(handle); }, timeout_ms);
+  source.note_received(size);
+  return size;
+}
+
+int receive_part_to_compare(socket& source, received_part& part, int flags, int timeout_ms) {
+  const int size = source.attempt(
+      flags, SLK_RCVTIMEO, source.expects_long(),
+      [&](void* handle, int now) { return part.receive_to_compare(handle, now); },
+      [&](void* handle) { return part.receive_waiting(handle); }, timeout_ms);
+  source.note_received(size);
+  return size;
 }
 
 int receive_into(socket& source, char* into, size_t room_bytes, int flags, int timeout_ms) {
-  return source.attempt(
-      flags, SLK_RCVTIMEO,
+  const int stored = source.attempt(
+      flags, SLK_RCVTIMEO, source.expects_long(),
       [&](void* handle, int now) { return slk_recv(handle, into, room_bytes, now); },
       [&](void* handle) { return slk_recv(handle, into, room_bytes, 0); }, timeout_ms);
+  source.note_received(stored);
+  return stored;
 }
 
-PyObject* rest_of_message(socket& source, received_part& first, int flags) {
-  const auto head = nb::steal(first.take());
-  if (!head.is_valid()) {
+PyObject* message_of(socket& source, PyObject* head, int flags) {
+  const auto first = nb::steal(head);
+  received_part part;
+  if (!first.is_valid()) {
     return nullptr;
   }
-  auto parts = nb::steal(PyList_New(1));
+  if (receive_part(source, part, flags) < 0) {
+    set_error(errno);
+    return nullptr;
+  }
+  const auto second = nb::steal(part.take());
+  auto parts = nb::steal(second.is_valid() ? PyList_New(2) : nullptr);
   if (!parts.is_valid()) {
     return nullptr;
   }
-  PyList_SET_ITEM(parts.ptr(), 0, nb::object(head).release().ptr());
-  for (bool more = first.more(); more;) {
-    received_part part;
+  PyList_SET_ITEM(parts.ptr(), 0, Py_NewRef(head));
+  PyList_SET_ITEM(parts.ptr(), 1, Py_NewRef(second.ptr()));
+  for (bool more = part.more(); more; more = part.more()) {
     if (receive_part(source, part, flags) < 0) {
       set_error(errno);
       return nullptr;
@@ -229,7 +261,6 @@ PyObject* rest_of_message(socket& source, received_part& first, int flags) {
     if (!bytes.is_valid() || PyList_Append(parts.ptr(), bytes.ptr()) != 0) {
       return nullptr;
     }
-    more = part.more();
   }
   return parts.release().ptr();
 }

@@ -28,11 +28,15 @@ int send_parts(socket& target, const part_views& parts, int flags);
 int receive_part(socket& source, received_part& part, int flags,
                  int timeout_ms = socket::follow_option);
 
+// The same for received_part::take_same_as().
+int receive_part_to_compare(socket& source, received_part& part, int flags, int timeout_ms);
+
 // The same into memory; answers the part's size, which may exceed the room.
 int receive_into(socket& source, char* into, size_t room_bytes, int flags,
                  int timeout_ms = socket::follow_option);
 
-// Receives the parts behind `first` and returns all of them as a list; null with an error set.
-PyObject* rest_of_message(socket& source, received_part& first, int flags);
+// Receives the parts that follow on `head`, which it steals, one at least, and returns the list of
+// all of them; null with an error set.
+PyObject* message_of(socket& source, PyObject* head, int flags);
 
 }  // namespace slk::python

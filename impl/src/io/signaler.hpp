@@ -2,14 +2,22 @@
 //
 // Roles: one sleeper (the thread that uses the socket), any number of wakers.
 //
-// Protocol: sleeper: prepare_sleep() sets sleeping_ and passes a fence; then looks once more for
-//           whatever it waits for; then blocks on fd() or in wait(); then finish_sleep().
-//           waker: makes its change visible, then passes a fence, looks at sleeping_, and wakes.
-// The fences guarantee that the sleeper's last look sees the change or the waker sees sleeping_.
-// Frequent wakers (an inproc peer, once a message) pass a light fence, which needs a heavy one on
-// the sleeper's side; all others pass a full one, and a sleeper that has no frequent wakers as
-// well. After "looked and slept" exactly one waker raises the eventfd, or wakes who waits for the
-// word itself: exchange() picks it.
+// Protocol: sleeper: prepare_sleep() sets a place in word_ and passes a fence; then looks once more
+//           for whatever it waits for; then blocks on fd() or in wait(); then finish_sleep().
+//           waker: makes its change visible, then passes a fence, looks at word_, and wakes.
+// The fences guarantee that the sleeper's last look sees the change or the waker sees the place.
+// After "looked and slept" exactly one waker raises the eventfd, or wakes who waits for the word
+// itself: clear_place() picks it.
+//
+// Fences: all wakers pass a full one, and then a full one does for the sleeper, but for frequent
+// wakers (an inproc peer, once a message). A light fence is all that those can afford in a stream;
+// it takes a heavy one of the sleeper, which interrupts the other processors and costs both sides
+// as much as a hundred messages. In a conversation of a few messages a sleep that would be most of
+// the bill. So a sleep with a heavy fence leaves `wakers_fence` behind: while that is set, frequent
+// wakers pass a full fence as well, and the next sleeps do without a heavy one. A frequent waker
+// that has done so for many messages in vain clears it.
+// Why that is safe: setting it is followed by a heavy fence, so whoever has not seen it since had
+// published before. The sleeper takes it for set only if its exchange() found it so.
 //
 // Who has nothing else to wait for sleeps on the word, with futex(2): one system call a side in
 // place of a write on the one, and a poll and a read on the other.
@@ -30,7 +38,7 @@ namespace slk {
 class signaler {
  public:
   // Where the sleeper sleeps.
-  enum class place : std::uint32_t { awake, descriptor, word };
+  enum class place : std::uint32_t { descriptor = 1, word = 2 };
 
   [[nodiscard]] int fd() const noexcept { return event_.fd(); }
 
@@ -38,29 +46,36 @@ class signaler {
 
   void wake_if_sleeping() noexcept {
     full_fence();  // pairs with: prepare_sleep()
-    if (sleeping_.load(std::memory_order_relaxed) != place::awake) {
+    if (armed()) {
       wake();
     }
   }
 
-  // For a waker that calls this with every message. REQUIRES: the sleeper knows that it has such.
-  void wake_if_sleeping_often() noexcept {
+  // For a waker that calls this with every message. vain_fences is its own, for this signaler.
+  // REQUIRES: the sleeper knows that it has such.
+  void wake_if_sleeping_often(unsigned& vain_fences) noexcept {
     light_fence();  // pairs with: prepare_sleep(), heavy
-    if (sleeping_.load(std::memory_order_relaxed) != place::awake) [[unlikely]] {
-      wake();
+    if (word_.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+      wake_behind_fence(vain_fences);
     }
   }
 
   // -- the sleeper
   // ----------------------------------------------------------------------------------
 
+  // frequent_wakers: it waits for what some of them bring.
   void prepare_sleep(bool frequent_wakers, place where = place::descriptor) noexcept {
-    place_ = where;
-    sleeping_.store(where, std::memory_order_relaxed);  // ordered by the fence below
-    if (frequent_wakers) {
-      heavy_fence();  // pairs with: wake_if_sleeping_often(), wake_if_sleeping()
-    } else {
+    const auto bits = static_cast<std::uint32_t>(where);
+    if (!frequent_wakers) {
+      asleep_as_ = bits | word_.fetch_or(bits, std::memory_order_relaxed);
       full_fence();  // pairs with: wake_if_sleeping()
+      return;
+    }
+    asleep_as_ = bits | wakers_fence;
+    if ((word_.exchange(asleep_as_, std::memory_order_relaxed) & wakers_fence) != 0) {
+      full_fence();  // pairs with: wake_behind_fence(), wake_if_sleeping()
+    } else {
+      heavy_fence();  // pairs with: wake_if_sleeping_often(), wake_if_sleeping()
     }
   }
 
@@ -70,8 +85,9 @@ class signaler {
 
   // Also right where prepare_sleep() was not followed by a sleep.
   void finish_sleep() noexcept {
-    const place was = sleeping_.exchange(place::awake, std::memory_order_acq_rel);
-    if (was == place::awake && place_ == place::descriptor) {  // pairs with: wake()
+    // pairs with: wake()
+    if (clear_place() == 0 &&
+        (asleep_as_ & place_bits) == static_cast<std::uint32_t>(place::descriptor)) {
       ++raises_due_;
     }
     if (raises_due_ > 0) [[unlikely]] {
@@ -80,18 +96,27 @@ class signaler {
   }
 
   [[nodiscard]] bool armed() const noexcept {
-    return sleeping_.load(std::memory_order_relaxed) != place::awake;
+    return (word_.load(std::memory_order_relaxed) & place_bits) != 0;
   }
 
  private:
+  static constexpr std::uint32_t place_bits = 3;
+  static constexpr std::uint32_t wakers_fence = 4;
+
+  // The place that was there; 0: none.
+  std::uint32_t clear_place() noexcept {
+    return word_.fetch_and(~place_bits, std::memory_order_acq_rel) & place_bits;
+  }
   void wake() noexcept;
+  void wake_behind_fence(unsigned& vain_fences) noexcept;
 
   event_signal event_;
-  place place_ = place::awake;  // of the sleeper: where it slept last
+  std::uint32_t asleep_as_ = 0;  // of the sleeper: word_ as it left it for its last sleep
   // Of the sleeper: wake-ups taken whose raise it has not seen. A waker may be between the two;
   // what it raises later must not be left to end every sleep from then on.
   std::uint64_t raises_due_ = 0;
-  alignas(cache_line_bytes) std::atomic<place> sleeping_{place::awake};
+  // A place while the sleeper is there or about to be, and wakers_fence.
+  alignas(cache_line_bytes) std::atomic<std::uint32_t> word_{0};
 };
 
 }  // namespace slk

@@ -45,8 +45,9 @@ TEST_CASE("signaler: raised once per sleep, lowered by its end") {
 TEST_CASE("signaler: a sleep on the word ends by a wake-up, at once if it came first") {
   register_asymmetric_fence();
   signaler signal;
+  unsigned vain_fences = 0;
   signal.prepare_sleep(true, signaler::place::word);
-  signal.wake_if_sleeping_often();
+  signal.wake_if_sleeping_often(vain_fences);
   CHECK_FALSE(signal.armed());
   CHECK(signal.wait(deadline::in_ms(-1)) == 0);
   signal.finish_sleep();
@@ -56,7 +57,7 @@ TEST_CASE("signaler: a sleep on the word ends by a wake-up, at once if it came f
   CHECK(signal.armed());
   signal.finish_sleep();
   signal.prepare_sleep(true);  // the other way is as it was
-  signal.wake_if_sleeping_often();
+  signal.wake_if_sleeping_often(vain_fences);
   CHECK(raised(signal));
   signal.finish_sleep();
   CHECK_FALSE(raised(signal));
@@ -89,6 +90,7 @@ TEST_CASE("signaler: a ping-pong of two sleepers loses no wake-up") {
     return own.wait(until) == 0 && !until.passed();
   };
   const auto play = [&](int parity, signaler& own, signaler& other) {
+    unsigned vain_fences = 0;
     for (;;) {
       while (!lost.load() && ball.load(std::memory_order_acquire) % 2 != parity) {
         own.prepare_sleep(frequent, on_word ? signaler::place::word : signaler::place::descriptor);
@@ -100,7 +102,7 @@ TEST_CASE("signaler: a ping-pong of two sleepers loses no wake-up") {
       }
       const int at = ball.load(std::memory_order_acquire);
       ball.store(at + 1, std::memory_order_release);
-      frequent ? other.wake_if_sleeping_often() : other.wake_if_sleeping();
+      frequent ? other.wake_if_sleeping_often(vain_fences) : other.wake_if_sleeping();
       if (at + 2 > rounds || lost.load()) {
         return;
       }

@@ -12,13 +12,6 @@ std::uint64_t sum_of_marks(std::uint64_t send, std::uint64_t receive) noexcept {
   return send == 0 || receive == 0 ? pipe::unlimited : send + receive;
 }
 
-void wake(const std::atomic<signaler*>& who) noexcept {
-  // pairs with: inproc_link::join()
-  if (signaler* target = who.load(std::memory_order_acquire); target != nullptr) {
-    target->wake_if_sleeping_often();
-  }
-}
-
 constexpr std::size_t index_of(inproc_link::side which) noexcept {
   return static_cast<std::size_t>(which);
 }
@@ -36,8 +29,8 @@ bool inproc_link::join(side which, std::weak_ptr<pipe> end, std::shared_ptr<inbo
   ends_[index_of(which)].farewell = std::move(farewell);
   inproc_channel& out = which == side::connecting ? forward : backward;
   inproc_channel& in = which == side::connecting ? backward : forward;
-  out.producer.store(signal, std::memory_order_release);  // pairs with: wake()
-  in.consumer.store(signal, std::memory_order_release);   // pairs with: wake()
+  out.producer.store(signal, std::memory_order_release);  // pairs with: give_credit()
+  in.consumer.store(signal, std::memory_order_release);   // pairs with: message_published()
   return ends_[1 - index_of(which)].left;
 }
 
@@ -166,7 +159,10 @@ void inproc_pipe::give_credit() noexcept {
   if (reported_messages_ != read_messages_) {
     reported_messages_ = read_messages_;
     in_.read_messages.store(read_messages_, std::memory_order_release);  // pairs with: find_room()
-    wake(in_.producer);
+    // pairs with: inproc_link::join()
+    if (signaler* sender = in_.producer.load(std::memory_order_acquire); sender != nullptr) {
+      sender->wake_if_sleeping();
+    }
   }
 }
 

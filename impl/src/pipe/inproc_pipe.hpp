@@ -27,7 +27,8 @@ struct inproc_channel {
   alignas(cache_line_bytes) std::atomic<std::uint64_t> capacity_messages{0};
 
   // Whom to wake: the consumer after a publish, the producer after a report. Null until that side
-  // exists (connect before bind). join(): store, release   pairs with   wake(): load, acquire.
+  // exists (connect before bind). join(): store, release   pairs with
+  // message_published(), give_credit(): load, acquire.
   std::atomic<signaler*> consumer{nullptr};
   // The consumer looks elsewhere, at the many others it has; who publishes tells it.
   // look_away(): store, heavy fence of the caller, look at the ring   pairs with
@@ -105,7 +106,7 @@ class inproc_pipe final : public pipe {
     if (reader == nullptr) [[unlikely]] {
       return;  // join() finds what is there
     }
-    reader->wake_if_sleeping_often();
+    reader->wake_if_sleeping_often(vain_fences_);
     // Behind the fence that is in there. pairs with: look_away()
     if (out_channel_.unattended.load(std::memory_order_relaxed)) [[unlikely]] {
       announce();
@@ -121,6 +122,7 @@ class inproc_pipe final : public pipe {
   inproc_channel& out_channel_;
   std::size_t viewed_bytes_ = 0;         // length of the view that cursor_ walks through
   std::uint64_t reported_messages_ = 0;  // of read_messages_, what the producer knows
+  unsigned vain_fences_ = 0;             // of signaler::wake_if_sleeping_often()
   // Consumer back-off, see back_off().
   unsigned pause_count_ = 0;
   unsigned failed_looks_ = 0;

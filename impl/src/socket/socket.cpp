@@ -244,13 +244,15 @@ int socket::wait(direction what, int flags, int timeout_ms, deadline& until,
   if (!kernel_full && timed_waits() && spin_.should_spin() && spin(what)) {
     return 0;
   }
+  // Room is told of once in many messages, with a full fence; messages are not.
+  const bool awaits_inproc = what == direction::input && inproc_pipes_ > 0;
   if (wait_fds_.size() == 1 && wait_fds_.front().fd == signal.fd()) {
-    signal.prepare_sleep(inproc_pipes_ > 0, signaler::place::word);
+    signal.prepare_sleep(awaits_inproc, signaler::place::word);
     const int error = ready(what) ? 0 : signal.wait(until);
     signal.finish_sleep();
     return error;
   }
-  signal.prepare_sleep(inproc_pipes_ > 0);
+  signal.prepare_sleep(awaits_inproc);
   queue_.collect_edges();
   const int error = ready(what) ? 0 : wait_for(wait_fds_, until);
   signal.finish_sleep();

@@ -101,8 +101,12 @@ class cpu {
  public:
   [[nodiscard]] word load(word variable);
   void store(word variable, word value, order how);
-  word exchange(word variable, word value, order how);  // the value before
-  void lock(word variable);                             // waits for 0, takes it by storing 1
+  // Read, modify and write in one; the value before.
+  word modify(word variable, const std::function<word(word)>& change, order how);
+  word exchange(word variable, word value, order how) {
+    return modify(variable, [value](word) { return value; }, how);
+  }
+  void lock(word variable);  // waits for 0, takes it by storing 1
   void unlock(word variable) { store(variable, 0, order::release); }
   void fence();          // seq_cst
   void light_fence() {}  // a compiler barrier

@@ -48,7 +48,7 @@ program producer() {
             c.go("write");
           }
         }}},
-      prepare_sleep(producer_signal, fence_kind::heavy),
+      prepare_sleep(producer_signal, fence_kind::seq_cst),
       {{"last look at the capacity", [](cpu& c) { c.local(mark) = c.load(capacity); }},
        {"last look at the credit",
         [](cpu& c) {
@@ -71,7 +71,7 @@ program give_credit() {
                    c.local(reported) = c.local(done);
                    c.store(read_messages, c.local(done), order::release);
                  }}},
-               wake_if_sleeping(producer_signal, fence_kind::light)});
+               wake_if_sleeping(producer_signal, fence_kind::seq_cst)});
 }
 
 // `done` is what it has read.
@@ -172,10 +172,11 @@ TEST_CASE("inproc credit: nobody sleeps for ever, the mark is kept") {
   check_holds(channel(3, consumer_that_polls()));
 }
 
-TEST_CASE("inproc credit: both sides wake, and sleep behind a heavy fence") {
+TEST_CASE("inproc credit: both sides wake, and sleep behind a fence") {
   const model made = channel(1, consumer_that_sleeps());
   const auto own_fence = [](cpu& c) { c.fence(); };
-  check_breaks(made.with("producer", "heavy fence", own_fence), machine::x86, producer_sleeps);
+  check_breaks(made.without("producer", "fence"), machine::x86, producer_sleeps);
+  check_breaks(made.without("consumer", "fence"), machine::x86, producer_sleeps);
   check_breaks(made.with("consumer", "heavy fence", own_fence), machine::x86, "for ever at: sleep");
   check_breaks(made.without("consumer", "raise"), machine::x86, producer_sleeps);
   check_breaks(made.without("producer", "raise"), machine::x86, "for ever at: sleep");

@@ -1,6 +1,8 @@
 // Models slk::signaler (impl/src/io/signaler.hpp): how a thread that is about to sleep and those
 // that would wake it never miss each other, and which fences that takes on either side.
 
+#include <algorithm>
+
 #include "checks.hpp"
 #include "signaler_steps.hpp"
 
@@ -8,7 +10,7 @@ namespace slk::model {
 namespace {
 
 enum variable : word { ring, inbox, sleeping, event };
-enum local : word { ring_seen, inbox_seen, due, has_pipe };
+enum local : word { ring_seen, inbox_seen, due, has_pipe, vain_fences, has_fenced };
 
 constexpr signal_words signal{sleeping, event, due};
 
@@ -106,6 +108,26 @@ model with_inproc_pipe_that_comes() {
   });
 }
 
+// As it is: who sleeps with a heavy fence has the producer pass its own, until that was in vain for
+// too long.
+model with_fences_by_turns(word vain_fences_max) {
+  const auto published = [=](word value) {
+    return join({{{"publish", [=](cpu& c) { c.store(ring, value, order::release); }}},
+                 wake_if_sleeping_often(signal, vain_fences, vain_fences_max)});
+  };
+  model made = sleeper_and(fence_kind::heavy, 3, 1,
+                           {{"producer", join({published(1), published(2), published(3)})},
+                            {"I/O thread", publish(inbox, 1, fence_kind::seq_cst)}});
+  program& steps = made.threads[0].steps;
+  const auto named = [&](std::string_view name) {
+    return std::find_if(steps.begin(), steps.end(), [&](const step& s) { return s.name == name; });
+  };
+  const auto at = steps.erase(named("set sleeping"), named("heavy fence") + 1);
+  const program prepare = prepare_sleep_by_turns(signal);
+  steps.insert(at, prepare.begin(), prepare.end());
+  return made;
+}
+
 constexpr std::string_view sleeps = "sleeper waits for ever at: sleep";
 
 }  // namespace
@@ -117,6 +139,33 @@ TEST_CASE("signaler: light fence of the waker, heavy fence of the sleeper") {
   check_breaks(made.with("sleeper", "heavy fence", [](cpu& c) { c.fence(); }), machine::x86,
                sleeps);
   check_breaks(made.without("sleeper", "set sleeping"), machine::x86, sleeps);
+}
+
+TEST_CASE("signaler: the producer's fence and the sleeper's heavy one by turns") {
+  check_holds(with_fences_by_turns(1));
+  check_holds(with_fences_by_turns(2));
+  const model made = with_fences_by_turns(1);
+  check_breaks(made.without("sleeper", "heavy fence"), machine::x86, sleeps);
+  // The sleeper's own fence is not missed here: a read-modify-write goes to memory at once.
+  check_breaks(made.without("producer", "own fence"), machine::x86, sleeps);
+  // A producer that wipes out a place, seen too late.
+  check_breaks(made.with("producer", "clear",
+                         [](cpu& c) {
+                           c.store(sleeping, 0, order::relaxed);
+                           c.go("woken");
+                         }),
+               machine::x86, sleeps);
+  // A sleeper that remembers what it set, and does not look whether it still stands.
+  check_breaks(made.with("sleeper", "set sleeping",
+                         [](cpu& c) {
+                           const word bits = static_cast<word>(place_bit | wakers_fence);
+                           static_cast<void>(c.exchange(sleeping, bits, order::relaxed));
+                           if (c.local(has_fenced) != 0) {
+                             c.go("fence");
+                           }
+                           c.local(has_fenced) = 1;
+                         }),
+               machine::x86, sleeps);
 }
 
 TEST_CASE("signaler: a seq_cst fence on both sides") {
@@ -148,7 +197,7 @@ TEST_CASE("signaler: asleep on the word itself") {
     }
   });
   made = made.with("sleeper", "finish sleep", [](cpu& c) {
-    static_cast<void>(c.exchange(sleeping, 0, order::acq_rel));
+    static_cast<void>(c.modify(sleeping, without_place, order::acq_rel));
     c.go("awake");
   });
   made = made.without("producer", "raise").without("I/O thread", "raise");

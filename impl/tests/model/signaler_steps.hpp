@@ -6,11 +6,19 @@
 
 namespace slk::model {
 
+// What is in a signaler's word_.
+inline constexpr word place_bit = 1;
+inline constexpr word wakers_fence = 2;
+
+inline word without_place(word value) {
+  return static_cast<word>(value & ~place_bit);
+}
+
 // The variables and locals of one signaler.
 struct signal_words {
-  word sleeping;
-  word event;  // the eventfd's count
-  word due;    // local of the sleeper: raises_due_
+  word sleeping;  // word_
+  word event;     // the eventfd's count
+  word due;       // local of the sleeper: raises_due_
 };
 
 // The fence on either side; which goes with which is what the models of the signaler are about.
@@ -34,13 +42,13 @@ inline program wake_if_sleeping(signal_words of, fence_kind kind) {
       fence_step(kind),
       {"look at sleeping",
        [of](cpu& c) {
-         if (c.load(of.sleeping) == 0) {
+         if ((c.load(of.sleeping) & place_bit) == 0) {
            c.go("woken");
          }
        }},
       {"take the wake-up",
        [of](cpu& c) {
-         if (c.exchange(of.sleeping, 0, order::acq_rel) == 0) {
+         if ((c.modify(of.sleeping, without_place, order::acq_rel) & place_bit) == 0) {
            c.go("woken");
          }
        }},
@@ -49,7 +57,64 @@ inline program wake_if_sleeping(signal_words of, fence_kind kind) {
   };
 }
 
-// signaler::prepare_sleep().
+// signaler::wake_if_sleeping_often(), with the sleeper's place or wakers_fence in the word. The
+// local counts what the waker did in vain, so often at most.
+inline program wake_if_sleeping_often(signal_words of, word vain_fences, word vain_fences_max) {
+  return {
+      fence_step(fence_kind::light),
+      {"look at the word",
+       [of](cpu& c) {
+         if (c.load(of.sleeping) == 0) {
+           c.go("woken");
+         }
+       }},
+      {"own fence", [](cpu& c) { c.fence(); }},
+      {"look again",
+       [=](cpu& c) {
+         const word now = c.load(of.sleeping);
+         if ((now & place_bit) != 0) {
+           c.local(vain_fences) = 0;
+           c.go("take the wake-up");
+         } else if (now == 0 || ++c.local(vain_fences) < vain_fences_max) {
+           c.go("woken");
+         }
+       }},
+      {"clear",
+       [=](cpu& c) {
+         c.local(vain_fences) = 0;
+         const auto change = [](word value) { return value == wakers_fence ? word{0} : value; };
+         static_cast<void>(c.modify(of.sleeping, change, order::relaxed));
+         c.go("woken");
+       }},
+      {"take the wake-up",
+       [of](cpu& c) {
+         if ((c.modify(of.sleeping, without_place, order::acq_rel) & place_bit) == 0) {
+           c.go("woken");
+         }
+       }},
+      {"raise", [of](cpu& c) { ++c.direct(of.event); }},
+      {"woken", {}},
+  };
+}
+
+// signaler::prepare_sleep() of one with frequent wakers, of whom some may pass their own fence.
+inline program prepare_sleep_by_turns(signal_words of) {
+  return {
+      {"set sleeping",
+       [of](cpu& c) {
+         const word bits = static_cast<word>(place_bit | wakers_fence);
+         if ((c.exchange(of.sleeping, bits, order::relaxed) & wakers_fence) != 0) {
+           c.go("fence");
+         }
+       }},
+      {"heavy fence", [](cpu& c) { c.heavy_fence(); }},
+      {"fenced", [](cpu& c) { c.go("prepared"); }},
+      {"fence", [](cpu& c) { c.fence(); }},
+      {"prepared", {}},
+  };
+}
+
+// signaler::prepare_sleep(), all wakers being of one kind.
 inline program prepare_sleep(signal_words of, fence_kind kind) {
   return {
       {"set sleeping", [of](cpu& c) { c.store(of.sleeping, 1, order::relaxed); }},
@@ -69,7 +134,7 @@ inline program sleep(signal_words of) {
        }},
       {"finish sleep",
        [of](cpu& c) {
-         if (c.exchange(of.sleeping, 0, order::acq_rel) == 0) {
+         if ((c.modify(of.sleeping, without_place, order::acq_rel) & place_bit) == 0) {
            ++c.local(of.due);
          }
          if (c.local(of.due) == 0) {

@@ -100,7 +100,7 @@ void cpu::store(word variable, word value, order how) {
   }
 }
 
-word cpu::exchange(word variable, word value, order how) {
+word cpu::modify(word variable, const std::function<word(word)>& change, order how) {
   count_access();
   const bool behind_all = how_ == machine::x86 || (how != order::acquire && how != order::relaxed);
   const auto end = self().buffer.begin() + self().buffered;
@@ -110,7 +110,7 @@ word cpu::exchange(word variable, word value, order how) {
     drain_all(self_);
   }
   const word before = next_.memory[variable];
-  next_.memory[variable] = value;
+  next_.memory[variable] = change(before);
   return before;
 }
 

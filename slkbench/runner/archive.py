@@ -1,0 +1,75 @@
+"""What is stored under a results folder, looked up by what was measured: the newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from slkbench.errors import StoreError
+from slkbench.model import Cell, Layer, Metric, ProfileRow, Sample, Status
+from slkbench.runner.profile_folder import list_folders, profiles_in
+from slkbench.store import SAMPLES_NAME, StoredRun, read_metadata, read_run
+
+__all__ = ["Archive"]
+
+
+class Archive:
+    """Everything that is stored under a results folder, the newest first; read once."""
+
+    def __init__(self, results: Path) -> None:
+        """Read; what cannot be read is left out."""
+        self.runs: list[StoredRun] = []
+        self.profiles: list[tuple[str, dict[str, tuple[ProfileRow, ...]]]] = []
+        self.metadata: list[tuple[str, dict[str, Any]]] = []
+        for path in reversed(list_folders(results)):
+            try:
+                self.metadata.append((path.name, read_metadata(path)))
+                self.profiles.append((path.name, profiles_in(path)))
+                if (path / SAMPLES_NAME).is_file():
+                    self.runs.append(read_run(path))
+            except StoreError:
+                continue
+
+    def cell_samples(self, wanted: Cell, arms: Sequence[str]) -> Iterator[tuple[str, list[Sample]]]:
+        """By run that has them all: the samples of these arms in a cell of that description.
+
+        Not of runs that were to have both threads on one core, which is another question.
+        """
+        for run in self.runs:
+            if _shares_one_core(run):
+                continue
+            for key in dict.fromkeys(one.cell_key for one in run.samples if _is_like(one, wanted)):
+                own = [one for one in run.samples if one.cell_key == key and one.arm in arms]
+                if {one.arm for one in own if one.status == Status.OK} == set(arms):
+                    yield run.run_id, own
+
+    def rows(self, tool: str, wanted: Cell, contender: str) -> tuple[str, list[ProfileRow]] | None:
+        """The newest profile of a contender in such a cell."""
+        for name, profiles in self.profiles:
+            own = [
+                row
+                for row in profiles.get(tool, ())
+                if row.contender == contender
+                and (row.pattern, row.transport, row.size_bytes)
+                == (wanted.pattern.value, wanted.transport.value, wanted.size_bytes)
+                and row.topology == wanted.topology.value
+            ]
+            if own:
+                return name, own
+        return None
+
+
+def _is_like(sample: Sample, wanted: Cell) -> bool:
+    return (
+        (sample.pattern, sample.transport, sample.size_bytes, sample.topology)
+        == (wanted.pattern, wanted.transport, wanted.size_bytes, wanted.topology)
+        and sample.layer == Layer.NATIVE
+        and sample.metric == Metric.THROUGHPUT
+        and (sample.senders, sample.receivers, sample.idle_peers) == (1, 1, 0)
+    )
+
+
+def _shares_one_core(run: StoredRun) -> bool:
+    asked = run.scenario.affinity
+    return asked is not None and len({cpu for cpus in asked for cpu in cpus}) == 1

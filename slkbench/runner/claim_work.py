@@ -1,0 +1,141 @@
+"""What is missing to judge claims, as steps: one run for all rates, a profile for each cell."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from slkbench.errors import UsageError
+from slkbench.model import Scenario
+from slkbench.plan import estimate
+from slkbench.profile.tools import TOOLS
+from slkbench.profile.workload import require_tool
+from slkbench.runner.claim_answers import RUN
+from slkbench.runner.claims import Judged, missing_work
+from slkbench.runner.profiling import Note, ProfileRequest, run_profile
+from slkbench.runner.progress import Observer
+from slkbench.runner.session import Request, run_request
+from slkbench.scenario import ad_hoc_scenario
+from slkbench.scenario.claims import Claims
+from slkbench.units import format_duration
+
+__all__ = ["Measuring", "Step", "measure_steps", "plan_steps", "steps_left_out"]
+
+# A profile wants some of a budget too.
+_SHARE_OF_RUN = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Work that nothing interrupts: a run, or a profile in one cell; about how long it takes."""
+
+    tool: str
+    scenario: Scenario
+    about_s: float
+
+    @property
+    def text(self) -> str:
+        """For reading: what, where, of whom, and about how long."""
+        cells = ", ".join(cell.title for cell in self.scenario.cells)
+        verb = RUN if self.tool == RUN else f"profile {self.tool}"
+        names = ", ".join(self.scenario.contenders)
+        return f"about {format_duration(self.about_s)}: {verb} of {names}: {cells}"
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """Where steps find libraries and put results, and who hears of them."""
+
+    libs: tuple[str, ...]
+    results: Path
+    wait_s: float
+    command_line: tuple[str, ...]
+    observer: Observer
+    note: Note
+    clock_s: Callable[[], float] = time.monotonic
+
+
+def plan_steps(
+    claims: Claims, judged: Sequence[Judged], budget_s: float | None = None
+) -> tuple[Step, ...]:
+    """What to measure, the run first and then the quicker profiles; no builds.
+
+    The run may take half of ``budget_s``.  Profiles whose program is missing are left out.
+    """
+    work = missing_work(judged)
+    steps = []
+    cells = tuple(dict.fromkeys(cell for cell, _ in work.pop(RUN, ())))
+    if cells:
+        names = tuple(dict.fromkeys((claims.baseline, claims.subject)))
+        scenario = replace(
+            ad_hoc_scenario(contenders=names),
+            name="claims",
+            cells=cells,
+            baseline=claims.baseline,
+            budget_s=None if budget_s is None else budget_s * _SHARE_OF_RUN,
+        )
+        steps.append(Step(RUN, scenario, estimate(scenario).most_s))
+    usable = [tool for tool in work if tool in TOOLS and not list(_missing_programs(tool))]
+    for tool in sorted(usable, key=lambda name: TOOLS[name].about_s):
+        for cell in dict.fromkeys(cell for cell, _ in work[tool]):
+            who = tuple(dict.fromkeys(name for each, name in work[tool] if each == cell))
+            scenario = replace(
+                ad_hoc_scenario(contenders=who), name="claims", cells=(cell,), baseline=who[0]
+            )
+            steps.append(Step(tool, scenario, TOOLS[tool].about_s * len(who)))
+    return tuple(steps)
+
+
+def steps_left_out(judged: Sequence[Judged]) -> list[str]:
+    """What no budget measures, and why: builds take too long, a program is missing."""
+    lines: list[str] = []
+    for tool in missing_work(judged):
+        if tool in TOOLS:
+            lines += _missing_programs(tool)
+    if "builds" in missing_work(judged):
+        lines.append("builds take some minutes each: slkbench profile builds measures them")
+    return lines
+
+
+def _missing_programs(tool: str) -> Iterator[str]:
+    for program in TOOLS[tool].programs:
+        try:
+            require_tool(program)
+        except UsageError as error:
+            yield f"profile {tool}: {error}"
+
+
+def measure_steps(steps: Sequence[Step], budget_s: float, how: Measuring) -> int:
+    """Take the steps one after the other; none begins after ``budget_s``. How many were taken.
+
+    Raises what a run or a profile raises.
+    """
+    end_s = how.clock_s() + budget_s
+    for number, step in enumerate(steps):
+        if how.clock_s() >= end_s:
+            return number
+        how.observer.note(f"claims, {number + 1} of {len(steps)}: {step.text}")
+        if step.tool == RUN:
+            run_request(
+                Request(
+                    step.scenario,
+                    how.libs,
+                    how.results,
+                    wait_s=how.wait_s,
+                    command_line=how.command_line,
+                ),
+                observer=how.observer,
+            )
+            continue
+        request = ProfileRequest(
+            step.tool,
+            step.scenario,
+            how.libs,
+            how.results,
+            wait_s=how.wait_s,
+            command_line=how.command_line,
+        )
+        run_profile(request, how.note)
+    return len(steps)
