@@ -28,7 +28,7 @@ Examples:
   slkbench selftest --quick
   slkbench selftest --budget 10m --cells 'inproc 64 B' --effect 5% --effect 20%
   slkbench selftest --budget 4h
-  slkbench selftest --keep-libraries slowed --cells 'push-pull inproc 64 B' --effect 5%
+  slkbench selftest --keep-libraries slowed --effect 5%
   slkbench selftest --resume results/20260101T120000Z-selftest-0123456789ab --budget 30m
 
 \b
@@ -64,7 +64,7 @@ not be in so short a time), 1 a claim is contradicted, 3 too noisy to judge, 130
     "--keep-libraries",
     type=click.Path(file_okay=False, path_type=Path),
     help="Only write libzmq-plus-0.so and, for each --effect, libzmq-plus-5.so there, slowed by so "
-    "much in the first of --cells: to try slkbench gate on.",
+    "much: to try slkbench gate on.",
 )
 @click.option("--min-time", type=DURATION, help="Length of a sample. [250ms]")
 @click.option("--faults/--no-faults", default=True, help="Try libraries with known faults. [yes]")
@@ -81,7 +81,7 @@ not be in so short a time), 1 a claim is contradicted, 3 too noisy to judge, 130
 def command(**options: Any) -> int:
     """Prove the error rates of the verdicts on this machine.
 
-    Measures libzmq against its own copy and against itself with a known extra cost per message,
+    Measures libzmq against its own copy and against itself, stopped for a known share of the time,
     and libraries with known faults: how often a verdict is false, an interval misses the truth, an
     effect is found, and in which time. Ctrl-C keeps what was measured, and --resume goes on with
     it: what takes hours may take many sittings.
@@ -104,20 +104,10 @@ def _quick(options: dict[str, Any]) -> Outcome:
 
 
 def _keep_libraries(options: dict[str, Any]) -> int:
-    import tempfile
-
     from slkbench.selftest.keep import keep_libraries
 
-    request = _request(options)
-    with tempfile.TemporaryDirectory(prefix="slkbench-selftest-") as scratch:
-        for path in keep_libraries(
-            options["keep_libraries"],
-            request.cells[0],
-            request.effects,
-            min_time_s=request.min_time_s,
-            scratch=Path(scratch),
-        ):
-            say(path)
+    for path in keep_libraries(options["keep_libraries"], _request(options).effects):
+        say(path)
     return 0
 
 

@@ -34,10 +34,10 @@ from slkbench.selftest.faults import FaultOutcome, measure_faults
 from slkbench.selftest.known import (
     MIN_EFFECT,
     Bench,
-    charge_cell,
     least_pass_s,
     measure_pass,
     process_bench,
+    size_cell,
 )
 from slkbench.selftest.score import Trial, score_cell
 from slkbench.selftest.simulate import ModesTally, Tally, simulate_all, simulate_modes
@@ -51,7 +51,6 @@ from slkbench.selftest.stored import (
     pass_label,
     read_selftest,
     stored_passes,
-    write_charges,
 )
 from slkbench.store import create_folder, write_whole
 from slkbench.units import format_duration
@@ -170,7 +169,7 @@ class _Session:
             seed = secrets.randbits(_SEED_BITS) if request.seed is None else request.seed
             letters = self._conditions.commit[:_COMMIT_LETTERS]
             path = create_folder(request.results, "selftest", commit=letters, dirty=dirty)
-            stored = StoredSelftest(path, self._conditions, seed, (), (), {})
+            stored = StoredSelftest(path, self._conditions, seed, (), ())
         else:
             stored.check(self._conditions)
             if request.seed not in {None, stored.seed}:
@@ -181,7 +180,6 @@ class _Session:
         self._path, self._seed = stored.path, stored.seed
         self._earlier = ended_sittings(stored)
         self._first_pass = stored.next_pass
-        self._charges = dict(stored.charges)
         self._faults: list[FaultOutcome] = list(stored.faults)
 
     def run(self) -> Outcome:
@@ -235,15 +233,11 @@ class _Session:
         request = self._request
         effects = self._effects_of(number)
         placement = choose_placement(None, usable_cores(os.sched_getaffinity(0)))
-        cells = []
         with machine_lock(self._bench.backend.lock_file, wait_s=request.wait_s):
-            for cell in request.cells:
-                charged, charges = charge_cell(
-                    self._bench, cell, effects, min_time_s=request.min_time_s, placement=placement
-                )
-                cells.append(charged)
-                self._charges[f"{number} {cell.title}"] = charges
-        write_charges(self._path, self._charges)
+            cells = [
+                size_cell(self._bench, cell, min_time_s=request.min_time_s, placement=placement)
+                for cell in request.cells
+            ]
         left = format_duration(max(0.0, self._left_s))
         self._observer.note(f"pass {number + 1} over {len(cells)} cells; {left} left")
         measure_pass(
@@ -263,8 +257,7 @@ class _Session:
         trials = []
         for number, run in stored_passes(self._path):
             for cell in run.scenario.cells:
-                charges = self._charges.get(f"{number} {cell.title}", ())
-                trials += score_cell(number, cell, run.samples, run.scenario, charges)
+                trials += score_cell(number, cell, run.samples, run.scenario, self._request.effects)
         return trials
 
     def _keep(self, status: str) -> Outcome:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from slkbench.disk import disk_errors, write_whole
+from slkbench.disk import disk_errors
 from slkbench.errors import UsageError
 from slkbench.selftest.faults import FaultOutcome
-from slkbench.selftest.known import Charge
 from slkbench.store import StoredRun, list_runs, read_run
 
 __all__ = [
@@ -25,12 +24,10 @@ __all__ = [
     "pass_label",
     "read_selftest",
     "stored_passes",
-    "write_charges",
 ]
 
 RECORD = "selftest.json"
 RUNNING = "running"
-_CHARGES = "charges.json"
 _LABEL = re.compile(r"pass-(\d+)")
 _REMEDY = "Start a new self-test instead, without --resume."
 
@@ -70,14 +67,13 @@ class Sitting:
 
 @dataclass(frozen=True, slots=True)
 class StoredSelftest:
-    """What a self-test's folder says, but for its passes. ``charges`` are by pass and cell."""
+    """What a self-test's folder says, but for its passes."""
 
     path: Path
     conditions: Conditions
     seed: int
     sittings: tuple[Sitting, ...]
     faults: tuple[FaultOutcome, ...]
-    charges: Mapping[str, tuple[Charge, ...]]
 
     @property
     def next_pass(self) -> int:
@@ -127,16 +123,9 @@ def _pass_folders(path: Path) -> Iterable[tuple[int, Path]]:
             yield int(label.group(1)) - 1, folder
 
 
-def write_charges(path: Path, charges: Mapping[str, tuple[Charge, ...]]) -> None:
-    """Keep what slowed arms were charged, by pass and cell. Raises StoreError."""
-    stored = {key: [asdict(each) for each in found] for key, found in charges.items()}
-    write_whole(path / _CHARGES, json.dumps(stored, indent=2) + "\n")
-
-
 def read_selftest(path: Path) -> StoredSelftest:
     """The self-test in the folder ``path``. Raises UsageError if there is none to go on with."""
     record = _read(path / RECORD)
-    charges = _read(path / _CHARGES) if (path / _CHARGES).is_file() else {}
     try:
         conditions = record["conditions"]
         return StoredSelftest(
@@ -160,7 +149,6 @@ def read_selftest(path: Path) -> StoredSelftest:
                 for each in record["sittings"]
             ),
             tuple(FaultOutcome(**each) for each in record["faults"]),
-            {key: tuple(Charge(**each) for each in found) for key, found in charges.items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(

@@ -102,7 +102,6 @@ def trial_table(trials: Sequence[Trial]) -> str:
             trial.cell,
             str(trial.number + 1),
             _effect(trial.effect),
-            _change(trial.truth),
             _change(trial.time_ratio),
             _bounds(trial.low, trial.high),
             _yes(trial.covers),
@@ -110,7 +109,7 @@ def trial_table(trials: Sequence[Trial]) -> str:
             str(trial.blocks),
             format_duration(trial.duration_s) if trial.duration_s > 0 else _NOTHING,
             _NOTHING if trial.predicted is None else format_percent(trial.predicted),
-            f"{_change(trial.cpu_truth)} {_bounds(trial.cpu_low, trial.cpu_high)}",
+            _bounds(trial.cpu_low, trial.cpu_high),
             _yes(trial.cpu_covers),
             str(trial.cpu_kind),
         )
@@ -120,7 +119,6 @@ def trial_table(trials: Sequence[Trial]) -> str:
         "cell",
         "pass",
         "slowed by",
-        "truth",
         "found",
         "99% interval",
         "holds it",
@@ -128,8 +126,8 @@ def trial_table(trials: Sequence[Trial]) -> str:
         "blocks",
         "time",
         "smallest effect",
-        "CPU: truth, interval",
-        "holds it",
+        "CPU interval",
+        "holds 0 %",
         "CPU verdict",
     )
     return table(head, rows)

@@ -1,9 +1,11 @@
-"""slkbench selftest: the way from cells to claims, over fake processes with a known extra cost."""
+"""slkbench selftest: the way from cells to claims, over fake processes of known speed."""
 
 from __future__ import annotations
 
 import csv
+import ctypes
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,24 @@ from click.testing import CliRunner
 from slkbench.cli.main import cli
 from slkbench.contenders import parse_lib
 from slkbench.errors import UsageError
-from slkbench.model import Arm, ArmRole, Cell, Placement, Sample, Slot, VerdictKind
+from slkbench.model import (
+    Arm,
+    ArmRole,
+    Cell,
+    Metric,
+    Pattern,
+    Placement,
+    Sample,
+    Slot,
+    Transport,
+    VerdictKind,
+)
 from slkbench.runner.launch import ProcessLauncher
 from slkbench.selftest.claims import Answer, Claim, is_too_noisy
 from slkbench.selftest.faults import FAULTS, measure_faults
 from slkbench.selftest.keep import keep_libraries
 from slkbench.selftest.known import CELLS, Bench, choose_cells
-from slkbench.selftest.library import known_library, work_ns
+from slkbench.selftest.library import known_library
 from slkbench.selftest.session import SelftestRequest, run_quick, run_selftest
 from slkbench.selftest.stored import stored_passes
 
@@ -28,32 +41,19 @@ EFFECTS = (0.05, 0.5)
 
 
 def bench_of(world: Any) -> Bench:
-    """A bench over a fake world, in which an arm that is charged takes as much longer."""
-    world.speeds = {"libzmq": 1.0, "copy": 1.0, "plus-5%": 1.0, "plus-50%": 1.0}
-    extra: dict[tuple[object, str], float] = {}
+    """A bench over a fake world, in which an arm takes as much longer as its name says."""
+    world.speeds = {"libzmq": 1.0, "copy": 1.0, "plus-5%": 1.05, "plus-50%": 1.5}
 
-    def charge(cell: Cell, arm: str, call_ns: float) -> None:
-        extra[cell.key, arm] = call_ns
-
-    def slowed(number: int, cell: Cell, slot: Slot, sample: Sample) -> Sample:
+    def timed(number: int, cell: Cell, slot: Slot, sample: Sample) -> Sample:
         assert sample.time_per_message_ns is not None
-        assert sample.elapsed_ns is not None
-        call_ns = extra.get((cell.key, slot.arm.name), 0.0)
-        calls = 4 if cell.metric.times_round_trips else 1
-        time_ns = sample.time_per_message_ns + calls * call_ns
-        messages = sample.messages or 1
         return replace(
             sample,
-            elapsed_ns=round(messages * time_ns),
-            time_per_message_ns=time_ns,
-            rate_msgs_per_s=messages / round(messages * time_ns) * 1e9,
-            p50_ns=round(time_ns) if calls == 4 else None,
-            cpu_ns=round(messages * (2 * sample.time_per_message_ns + max(calls, 2) * call_ns)),
+            p50_ns=round(sample.time_per_message_ns) if cell.metric.times_round_trips else None,
             started_utc=f"2026-01-01T00:{number // 600 % 60:02d}:{number // 10 % 60:02d}",
         )
 
-    world.on_sample = slowed
-    return Bench(world.backend, charge, lambda ns: ns)
+    world.on_sample = timed
+    return Bench(world.backend)
 
 
 def request(tmp_path: Path, **changes: Any) -> SelftestRequest:
@@ -87,10 +87,20 @@ def test_known_slowdowns_are_found_and_the_copy_is_not(tmp_path: Path, fake_worl
     }
     for row in rows:
         assert float(row["low"]) <= float(row["truth"]) <= float(row["high"])
-        assert float(row["truth"]) == pytest.approx(1 + float(row["effect"]), rel=0.03)
-        assert float(row["cpu_low"]) <= float(row["cpu_truth"]) <= float(row["cpu_high"])
+        assert float(row["truth"]) == 1 + float(row["effect"])
+        # Only a copy's CPU time is known beforehand.
+        assert (row["cpu_truth"] == "1.0") == (float(row["effect"]) == 0)
     record = json.loads((outcome.path / "selftest.json").read_text())
     assert (record["status"], record["seed"]) == ("complete", 3)
+    of_intervals = {
+        each["text"]: each["trials"] for each in record["claims"] if "misses" in each["text"]
+    }
+    # Every cell counts, whatever it times: so many passes of a copy and two slowdowns.
+    assert of_intervals == {
+        "interval of time misses the truth, throughput": len(rows) // 2,
+        "interval of time misses the truth, round-trip": len(rows) // 2,
+        "interval of CPU time misses 0 %, copy": len(rows) // 3,
+    }
     assert (outcome.path / "selftest.md").read_text() == outcome.text + "\n"
     assert "SLOWER or FASTER" in outcome.text
 
@@ -219,7 +229,7 @@ def test_another_self_test_is_not_mixed_with_this_one(tmp_path: Path, fake_world
 
 
 def test_what_is_decided_takes_no_further_time(tmp_path: Path, fake_world: Any) -> None:
-    fake_world.noise_sd = 0.03
+    fake_world.noise_sd = 0.05
     outcome = run_selftest(
         request(tmp_path, cells=CELLS[:1], budget_s=600.0), bench=bench_of(fake_world)
     )
@@ -280,34 +290,49 @@ def test_the_command_says_what_may_be_asked() -> None:
 
 def built() -> bool:
     try:
-        known_library("spinning")
+        known_library("pausing")
     except UsageError:
         return False
     return True
 
 
-@pytest.mark.skipif(not built(), reason="the libraries with known faults are not built")
-def test_a_kept_library_is_slow_by_itself(tmp_path: Path) -> None:
+@pytest.fixture
+def kept(tmp_path: Path) -> tuple[Path, ...]:
+    """A library that never stops, and one that does so for as long as it runs."""
     pytest.importorskip("slkbench.driver._driver")
-    folder = tmp_path / "kept"
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    plain, slowed = keep_libraries(folder, CELLS[0], (5.0,), min_time_s=0.02, scratch=scratch)
-    assert (plain.name, slowed.name) == ("libzmq-plus-0.so", "libzmq-plus-500.so")
+    if not built():
+        pytest.skip("the libraries with known faults are not built")
+    return keep_libraries(tmp_path / "kept", (1.0,))
+
+
+def test_a_kept_library_lets_no_call_return_in_a_pause(kept: tuple[Path, ...]) -> None:
+    assert [path.name for path in kept] == ["libzmq-plus-0.so", "libzmq-plus-100.so"]
+    shares = []
+    for path in kept:
+        send = ctypes.CDLL(str(path)).zmq_send
+        send.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int]
+        stamps = []
+        while len(stamps) < 2 or stamps[-1] - stamps[0] < 200_000_000:
+            assert send(None, b"", 0, 0) == -1
+            stamps.append(time.monotonic_ns())
+        # 10 ms of work and 10 ms of pause, by the clock of all processes. A tenth of the pause is
+        # left away: what was under way when it began ends in it.
+        late = [stamp for stamp in stamps if stamp % 20_000_000 > 11_000_000]
+        shares.append(len(late) / len(stamps))
+    assert shares[0] > 0.2
+    assert shares[1] < 0.01
+
+
+@pytest.mark.parametrize("transport", [Transport.INPROC, Transport.TCP])
+def test_a_kept_library_is_slow_by_itself(kept: tuple[Path, ...], transport: Transport) -> None:
     launcher = ProcessLauncher()
+    cell = Cell(Pattern.PUSH_PULL, transport, 64, metric=Metric.ROUND_TRIP)
     times = []
-    for path in (plain, slowed):
+    for path in kept:
         slot = Slot(0, 0, Arm(path.stem, parse_lib(f"lib={path}"), ArmRole.CONTENDER), 0)
-        found = [launcher.measure(CELLS[0], slot, Placement(), 50_000, 20.0) for _ in range(3)]
-        times.append(min(each.time_per_message_ns or 0.0 for each in found))
-    assert times[1] > 2 * times[0] > 0
-
-
-@pytest.mark.skipif(not built(), reason="the libraries with known faults are not built")
-def test_extra_work_costs_what_it_should() -> None:
-    one, ten = work_ns(50.0), work_ns(500.0)
-    assert one > 10.0
-    assert ten / one == pytest.approx(10, rel=0.5)
+        found = [launcher.measure(cell, slot, Placement(), 2_000, 20.0) for _ in range(3)]
+        times.append(min(each.elapsed_ns or 0 for each in found) / 2_000)
+    assert times[1] > 1.3 * times[0] > 0
 
 
 @pytest.mark.slow
