@@ -67,7 +67,8 @@ static void wait_until(int64_t resume_ns) {
     looked_ns = now_ns();
 }
 
-// Waits where a pause is under way. Spins, for whoever sleeps is late by as much as a wake-up takes.
+// Waits where a pause is under way. Spins, for whoever sleeps is late by as much as a wake-up
+// takes.
 static void look(void) {
   looked_ns = now_ns();
   if (looked_ns < free_until_ns || __atomic_load_n(&has_trips, __ATOMIC_RELAXED))
@@ -178,29 +179,45 @@ static void* stopped_function(const char* name) {
   return strcmp(name, "epoll_wait") == 0 ? (void*)stopped_epoll_wait : NULL;
 }
 
-static void write_slot(void** slot, void* function) {
+static bool write_slot(void** slot, void* function) {
   const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
   void* begin = (void*)((uintptr_t)slot & ~(page - 1));
   // Read-only where the library was linked with full RELRO.
-  if (mprotect(begin, page, PROT_READ | PROT_WRITE) == 0)
-    __atomic_store_n(slot, function, __ATOMIC_RELEASE);
+  if (mprotect(begin, page, PROT_READ | PROT_WRITE) != 0)
+    return false;
+  __atomic_store_n(slot, function, __ATOMIC_RELEASE);
+  return true;
 }
 
-// `d_ptr` of a loaded library is an address already, but for that of the C library itself.
-static void stop_imports(const struct link_map* library) {
+// How many of its imports have been replaced. In glibc a loaded library's `d_ptr` is an address.
+static int stop_imports(const struct link_map* library) {
   const ElfW(Sym)* symbols = NULL;
   const char* names = NULL;
-  const ElfW(Rela)* tables[2] = {NULL, NULL};
+  const ElfW(Rela) * tables[2] = {NULL, NULL};
   size_t bytes[2] = {0, 0};
+  int stopped = 0;
   for (const ElfW(Dyn)* entry = library->l_ld; entry->d_tag != DT_NULL; ++entry) {
     switch (entry->d_tag) {
-      case DT_SYMTAB: symbols = (const ElfW(Sym)*)entry->d_un.d_ptr; break;
-      case DT_STRTAB: names = (const char*)entry->d_un.d_ptr; break;
-      case DT_JMPREL: tables[0] = (const ElfW(Rela)*)entry->d_un.d_ptr; break;
-      case DT_PLTRELSZ: bytes[0] = entry->d_un.d_val; break;
-      case DT_RELA: tables[1] = (const ElfW(Rela)*)entry->d_un.d_ptr; break;
-      case DT_RELASZ: bytes[1] = entry->d_un.d_val; break;
-      default: break;
+      case DT_SYMTAB:
+        symbols = (const ElfW(Sym)*)entry->d_un.d_ptr;
+        break;
+      case DT_STRTAB:
+        names = (const char*)entry->d_un.d_ptr;
+        break;
+      case DT_JMPREL:
+        tables[0] = (const ElfW(Rela)*)entry->d_un.d_ptr;
+        break;
+      case DT_PLTRELSZ:
+        bytes[0] = entry->d_un.d_val;
+        break;
+      case DT_RELA:
+        tables[1] = (const ElfW(Rela)*)entry->d_un.d_ptr;
+        break;
+      case DT_RELASZ:
+        bytes[1] = entry->d_un.d_val;
+        break;
+      default:
+        break;
     }
   }
   for (int table = 0; table < 2; ++table) {
@@ -210,18 +227,23 @@ static void stop_imports(const struct link_map* library) {
       if (kind != IMPORTED_FUNCTION && kind != IMPORTED_ADDRESS)
         continue;
       void* function = stopped_function(names + symbols[ELF64_R_SYM(import->r_info)].st_name);
-      if (function != NULL)
-        write_slot((void**)(library->l_addr + import->r_offset), function);
+      if (function != NULL && write_slot((void**)(library->l_addr + import->r_offset), function))
+        ++stopped;
     }
   }
+  return stopped;
 }
 
 // Before libzmq has threads.  This library is never unloaded, as libzmq calls it from now on.
 void* PREFIXED(ctx_new)(void) {
+  enum { IMPORTS = 3 };
   void* function = real_function("zmq_ctx_new");
   Dl_info where;
   struct link_map* library = NULL;
-  if (dladdr1(function, &where, (void**)&library, RTLD_DL_LINKMAP) != 0 && library != NULL)
-    stop_imports(library);
+  if (dladdr1(function, &where, (void**)&library, RTLD_DL_LINKMAP) == 0 || library == NULL ||
+      stop_imports(library) < IMPORTS) {
+    fprintf(stderr, "libzmq does not import what its threads would have to be stopped in\n");
+    exit(3);
+  }
   return real_context_new();
 }

@@ -311,7 +311,7 @@ def test_a_kept_library_lets_no_call_return_in_a_pause(kept: tuple[Path, ...]) -
     for path in kept:
         send = ctypes.CDLL(str(path)).zmq_send
         send.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int]
-        stamps = []
+        stamps: list[int] = []
         while len(stamps) < 2 or stamps[-1] - stamps[0] < 200_000_000:
             assert send(None, b"", 0, 0) == -1
             stamps.append(time.monotonic_ns())
