@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +12,10 @@ import click
 
 from slkbench.cli.parameters import DURATION, PERCENT, wait_option
 from slkbench.cli.say import say
+from slkbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from slkbench.selftest.session import Outcome
+    from slkbench.selftest.session import Outcome, SelftestRequest
 
 __all__ = ["command"]
 
@@ -25,6 +28,8 @@ Examples:
   slkbench selftest --quick
   slkbench selftest --budget 10m --cells 'inproc 64 B' --effect 5% --effect 20%
   slkbench selftest --budget 4h
+  slkbench selftest --keep-libraries slowed --effect 5%
+  slkbench selftest --resume results/20260101T120000Z-selftest-0123456789ab --budget 30m
 
 \b
 Exit codes: 0 nothing contradicts the claims (the last table says what is shown, and what could
@@ -38,7 +43,12 @@ not be in so short a time), 1 a claim is contradicted, 3 too noisy to judge, 130
     "--budget",
     type=DURATION,
     default=3600.0,
-    help="Pass over all cells again and again for this long. [1h]",
+    help="Pass over all cells again and again for this long; with --resume, so much longer. [1h]",
+)
+@click.option(
+    "--resume",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Go on with the self-test in this folder: more passes over its cells, with its effects.",
 )
 @click.option(
     "--cells", multiple=True, metavar="GLOB", help="Part of a cell's title. Repeatable. [all 8]"
@@ -50,7 +60,13 @@ not be in so short a time), 1 a claim is contradicted, 3 too noisy to judge, 130
     type=PERCENT,
     help="A slowdown to try. Repeatable. [2%, 5%, 10%, 20%, 50%]",
 )
-@click.option("--min-time", type=DURATION, default=0.25, help="Length of a sample. [250ms]")
+@click.option(
+    "--keep-libraries",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Only write libzmq-plus-0.so and, for each --effect, libzmq-plus-5.so there, slowed by so "
+    "much: to try slkbench gate on.",
+)
+@click.option("--min-time", type=DURATION, help="Length of a sample. [250ms]")
 @click.option("--faults/--no-faults", default=True, help="Try libraries with known faults. [yes]")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of the random order. [new]")
 @click.option(
@@ -65,10 +81,15 @@ not be in so short a time), 1 a claim is contradicted, 3 too noisy to judge, 130
 def command(**options: Any) -> int:
     """Prove the error rates of the verdicts on this machine.
 
-    Measures libzmq against its own copy and against itself with a known extra cost per message,
+    Measures libzmq against its own copy and against itself, stopped for a known share of the time,
     and libraries with known faults: how often a verdict is false, an interval misses the truth, an
-    effect is found, and in which time. Ctrl-C keeps what was measured.
+    effect is found, and in which time. Ctrl-C keeps what was measured, and --resume goes on with
+    it: what takes hours may take many sittings.
     """
+    if options["quick"] and options["resume"]:
+        raise UsageError("--quick keeps nothing, so there is nothing to --resume")
+    if options["keep_libraries"]:
+        return _keep_libraries(options)
     outcome = _quick(options) if options["quick"] else _measured(options)
     say(outcome.text)
     if outcome.path is not None:
@@ -82,25 +103,52 @@ def _quick(options: dict[str, Any]) -> Outcome:
     return run_quick() if options["seed"] is None else run_quick(seed=options["seed"])
 
 
+def _keep_libraries(options: dict[str, Any]) -> int:
+    from slkbench.selftest.keep import keep_libraries
+
+    for path in keep_libraries(options["keep_libraries"], _request(options).effects):
+        say(path)
+    return 0
+
+
 def _measured(options: dict[str, Any]) -> Outcome:
     from slkbench.cli.display import progress_display
-    from slkbench.selftest.known import choose_cells
-    from slkbench.selftest.session import SelftestRequest, run_selftest
+    from slkbench.selftest.session import run_selftest
 
-    usual = SelftestRequest(choose_cells(options["cells"]))
-    request = SelftestRequest(
-        usual.cells,
+    request = _request(options)
+    with progress_display(quiet=options["quiet"]) as observer:
+        return run_selftest(request, observer=observer)
+
+
+def _request(options: dict[str, Any]) -> SelftestRequest:
+    """What is asked for; a self-test that is gone on with says itself what is not."""
+    from slkbench.selftest.known import choose_cells
+    from slkbench.selftest.session import SelftestRequest
+    from slkbench.selftest.stored import read_selftest
+
+    resume: Path | None = options["resume"]
+    usual = SelftestRequest(choose_cells(()))
+    globs: Sequence[str] = options["cells"]
+    if resume is not None:
+        stored = read_selftest(resume).conditions
+        usual = replace(usual, effects=stored.effects, min_time_s=stored.min_time_s)
+        if not globs:
+            named = tuple(cell for cell in usual.cells if cell.title in stored.cells)
+            usual = replace(usual, cells=named)
+    given = options["min_time"]
+    return replace(
+        usual,
+        cells=choose_cells(globs) if globs else usual.cells,
         effects=tuple(sorted(set(options["effects"]))) or usual.effects,
         budget_s=options["budget"],
-        min_time_s=options["min_time"],
+        min_time_s=usual.min_time_s if given is None else given,
         seed=options["seed"],
         results=options["out"],
         wait_s=options["wait"],
         with_faults=options["faults"],
         command_line=tuple(sys.argv),
+        resume=resume,
     )
-    with progress_display(quiet=options["quiet"]) as observer:
-        return run_selftest(request, observer=observer)
 
 
 def _exit_code(outcome: Outcome) -> int:

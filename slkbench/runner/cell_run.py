@@ -6,16 +6,27 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from slkbench.model import UNMEASURED, Arm, Cell, Sample, Scenario, Slot, Status, Verdict
+from slkbench.model import (
+    UNMEASURED,
+    Arm,
+    ArmRole,
+    Cell,
+    Sample,
+    Scenario,
+    Slot,
+    Status,
+    Verdict,
+)
 from slkbench.plan import block_slots, most_blocks
 from slkbench.runner.progress import Standing
-from slkbench.stats import judge_cell, looks_of, should_stop
+from slkbench.stats import DECIDED, judge_cell, looks_of, should_stop
 
 __all__ = ["FAILURES_THAT_END", "CellRun", "resume_cell"]
 
 # One failure may be the machine's; the second confirms it.
 FAILURES_THAT_END = 2
 SLOTS_PER_ARM = 2
+_SHARED_ROLES = {ArmRole.BASELINE, ArmRole.PLACEBO}
 
 
 @dataclass(slots=True)
@@ -25,11 +36,16 @@ class CellRun:
     ``messages`` is the work per sample of each arm.  ``pending`` are the slots that an interrupted
     ``next_block`` lacks.  ``over`` says why no block follows, None while the cell is open.
     ``spent_s`` is the time that its blocks took, of this session.
+
+    With ``drops_decided`` a contender takes part until a run of it, the baseline and the placebo
+    alone would have ended; it is then in ``settled``.  What is known of it stays as it is.
     """
 
     cell: Cell
     arms: tuple[Arm, ...]
     messages: dict[str, int] = field(default_factory=dict)
+    drops_decided: bool = False
+    settled: set[str] = field(default_factory=set)
     failures: Counter[str] = field(default_factory=Counter)
     unable: set[str] = field(default_factory=set)
     samples: list[Sample] = field(default_factory=list)
@@ -47,12 +63,13 @@ class CellRun:
 
     @property
     def running_arms(self) -> tuple[Arm, ...]:
-        """The arms that have not failed for good."""
+        """The arms that have not failed for good, nor are settled."""
         return tuple(arm for arm in self.arms if self.is_running(arm))
 
     def is_running(self, arm: Arm) -> bool:
-        """Whether ``arm`` can run this cell and has not failed for good in it."""
-        return arm.name not in self.unable and self.failures[arm.name] < FAILURES_THAT_END
+        """Whether ``arm`` can run this cell and has neither failed for good nor is settled."""
+        left_out = self.unable | self.settled
+        return arm.name not in left_out and self.failures[arm.name] < FAILURES_THAT_END
 
     def add(self, sample: Sample) -> None:
         """Take note of a stored sample."""
@@ -66,15 +83,23 @@ class CellRun:
         """Judge the cell after a whole block, and say in ``over`` if it needs no further one."""
         verdicts = judge_cell(self.cell, self.samples, scenario)
         self.standings = tuple(_standing(each) for each in verdicts if each.time_ratio is not None)
-        pending = [verdict.blocks for verdict in verdicts if verdict.status is Status.OK]
+        if self.drops_decided:
+            self._settle(scenario)
+        pending = [
+            verdict.blocks
+            for verdict in verdicts
+            if verdict.status is Status.OK and verdict.contender not in self.settled
+        ]
         self.valid_blocks = min(pending, default=self._blocks_measured)
         if not self.running_arms:
             self.over = "every contender failed" if self.arms else "no contender can run it"
+        elif self.settled and not pending:
+            self.over = _outcome(verdicts)
         elif verdicts and not pending:
             # Nothing to decide any more; those that still run get as far as the first look.
             if self._blocks_measured >= looks_of(scenario)[0]:
                 self.over = "nothing left to compare"
-        elif should_stop(self.cell, self.samples, scenario):
+        elif should_stop(self.cell, self._unsettled(), scenario):
             self.over = _outcome(verdicts)
         elif scenario.max_time_s is not None and self.spent_s >= scenario.max_time_s:
             self.over = f"its time is spent: {_outcome(verdicts)}"
@@ -86,6 +111,25 @@ class CellRun:
         blocks = most_blocks(scenario) - self.valid_blocks
         begun = sum(sample.block == self.next_block for sample in self.samples)
         return max(0, blocks * SLOTS_PER_ARM * len(self.running_arms) - begun)
+
+    def _settle(self, scenario: Scenario) -> None:
+        """Settle the contenders that are decided at this look."""
+        shared = [each for each in self.samples if each.role in _SHARED_ROLES]
+        for arm in self.running_arms:
+            if arm.role is not ArmRole.CONTENDER:
+                continue
+            own = [each for each in self.samples if each.arm == arm.name]
+            (verdict,) = judge_cell(self.cell, [*shared, *own], scenario) or (None,)
+            if (
+                verdict is not None
+                and verdict.status is Status.OK
+                and verdict.blocks in looks_of(scenario)
+                and verdict.kind in DECIDED
+            ):
+                self.settled.add(arm.name)
+
+    def _unsettled(self) -> list[Sample]:
+        return [sample for sample in self.samples if sample.arm not in self.settled]
 
     @property
     def _blocks_measured(self) -> int:

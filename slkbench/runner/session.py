@@ -53,6 +53,8 @@ class Request:
     ``scenario`` may be None only with ``resume``, the run to go on with.  ``libs`` are further
     libraries as ``NAME=PATH[:ABI]``.  ``wait_s`` is how long to wait for the machine, negative for
     ever.  ``memory_bytes`` is how much memory a measured process may have, None what is usual.
+    ``drops_decided`` lets a contender that is decided rest while others are not; such a run cannot
+    be resumed.
     """
 
     scenario: Scenario | None
@@ -64,6 +66,7 @@ class Request:
     wait_s: float = 0.0
     memory_bytes: int | None = None
     command_line: tuple[str, ...] = ()
+    drops_decided: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +224,10 @@ def _create(request: Request, outside: Backend, scratch: Path, observer: Observe
         dirty=git[1],
     )
     _add_skipped(store, scenario, contenders)
-    runs = tuple(CellRun(cell, arms[cell.key]) for cell in scenario.cells)
+    runs = tuple(
+        CellRun(cell, arms[cell.key], drops_decided=request.drops_decided)
+        for cell in scenario.cells
+    )
     return _Opened(store, scenario, seed, placement, runs)
 
 

@@ -102,9 +102,9 @@ def claims_of_trials(trials: Sequence[Trial]) -> list[Claim]:
         claims.append(
             _claim(f"interval of time misses the truth, {metric}", own, lambda t: not t.covers)
         )
-    with_cpu = [trial for trial in judged if trial.cpu_covers is not None]
+    with_cpu = [trial for trial in same if trial.cpu_covers is not None]
     claims.append(
-        _claim("interval of CPU time misses the truth", with_cpu, lambda t: not t.cpu_covers)
+        _claim("interval of CPU time misses 0 %, copy", with_cpu, lambda t: not t.cpu_covers)
     )
     claims += [
         _power(slowed, effect, transport, limit_s)
@@ -158,10 +158,14 @@ def claims_of_simulations(tallies: Sequence[Tally], modes: Sequence[ModesTally])
 
 
 def is_too_noisy(trials: Sequence[Trial]) -> bool:
-    """Whether nothing can be learnt: neither the copy is found equal, nor any slowdown found."""
+    """Whether nothing can be learnt: neither the copy is found equal, nor any slowdown found.
+
+    What did not get as far as an interval was too short, and says nothing of noise.
+    """
+    judged = [trial for trial in trials if trial.low is not None]
     decided = [
         trial
-        for trial in trials
+        for trial in judged
         if trial.is_found or (trial.effect == 0 and trial.kind is VerdictKind.EQUIVALENT)
     ]
-    return bool(trials) and not decided
+    return bool(judged) and not decided

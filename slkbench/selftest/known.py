@@ -1,38 +1,38 @@
-"""Measure libzmq against its own copy, and against itself with a known extra cost per message."""
+"""Measure libzmq against its own copy, and against itself with time stopped for a known share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
+from importlib.util import find_spec
 from pathlib import Path
-from statistics import median
 
+from slkbench.binaries import sha256_of
 from slkbench.contenders import placebo_of
 from slkbench.errors import ContenderFailedError, UsageError
 from slkbench.model import (
     Arm,
     ArmRole,
     Cell,
+    Contender,
     Metric,
     Pattern,
     Placement,
     Scenario,
-    Slot,
     Status,
     Transport,
 )
-from slkbench.plan import PLACEBO_NAME
+from slkbench.plan import PLACEBO_NAME, estimate
 from slkbench.runner.launch import ProcessLauncher, calibrate
 from slkbench.runner.progress import Observer
 from slkbench.runner.result import RunResult
 from slkbench.runner.session import Backend, Request, run_request
 from slkbench.selftest.library import (
-    SpinningLauncher,
+    PausingLauncher,
     as_contender,
     known_library,
     real_libzmq,
-    work_ns,
 )
 
 __all__ = [
@@ -40,17 +40,17 @@ __all__ = [
     "CELLS",
     "COPY",
     "Bench",
-    "Charge",
     "arm_name",
-    "charge_cell",
     "choose_cells",
+    "least_pass_s",
     "measure_pass",
     "process_bench",
+    "size_cell",
 ]
 
 BASELINE = "libzmq"
 COPY = "copy"
-PILOT_SAMPLES = 3
+CALIBRATING_SAMPLES = 4  # about
 # Of round trips as well, so that the same effects are asked of all cells.
 MIN_EFFECT = 0.02
 CELLS = tuple(
@@ -67,56 +67,52 @@ CELLS = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class Charge:
-    """The known extra cost of a cell's slowed arms, by effect.
-
-    ``aimed_ns`` is ``effect`` of the pilot's time per message; ``extra_ns`` what each message costs
-    more of the clock, as measured apart from any library, ``extra_cpu_ns`` the same of all CPUs.
-    """
-
-    effect: float
-    aimed_ns: float
-    extra_ns: float
-    extra_cpu_ns: float
-
-
-@dataclass(frozen=True, slots=True)
 class Bench:
     """What stands between the self-test and the outside: a test puts fakes here.
 
-    ``charge`` lets an arm spend so many ns more where it sends a message and where it receives
-    one; ``cost_ns`` measures such an amount by itself.
+    ``libraries`` are the hashes of what is measured and of what measures, by name.
     """
 
     backend: Backend
-    charge: Callable[[Cell, str, float], None]
-    cost_ns: Callable[[float], float]
+    libraries: Mapping[str, str] = field(default_factory=dict)
 
 
 def process_bench(effects: Sequence[float], scratch: Path) -> Bench:
     """The real thing, with the copies of the libraries in ``scratch``."""
     libzmq = real_libzmq()
-    spinning = known_library("spinning")
+    pausing = known_library("pausing")
     copies = {}
-    copied_at = scratch / "spinning"
+    copied_at = scratch / "pausing"
     copied_at.mkdir()
     for name in (PLACEBO_NAME, COPY):
         folder = scratch / name
         folder.mkdir()
         copies[name] = Path(placebo_of(libzmq, folder).path)
-    turn_ns = work_ns(100.0, spinning) / 100
-    launcher = SpinningLauncher(
-        ProcessLauncher(), turn_ns, lambda arm: copies.get(arm, Path(libzmq.path))
+    launcher = PausingLauncher(
+        ProcessLauncher(),
+        {arm_name(effect): effect for effect in effects},
+        lambda arm: copies.get(arm, Path(libzmq.path)),
     )
-    plain = as_contender(BASELINE, spinning, libzmq)
+    plain = as_contender(BASELINE, pausing, libzmq)
     copied = placebo_of(plain, copied_at)
     contenders = (
         plain,
         replace(copied, name=COPY),
         *(replace(plain, name=arm_name(effect)) for effect in effects),
     )
-    backend = Backend(launcher, lambda _scenario, _libs: contenders, placebo_of)
-    return Bench(backend, launcher.charge, lambda ns: work_ns(ns / turn_ns, spinning))
+
+    def resolve(scenario: Scenario, _libs: Sequence[str]) -> tuple[Contender, ...]:
+        return tuple(each for each in contenders if each.name in scenario.contenders)
+
+    return Bench(
+        Backend(launcher, resolve, placebo_of),
+        {"libzmq": libzmq.sha256, "driver": _driver_sha256(), "pausing": sha256_of(pausing)},
+    )
+
+
+def _driver_sha256() -> str:
+    found = find_spec("slkbench.driver._driver")
+    return sha256_of(Path(found.origin)) if found is not None and found.origin else "not built"
 
 
 def arm_name(effect: float) -> str:
@@ -137,38 +133,20 @@ def choose_cells(globs: Sequence[str]) -> tuple[Cell, ...]:
     return chosen
 
 
-def charge_cell(
-    bench: Bench, cell: Cell, effects: Sequence[float], *, min_time_s: float, placement: Placement
-) -> tuple[Cell, tuple[Charge, ...]]:
-    """Pilot ``cell``, and charge its slowed arms. The cell with its work per sample.
+def size_cell(bench: Bench, cell: Cell, *, min_time_s: float, placement: Placement) -> Cell:
+    """``cell`` with as many messages per sample as libzmq needs ``min_time_s`` for.
 
     Raises ContenderFailedError where libzmq itself fails.
     """
-    contender = bench.backend.resolve(Scenario("pilot", "?", (cell,), contenders=(BASELINE,)), ())[
-        0
-    ]
+    scenario = Scenario("pilot", "?", (cell,), contenders=(BASELINE,))
+    (contender,) = bench.backend.resolve(scenario, ())
     arm = Arm(BASELINE, contender, ArmRole.BASELINE)
-    launcher = bench.backend.launcher
-    found = calibrate(launcher, cell, arm, placement, min_time_s=min_time_s, timeout_s=60.0)
-    pilot = [found.sample]
-    for number in range(PILOT_SAMPLES - 1):
-        slot = Slot(0, number, arm, 0)
-        pilot.append(launcher.measure(cell, slot, placement, found.messages, 60.0))
-    times = [sample.time_per_message_ns for sample in pilot if sample.status == Status.OK]
-    usual_ns = median(time for time in times if time) if any(times) else 0.0
-    if usual_ns <= 0:
-        raise ContenderFailedError(f"{cell.title}: libzmq failed: {pilot[-1].reason}")
-    # One message at a time passes four charged calls, there and back; in a stream both sides work
-    # at the same time, and the slower one is what the clock sees.
-    calls = 4 if cell.metric.times_round_trips else 1
-    charges = []
-    for effect in effects:
-        call_ns = effect * usual_ns / calls
-        bench.charge(cell, arm_name(effect), call_ns)
-        cost_ns = bench.cost_ns(call_ns)
-        all_calls = 4 if cell.metric.times_round_trips else 2
-        charges.append(Charge(effect, effect * usual_ns, calls * cost_ns, all_calls * cost_ns))
-    return replace(cell, messages=found.messages), tuple(charges)
+    found = calibrate(
+        bench.backend.launcher, cell, arm, placement, min_time_s=min_time_s, timeout_s=60.0
+    )
+    if found.sample.status != Status.OK:
+        raise ContenderFailedError(f"{cell.title}: libzmq failed: {found.sample.reason}")
+    return replace(cell, messages=found.messages)
 
 
 def measure_pass(
@@ -183,19 +161,28 @@ def measure_pass(
     wait_s: float,
     observer: Observer,
 ) -> RunResult:
-    """Measure all arms of ``cells``, which have been charged, as a run of its own below ``out``.
+    """Measure all arms of ``cells``, which have been sized, as a run of its own below ``out``.
 
     Raises as ``run_request`` does.
     """
-    scenario = Scenario(
-        label,
+    scenario = replace(_scenario(cells, effects), name=label, budget_s=budget_s, seed=seed)
+    request = Request(scenario, results=out, wait_s=wait_s, drops_decided=True)
+    return run_request(request, observer=observer, backend=bench.backend)
+
+
+def least_pass_s(cells: Sequence[Cell], effects: Sequence[float], min_time_s: float) -> float:
+    """How long a pass takes to the first look of every cell, about, in seconds."""
+    scenario = replace(_scenario(cells, effects), min_time_s=min_time_s)
+    pilot_s = len(cells) * CALIBRATING_SAMPLES * min_time_s
+    return pilot_s + estimate(scenario).least_s
+
+
+def _scenario(cells: Sequence[Cell], effects: Sequence[float]) -> Scenario:
+    return Scenario(
+        "selftest",
         "Are the verdicts about known differences true?",
         tuple(cells),
         contenders=(BASELINE, COPY, *map(arm_name, effects)),
         baseline=BASELINE,
         min_effect=MIN_EFFECT,
-        budget_s=budget_s,
-        seed=seed,
     )
-    request = Request(scenario, results=out, wait_s=wait_s)
-    return run_request(request, observer=observer, backend=bench.backend)

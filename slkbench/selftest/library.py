@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,18 +25,15 @@ from slkbench.model import (
 from slkbench.runner.launch import Launcher
 
 __all__ = [
-    "SpinningLauncher",
+    "PausingLauncher",
     "as_contender",
     "environment",
     "known_library",
     "real_libzmq",
-    "work_ns",
 ]
 
 LIBZMQ_VARIABLE = "SLKBENCH_REAL_LIBZMQ"
-TURNS_VARIABLE = "SLKBENCH_SPIN_TURNS"
-_REPEATS = 40
-_WORK_AT_ONCE_TURNS = 200_000
+PAUSE_VARIABLE = "SLKBENCH_PAUSE"
 
 
 def known_library(name: str) -> Path:
@@ -71,19 +67,6 @@ def as_contender(name: str, path: Path, like: Contender) -> Contender:
     )
 
 
-def work_ns(turns: float, path: Path | None = None) -> float:
-    """What so many turns a call cost, in ns a call beyond a call without any.
-
-    The least of many repeats: what a processor needs that nobody disturbs.
-    """
-    function = ctypes.CDLL(str(path or known_library("spinning"))).slkbench_work_ns
-    function.restype = ctypes.c_double
-    function.argtypes = [ctypes.c_double, ctypes.c_long]
-    calls = max(200, min(20_000, int(_WORK_AT_ONCE_TURNS / max(turns, 1.0))))
-    costs = [min(function(each, calls) for _ in range(_REPEATS)) for each in (turns, 0.0)]
-    return float(costs[0] - costs[1])
-
-
 @contextmanager
 def environment(values: Mapping[str, str]) -> Iterator[None]:
     """Set variables for processes that are started meanwhile."""
@@ -99,35 +82,25 @@ def environment(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ[key] = value
 
 
-class SpinningLauncher:
-    """Measures samples of ``spinning.so``, telling each arm how much extra work it does."""
+class PausingLauncher:
+    """Measures samples of ``pausing.so``, telling each arm how long its pauses are."""
 
-    def __init__(self, inner: Launcher, turn_ns: float, libzmq_of: Callable[[str], Path]) -> None:
-        """``turn_ns`` is the cost of a turn; ``libzmq_of`` the real library of an arm."""
+    def __init__(
+        self, inner: Launcher, effects: Mapping[str, float], libzmq_of: Callable[[str], Path]
+    ) -> None:
+        """``effects`` are by arm, 0 for others; ``libzmq_of`` is the real library of an arm."""
         self._inner = inner
-        self._turn_ns = turn_ns
+        self._effects = dict(effects)
         self._libzmq_of = libzmq_of
-        self._extra_ns: dict[tuple[object, str], float] = {}
-
-    def charge(self, cell: Cell, arm: str, call_ns: float) -> None:
-        """Let each message cost ``arm`` so much more where it is sent, and where it is received."""
-        self._extra_ns[cell.key, arm] = call_ns
-
-    def turns(self, cell: Cell, arm: str) -> float:
-        """Turns for each message on either side."""
-        return self._extra_ns.get((cell.key, arm), 0.0) / self._turn_ns
 
     def measure(
         self, cell: Cell, slot: Slot, placement: Placement, messages: int, timeout_s: float
     ) -> Sample:
         """See ``Launcher``."""
-        turns = self.turns(cell, slot.arm.name)
-        # A message to a ROUTER is received in two calls: the routing id and the payload.
-        receives = 2 if cell.pattern is Pattern.ROUTER_ROUTER else 1
         values = {
             LIBZMQ_VARIABLE: str(self._libzmq_of(slot.arm.name)),
             # Of the same length for all arms: the environment moves the stack.
-            TURNS_VARIABLE: f"{turns:016.6f} {turns / receives:016.6f}",
+            PAUSE_VARIABLE: f"{self._effects.get(slot.arm.name, 0.0):012.6f}",
         }
         with environment(values):
             return self._inner.measure(cell, slot, placement, messages, timeout_s)

@@ -10,14 +10,13 @@ from itertools import pairwise
 from statistics import median
 
 from slkbench.model import ArmRole, Cell, Sample, Scenario, Status, Verdict, VerdictKind
-from slkbench.selftest.known import COPY, Charge, arm_name
+from slkbench.selftest.known import COPY, arm_name
 from slkbench.stats import (
     CPU_PER_MESSAGE,
     DECIDED,
     judge_cell,
     looks_of,
     smallest_effect,
-    value_of,
 )
 
 __all__ = ["Trial", "grouped", "score_cell"]
@@ -27,9 +26,10 @@ __all__ = ["Trial", "grouped", "score_cell"]
 class Trial:
     """One known difference and what was said of it, at the look at which a run would have ended.
 
-    ``effect`` is what was asked for, ``truth`` what the extra cost was of the time per message that
-    the baseline then took; ``predicted`` is the smallest effect that the cell's noise lets find.
-    ``duration_s`` is what a run of baseline, placebo and this contender alone takes.
+    ``truth`` is the ratio of times per message. That of CPU times is known of the copy alone: who
+    waits in a pause takes CPU time, and who waited already does not. ``predicted`` is the smallest
+    effect that the cell's noise lets find. ``duration_s`` is what a run of baseline, placebo and
+    this contender alone takes.
     """
 
     number: int
@@ -47,13 +47,11 @@ class Trial:
     low: float | None
     high: float | None
     predicted: float | None
-    cpu_truth: float
+    cpu_truth: float | None
     cpu_ratio: float | None
     cpu_low: float | None
     cpu_high: float | None
     cpu_kind: VerdictKind
-    aimed_extra_ns: float = 0.0
-    extra_ns: float = 0.0
 
     @property
     def covers(self) -> bool | None:
@@ -62,7 +60,7 @@ class Trial:
 
     @property
     def cpu_covers(self) -> bool | None:
-        """The same of CPU time per message."""
+        """The same of CPU time per message; None as well where its truth is not known."""
         return _holds(self.cpu_low, self.cpu_high, self.cpu_truth)
 
     @property
@@ -83,22 +81,21 @@ def score_cell(
     cell: Cell,
     samples: Sequence[Sample],
     scenario: Scenario,
-    charges: Sequence[Charge],
+    effects: Sequence[float],
 ) -> list[Trial]:
-    """The trials of pass ``number`` in ``cell``: the copy, and each charged arm."""
+    """The trials of pass ``number`` in ``cell``: the copy, and those of ``effects`` tried in it."""
     own = [sample for sample in samples if sample.cell_key == cell.key]
-    none = Charge(0.0, 0.0, 0.0, 0.0)
-    named = {COPY: none, **{arm_name(charge.effect): charge for charge in charges}}
+    named = {COPY: 0.0, **{arm_name(effect): effect for effect in effects}}
     present = {sample.arm for sample in own}
     return [
-        _trial(number, cell, own, scenario, arm, charge)
-        for arm, charge in named.items()
+        _trial(number, cell, own, scenario, arm, effect)
+        for arm, effect in named.items()
         if arm in present
     ]
 
 
 def _trial(
-    number: int, cell: Cell, own: Sequence[Sample], scenario: Scenario, arm: str, charge: Charge
+    number: int, cell: Cell, own: Sequence[Sample], scenario: Scenario, arm: str, effect: float
 ) -> Trial:
     alone = [
         sample
@@ -107,14 +104,13 @@ def _trial(
     ]
     seen, verdict = _first_decision(cell, alone, scenario)
     (cpu,) = judge_cell(cell, seen, scenario, statistic=CPU_PER_MESSAGE)
-    base = [sample for sample in seen if sample.role == ArmRole.BASELINE]
     return Trial(
         number=number,
         cell=cell.title,
         metric=cell.metric.value,
         transport=cell.transport.value,
-        effect=charge.effect,
-        truth=1 + charge.extra_ns / _median_of(base, verdict.statistic),
+        effect=effect,
+        truth=1 + effect,
         kind=verdict.kind,
         status=verdict.status,
         reason=verdict.reason,
@@ -124,13 +120,11 @@ def _trial(
         low=verdict.low,
         high=verdict.high,
         predicted=smallest_effect(verdict),
-        cpu_truth=1 + charge.extra_cpu_ns / _median_of(base, CPU_PER_MESSAGE),
+        cpu_truth=None if effect else 1.0,
         cpu_ratio=cpu.time_ratio,
         cpu_low=cpu.low,
         cpu_high=cpu.high,
         cpu_kind=cpu.kind,
-        aimed_extra_ns=charge.aimed_ns,
-        extra_ns=charge.extra_ns,
     )
 
 
@@ -152,14 +146,8 @@ def _first_decision(
     return seen, verdict
 
 
-def _holds(low: float | None, high: float | None, truth: float) -> bool | None:
-    return None if low is None or high is None else low <= truth <= high
-
-
-def _median_of(samples: Sequence[Sample], statistic: str) -> float:
-    values = [value_of(sample, statistic) for sample in samples]
-    known = [value for value in values if value is not None]
-    return median(known) if known else math.inf
+def _holds(low: float | None, high: float | None, truth: float | None) -> bool | None:
+    return None if low is None or high is None or truth is None else low <= truth <= high
 
 
 def _duration_s(own: Sequence[Sample], seen: Sequence[Sample]) -> float:

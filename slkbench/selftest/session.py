@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import secrets
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from slkbench.errors import InterruptedRunError
+import slkbench
+from slkbench.errors import InterruptedRunError, UsageError
 from slkbench.machine import fingerprint, git_state, read_machine
 from slkbench.model import Cell
 from slkbench.runner.lock import machine_lock
@@ -31,26 +29,50 @@ from slkbench.selftest.claims import (
     claims_of_trials,
     is_too_noisy,
 )
+from slkbench.selftest.document import closing, describe, trials_csv
 from slkbench.selftest.faults import FaultOutcome, measure_faults
-from slkbench.selftest.known import Bench, Charge, charge_cell, measure_pass, process_bench
+from slkbench.selftest.known import (
+    MIN_EFFECT,
+    Bench,
+    least_pass_s,
+    measure_pass,
+    process_bench,
+    size_cell,
+)
 from slkbench.selftest.score import Trial, score_cell
 from slkbench.selftest.simulate import ModesTally, Tally, simulate_all, simulate_modes
-from slkbench.store import create_folder, list_runs, read_run, write_whole
+from slkbench.selftest.stored import (
+    RECORD,
+    RUNNING,
+    Conditions,
+    Sitting,
+    StoredSelftest,
+    ended_sittings,
+    pass_label,
+    read_selftest,
+    stored_passes,
+)
+from slkbench.store import create_folder, write_whole
 from slkbench.units import format_duration
 
 __all__ = ["Outcome", "SelftestRequest", "run_quick", "run_selftest"]
 
 _COMMIT_LETTERS = 12
 _SEED_BITS = 31
-# What a further pass must have left to reach the first look of every cell.
-_LEAST_PASS_S_PER_CELL = 60.0
+# Whether an effect matters that is just the least which does, no run decides: all its blocks are
+# measured.  So it takes part in one pass of so many.
+_SELDOM = 4
 _QUICK_TRIALS = 300
 _QUICK_SEED = 20
 
 
 @dataclass(frozen=True, slots=True)
 class SelftestRequest:
-    """What to try, for how long. ``effects`` are fractions of time per message."""
+    """What to try, for how long. ``effects`` are fractions of time per message.
+
+    ``resume`` is the folder of a self-test to go on with, under the conditions that it began with;
+    ``budget_s`` is the time of this sitting alone.
+    """
 
     cells: tuple[Cell, ...]
     effects: tuple[float, ...] = (0.02, 0.05, 0.10, 0.20, 0.50)
@@ -61,6 +83,7 @@ class SelftestRequest:
     wait_s: float = 0.0
     with_faults: bool = True
     command_line: tuple[str, ...] = ()
+    resume: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +111,7 @@ def run_quick(*, trials: int = _QUICK_TRIALS, seed: int = _QUICK_SEED) -> Outcom
         tables.section(f"Verdicts on simulated noise, {trials} cells each", _SIMULATED),
         tables.simulation_table(tallies),
         tables.section("One mode or two", tables.modes_table(modes)),
-        _closing(claims),
+        closing(claims),
     ]
     return Outcome(tuple(claims), "\n\n".join(parts))
 
@@ -108,113 +131,152 @@ def run_selftest(
     Raises UsageError and ContenderError before anything is measured.
     """
     listener = observer or Silent()
+    stored = None if request.resume is None else read_selftest(request.resume)
     with tempfile.TemporaryDirectory(prefix="slkbench-selftest-") as scratch:
         ready = bench or process_bench(request.effects, Path(scratch))
-        return _Session(request, ready, listener).run()
+        return _Session(request, ready, listener, stored).run()
 
 
 class _Session:
     """The folder of a self-test, and what is known so far."""
 
-    def __init__(self, request: SelftestRequest, bench: Bench, observer: Observer) -> None:
+    def __init__(
+        self,
+        request: SelftestRequest,
+        bench: Bench,
+        observer: Observer,
+        stored: StoredSelftest | None,
+    ) -> None:
         self._request = request
         self._bench = bench
         self._observer = observer
         self._clock_s = bench.backend.clock_s
         self._began_s = self._clock_s()
-        self._seed = secrets.randbits(_SEED_BITS) if request.seed is None else request.seed
-        self._charges: dict[str, tuple[Charge, ...]] = {}
-        self._faults: list[FaultOutcome] = []
-        self._machine = fingerprint(read_machine(compilers=False))
+        began_utc = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
+        self._sitting = Sitting(began_utc, 0.0, RUNNING, (), request.command_line)
         commit, dirty = git_state(package_folder())
-        self._commit = commit or "nogit"
-        self._path = create_folder(
-            request.results, "selftest", commit=self._commit[:_COMMIT_LETTERS], dirty=dirty
+        self._conditions = Conditions(
+            fingerprint(read_machine(compilers=False)),
+            commit or "nogit",
+            dirty,
+            slkbench.__version__,
+            dict(bench.libraries),
+            tuple(cell.title for cell in request.cells),
+            request.effects,
+            request.min_time_s,
         )
+        if stored is None:
+            seed = secrets.randbits(_SEED_BITS) if request.seed is None else request.seed
+            letters = self._conditions.commit[:_COMMIT_LETTERS]
+            path = create_folder(request.results, "selftest", commit=letters, dirty=dirty)
+            stored = StoredSelftest(path, self._conditions, seed, (), ())
+        else:
+            stored.check(self._conditions)
+            if request.seed not in {None, stored.seed}:
+                raise UsageError(
+                    f"cannot go on with {stored.path}: its seed is {stored.seed}, not "
+                    f"{request.seed}; leave --seed away, every pass has an order of its own"
+                )
+        self._path, self._seed = stored.path, stored.seed
+        self._earlier = ended_sittings(stored)
+        self._first_pass = stored.next_pass
+        self._faults: list[FaultOutcome] = list(stored.faults)
 
     def run(self) -> Outcome:
         """Faults first, which take seconds; then passes over all cells while there is time."""
         is_interrupted = False
-        self._keep([], "running")
+        self._keep(RUNNING)
         try:
             with terminable():
-                if self._request.with_faults:
+                if self._request.with_faults and not self._faults:
                     self._find_faults()
                 self._measure()
         except (KeyboardInterrupt, InterruptedRunError):
             is_interrupted = True
-        return self._keep(self._trials(), "interrupted" if is_interrupted else "complete")
+        return self._keep("interrupted" if is_interrupted else "complete")
+
+    @property
+    def _spent_s(self) -> float:
+        return self._clock_s() - self._began_s
 
     @property
     def _left_s(self) -> float:
-        return self._request.budget_s - (self._clock_s() - self._began_s)
+        return self._request.budget_s - self._spent_s
 
     def _find_faults(self) -> None:
+        found_so_far = []
         with machine_lock(self._bench.backend.lock_file, wait_s=self._request.wait_s):
             for found in measure_faults():
-                self._faults.append(found)
+                found_so_far.append(found)
                 named = "named" if found.is_named else "NOT NAMED"
                 self._observer.note(f"{found.fault}: {named}: {found.said}")
+        # All of them or none, so that a resumed self-test knows what it lacks.
+        self._faults = found_so_far
 
     def _measure(self) -> None:
         request = self._request
-        placement = choose_placement(None, usable_cores(os.sched_getaffinity(0)))
-        number = 0
-        least_s = _LEAST_PASS_S_PER_CELL * len(request.cells)
-        while number == 0 or self._left_s >= least_s:
-            cells = []
-            with machine_lock(self._bench.backend.lock_file, wait_s=request.wait_s):
-                for cell in request.cells:
-                    charged, charges = charge_cell(
-                        self._bench,
-                        cell,
-                        request.effects,
-                        min_time_s=request.min_time_s,
-                        placement=placement,
-                    )
-                    cells.append(charged)
-                    self._charges[f"{number} {cell.title}"] = charges
-            self._note_charges()
-            left = format_duration(max(0.0, self._left_s))
-            self._observer.note(f"pass {number + 1} over {len(cells)} cells; {left} left")
-            measure_pass(
-                self._bench,
-                cells,
-                request.effects,
-                budget_s=max(1.0, self._left_s),
-                seed=self._seed + number,
-                out=self._path,
-                label=f"pass-{number + 1:04d}",
-                wait_s=request.wait_s,
-                observer=self._observer,
-            )
+        number = self._first_pass
+        while not self._sitting.passes or self._left_s >= least_pass_s(
+            request.cells, self._effects_of(number), request.min_time_s
+        ):
+            self._sitting = replace(self._sitting, passes=(*self._sitting.passes, number))
+            self._keep(RUNNING)
+            self._measure_pass(number)
             number += 1
+
+    def _effects_of(self, number: int) -> tuple[float, ...]:
+        """What pass ``number`` tries: all, or those that can be decided."""
+        matter = tuple(each for each in self._request.effects if each > MIN_EFFECT)
+        return matter if number % _SELDOM and matter else self._request.effects
+
+    def _measure_pass(self, number: int) -> None:
+        request = self._request
+        effects = self._effects_of(number)
+        placement = choose_placement(None, usable_cores(os.sched_getaffinity(0)))
+        with machine_lock(self._bench.backend.lock_file, wait_s=request.wait_s):
+            cells = [
+                size_cell(self._bench, cell, min_time_s=request.min_time_s, placement=placement)
+                for cell in request.cells
+            ]
+        left = format_duration(max(0.0, self._left_s))
+        self._observer.note(f"pass {number + 1} over {len(cells)} cells; {left} left")
+        measure_pass(
+            self._bench,
+            cells,
+            effects,
+            budget_s=max(1.0, self._left_s),
+            seed=self._seed + number,
+            out=self._path,
+            label=pass_label(number),
+            wait_s=request.wait_s,
+            observer=self._observer,
+        )
 
     def _trials(self) -> list[Trial]:
         """Score what is on disk, so that what is interrupted counts as well."""
         trials = []
-        for number, path in enumerate(list_runs(self._path)):
-            run = read_run(path)
+        for number, run in stored_passes(self._path):
             for cell in run.scenario.cells:
-                charges = self._charges.get(f"{number} {cell.title}", ())
-                trials += score_cell(number, cell, run.samples, run.scenario, charges)
+                trials += score_cell(number, cell, run.samples, run.scenario, self._request.effects)
         return trials
 
-    def _note_charges(self) -> None:
-        stored = {key: [asdict(each) for each in found] for key, found in self._charges.items()}
-        write_whole(self._path / "charges.json", json.dumps(stored, indent=2) + "\n")
-
-    def _keep(self, trials: Sequence[Trial], status: str) -> Outcome:
+    def _keep(self, status: str) -> Outcome:
         """Write the outcome, as far as it is known, into the folder."""
+        trials = self._trials()
         claims = [*claims_of_trials(trials), *claims_of_faults(self._faults)]
         noisy = is_too_noisy(trials)
-        text = self._text(trials, claims, status, noisy=noisy)
+        own = replace(self._sitting, elapsed_s=round(self._spent_s, 1), status=status)
+        sittings = (*self._earlier, own)
+        conditions = asdict(self._conditions)
+        text = describe(self._conditions.machine, sittings, trials, self._faults, claims)
         record: dict[str, Any] = {
             "status": status,
-            "machine": self._machine,
-            "commit": self._commit,
+            "machine": self._conditions.machine,
+            "commit": self._conditions.commit,
+            "conditions": conditions,
             "seed": self._seed,
-            "elapsed_s": round(self._clock_s() - self._began_s, 1),
+            "elapsed_s": round(sum(each.elapsed_s for each in sittings), 1),
+            "sittings": [asdict(each) for each in sittings],
             "too_noisy": noisy,
             "claims": [
                 asdict(each) | {"bound": each.bound, "answer": each.answer} for each in claims
@@ -222,62 +284,7 @@ class _Session:
             "faults": [asdict(each) for each in self._faults],
             "command_line": list(self._request.command_line),
         }
-        write_whole(self._path / "selftest.json", json.dumps(record, indent=2) + "\n")
-        write_whole(self._path / "trials.csv", _csv(trials))
+        write_whole(self._path / RECORD, json.dumps(record, indent=2) + "\n")
+        write_whole(self._path / "trials.csv", trials_csv(trials))
         write_whole(self._path / "selftest.md", text + "\n")
         return Outcome(tuple(claims), text, self._path, status == "interrupted", noisy)
-
-    def _text(
-        self, trials: Sequence[Trial], claims: Sequence[Claim], status: str, *, noisy: bool
-    ) -> str:
-        stamp = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-        elapsed = format_duration(self._clock_s() - self._began_s)
-        head = f"# Self-test: {self._machine}, {stamp}, {elapsed}, {status}"
-        parts = [head]
-        if trials:
-            parts += [
-                tables.section("What was found, by effect", tables.power_table(trials)),
-                tables.section("Every cell", _TRUTH, tables.trial_table(trials)),
-            ]
-        if self._faults:
-            parts.append(tables.section("Known faults", tables.fault_table(self._faults)))
-        if noisy:
-            parts.append(_NOISY)
-        return "\n\n".join([*parts, _closing(claims)])
-
-
-_TRUTH = (
-    "`truth` is the extra work, measured apart from any library, of the time per message that the "
-    "baseline took in the run. Round trips spend it one after the other, so it is exact there. In "
-    "a stream both sides spend it at the same time, and it is the truth as long as the "
-    "application's threads are what everything waits for. `time` is what a run of these two and "
-    "the placebo alone takes; `smallest effect` is what its noise lets find in nine of ten runs."
-)
-_NOISY = (
-    "**This machine was too noisy to judge:** not even a copy was found equal, nor any slowdown "
-    "found. Nothing is shown; use a quieter machine or time, or a longer --budget."
-)
-
-
-def _closing(claims: Sequence[Claim]) -> str:
-    open_ones = sum(claim.answer is Answer.OPEN for claim in claims)
-    wrong = len(tables.contradicted(claims))
-    shown = len(claims) - open_ones - wrong
-    text = f"{shown} of {len(claims)} claims shown, {wrong} contradicted"
-    if open_ones:
-        text += (
-            f"; {open_ones} could not be shown with so few trials (0 of 59 would show 5 %), which "
-            "a longer --budget can change"
-        )
-    return tables.section("Claims", tables.claim_table(claims), f"{text}.")
-
-
-def _csv(trials: Sequence[Trial]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    names = [field.name for field in fields(Trial)]
-    writer.writerow(names)
-    for trial in trials:
-        values = (getattr(trial, name) for name in names)
-        writer.writerow("" if value is None else value for value in values)
-    return text.getvalue()

@@ -11,6 +11,7 @@ from slkbench.selftest.claims import Answer, Claim
 from slkbench.selftest.faults import FaultOutcome
 from slkbench.selftest.score import Trial, grouped
 from slkbench.selftest.simulate import ModesTally, Tally
+from slkbench.selftest.stored import Sitting
 from slkbench.units import format_duration, format_percent
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "power_table",
     "section",
     "simulation_table",
+    "sitting_table",
     "trial_table",
 ]
 
@@ -58,6 +60,41 @@ def modes_table(tallies: Sequence[ModesTally]) -> str:
     return table(("noise", "processes", "modes", "called two"), rows)
 
 
+def sitting_table(sittings: Sequence[Sitting], trials: Sequence[Trial]) -> str:
+    """Each sitting and what its trials said, so that different hours can be told apart."""
+    judged = [trial for trial in trials if trial.status is Status.OK and trial.low is not None]
+    rows = []
+    for number, sitting in enumerate(sittings, start=1):
+        own = [trial for trial in judged if trial.number in sitting.passes]
+        copies = [trial for trial in own if trial.effect == 0]
+        slowed = [trial for trial in own if trial.effect > 0]
+        rows.append(
+            (
+                str(number),
+                sitting.began_utc,
+                format_duration(sitting.elapsed_s),
+                sitting.status,
+                str(len(sitting.passes)),
+                _of(sum(trial.is_false for trial in copies), len(copies)),
+                _of(sum(trial.is_false for trial in slowed), len(slowed)),
+                _of(sum(trial.is_found for trial in slowed), len(slowed)),
+                _of(sum(bool(trial.covers) for trial in own), len(own)),
+            )
+        )
+    head = (
+        "sitting",
+        "began, UTC",
+        "lasted",
+        "ended",
+        "passes",
+        "A/A: false",
+        "slowed: false",
+        "slowed: found",
+        "truth held",
+    )
+    return table(head, rows)
+
+
 def trial_table(trials: Sequence[Trial]) -> str:
     """Every trial."""
     rows = [
@@ -65,7 +102,6 @@ def trial_table(trials: Sequence[Trial]) -> str:
             trial.cell,
             str(trial.number + 1),
             _effect(trial.effect),
-            _change(trial.truth),
             _change(trial.time_ratio),
             _bounds(trial.low, trial.high),
             _yes(trial.covers),
@@ -73,7 +109,7 @@ def trial_table(trials: Sequence[Trial]) -> str:
             str(trial.blocks),
             format_duration(trial.duration_s) if trial.duration_s > 0 else _NOTHING,
             _NOTHING if trial.predicted is None else format_percent(trial.predicted),
-            f"{_change(trial.cpu_truth)} {_bounds(trial.cpu_low, trial.cpu_high)}",
+            _bounds(trial.cpu_low, trial.cpu_high),
             _yes(trial.cpu_covers),
             str(trial.cpu_kind),
         )
@@ -83,7 +119,6 @@ def trial_table(trials: Sequence[Trial]) -> str:
         "cell",
         "pass",
         "slowed by",
-        "truth",
         "found",
         "99% interval",
         "holds it",
@@ -91,8 +126,8 @@ def trial_table(trials: Sequence[Trial]) -> str:
         "blocks",
         "time",
         "smallest effect",
-        "CPU: truth, interval",
-        "holds it",
+        "CPU interval",
+        "holds 0 %",
         "CPU verdict",
     )
     return table(head, rows)

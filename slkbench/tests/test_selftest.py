@@ -1,9 +1,11 @@
-"""slkbench selftest: the way from cells to claims, over fake processes with a known extra cost."""
+"""slkbench selftest: the way from cells to claims, over fake processes of known speed."""
 
 from __future__ import annotations
 
 import csv
+import ctypes
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,44 +14,46 @@ import pytest
 from click.testing import CliRunner
 
 from slkbench.cli.main import cli
+from slkbench.contenders import parse_lib
 from slkbench.errors import UsageError
-from slkbench.model import Cell, Sample, Slot, VerdictKind
+from slkbench.model import (
+    Arm,
+    ArmRole,
+    Cell,
+    Metric,
+    Pattern,
+    Placement,
+    Sample,
+    Slot,
+    Transport,
+    VerdictKind,
+)
+from slkbench.runner.launch import ProcessLauncher
 from slkbench.selftest.claims import Answer, Claim, is_too_noisy
 from slkbench.selftest.faults import FAULTS, measure_faults
+from slkbench.selftest.keep import keep_libraries
 from slkbench.selftest.known import CELLS, Bench, choose_cells
-from slkbench.selftest.library import known_library, work_ns
+from slkbench.selftest.library import known_library
 from slkbench.selftest.session import SelftestRequest, run_quick, run_selftest
+from slkbench.selftest.stored import stored_passes
 
 EFFECTS = (0.05, 0.5)
 
 
 def bench_of(world: Any) -> Bench:
-    """A bench over a fake world, in which an arm that is charged takes as much longer."""
-    world.speeds = {"libzmq": 1.0, "copy": 1.0, "plus-5%": 1.0, "plus-50%": 1.0}
-    extra: dict[tuple[object, str], float] = {}
+    """A bench over a fake world, in which an arm takes as much longer as its name says."""
+    world.speeds = {"libzmq": 1.0, "copy": 1.0, "plus-5%": 1.05, "plus-50%": 1.5}
 
-    def charge(cell: Cell, arm: str, call_ns: float) -> None:
-        extra[cell.key, arm] = call_ns
-
-    def slowed(number: int, cell: Cell, slot: Slot, sample: Sample) -> Sample:
+    def timed(number: int, cell: Cell, slot: Slot, sample: Sample) -> Sample:
         assert sample.time_per_message_ns is not None
-        assert sample.elapsed_ns is not None
-        call_ns = extra.get((cell.key, slot.arm.name), 0.0)
-        calls = 4 if cell.metric.times_round_trips else 1
-        time_ns = sample.time_per_message_ns + calls * call_ns
-        messages = sample.messages or 1
         return replace(
             sample,
-            elapsed_ns=round(messages * time_ns),
-            time_per_message_ns=time_ns,
-            rate_msgs_per_s=messages / round(messages * time_ns) * 1e9,
-            p50_ns=round(time_ns) if calls == 4 else None,
-            cpu_ns=round(messages * (2 * sample.time_per_message_ns + max(calls, 2) * call_ns)),
+            p50_ns=round(sample.time_per_message_ns) if cell.metric.times_round_trips else None,
             started_utc=f"2026-01-01T00:{number // 600 % 60:02d}:{number // 10 % 60:02d}",
         )
 
-    world.on_sample = slowed
-    return Bench(world.backend, charge, lambda ns: ns)
+    world.on_sample = timed
+    return Bench(world.backend)
 
 
 def request(tmp_path: Path, **changes: Any) -> SelftestRequest:
@@ -83,10 +87,20 @@ def test_known_slowdowns_are_found_and_the_copy_is_not(tmp_path: Path, fake_worl
     }
     for row in rows:
         assert float(row["low"]) <= float(row["truth"]) <= float(row["high"])
-        assert float(row["truth"]) == pytest.approx(1 + float(row["effect"]), rel=0.03)
-        assert float(row["cpu_low"]) <= float(row["cpu_truth"]) <= float(row["cpu_high"])
+        assert float(row["truth"]) == 1 + float(row["effect"])
+        # Only a copy's CPU time is known beforehand.
+        assert (row["cpu_truth"] == "1.0") == (float(row["effect"]) == 0)
     record = json.loads((outcome.path / "selftest.json").read_text())
     assert (record["status"], record["seed"]) == ("complete", 3)
+    of_intervals = {
+        each["text"]: each["trials"] for each in record["claims"] if "misses" in each["text"]
+    }
+    # Every cell counts, whatever it times: so many passes of a copy and two slowdowns.
+    assert of_intervals == {
+        "interval of time misses the truth, throughput": len(rows) // 2,
+        "interval of time misses the truth, round-trip": len(rows) // 2,
+        "interval of CPU time misses 0 %, copy": len(rows) // 3,
+    }
     assert (outcome.path / "selftest.md").read_text() == outcome.text + "\n"
     assert "SLOWER or FASTER" in outcome.text
 
@@ -105,11 +119,20 @@ def test_there_are_as_many_passes_as_the_budget_lets(tmp_path: Path, fake_world:
 
 def test_noise_is_said_to_be_too_much(tmp_path: Path, fake_world: Any) -> None:
     fake_world.noise_sd = 1.5
-    outcome = run_selftest(request(tmp_path), bench=bench_of(fake_world))
+    bench = bench_of(fake_world)
+    outcome = run_selftest(request(tmp_path, cells=CELLS[3:4], budget_s=400.0), bench=bench)
     assert outcome.is_too_noisy
     assert outcome.contradicted == ()
     assert "too noisy to judge" in outcome.text
     assert not is_too_noisy(())
+
+
+def test_what_ends_before_the_first_look_is_short_and_not_noisy(
+    tmp_path: Path, fake_world: Any
+) -> None:
+    outcome = run_selftest(request(tmp_path, budget_s=30.0), bench=bench_of(fake_world))
+    assert not outcome.is_too_noisy
+    assert "too short to judge" in outcome.text
 
 
 def test_ctrl_c_keeps_what_was_measured(tmp_path: Path, fake_world: Any) -> None:
@@ -128,6 +151,99 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path: Path, fake_world: Any) -> None
     assert outcome.path is not None
     assert "interrupted" in outcome.text
     assert len((outcome.path / "trials.csv").read_text().splitlines()) == 1 + 2 * 3
+
+
+def trials_of(path: Path) -> list[dict[str, str]]:
+    with (path / "trials.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_second_sitting_goes_on_where_the_first_one_ended(
+    tmp_path: Path, fake_world: Any
+) -> None:
+    fake_world.noise_sd = 0.005
+    bench = bench_of(fake_world)
+    first = run_selftest(request(tmp_path, seed=None), bench=bench)
+    assert first.path is not None
+    before = trials_of(first.path)
+    sooner = json.loads((first.path / "selftest.json").read_text())
+    again = run_selftest(request(tmp_path, seed=None, resume=first.path), bench=bench)
+    assert again.path == first.path
+    after = trials_of(first.path)
+    assert after[: len(before)] == before
+    assert {int(row["number"]) for row in before} == {0}
+    assert {int(row["number"]) for row in after} == {0, 1}
+    later = json.loads((first.path / "selftest.json").read_text())
+    assert [each["passes"] for each in later["sittings"]] == [[0], [1]]
+    assert later["sittings"][0] == sooner["sittings"][0]
+    assert later["elapsed_s"] == pytest.approx(
+        sooner["elapsed_s"] + later["sittings"][1]["elapsed_s"], abs=0.2
+    )
+    seeds = {run.metadata["seed"] for _, run in stored_passes(first.path)}
+    assert len(seeds) == 2
+    assert "Trials by sitting" in again.text
+
+
+def test_a_pass_that_was_killed_counts_and_its_number_is_not_used_again(
+    tmp_path: Path, fake_world: Any
+) -> None:
+    bench = bench_of(fake_world)
+    usual = fake_world.on_sample
+
+    def killed(number: int, cell: Cell, slot: Slot, sample: Sample) -> Sample:
+        if number == 150:
+            raise SystemError("as if it were killed: nothing more is written")
+        changed: Sample = usual(number, cell, slot, sample)
+        return changed
+
+    fake_world.on_sample = killed
+    with pytest.raises(SystemError):
+        run_selftest(request(tmp_path), bench=bench)
+    fake_world.on_sample = usual
+    (path,) = (each.parent for each in tmp_path.glob("*/selftest.json"))
+    run_selftest(request(tmp_path, resume=path), bench=bench)
+    assert {int(row["number"]) for row in trials_of(path)} == {0, 1}
+    sittings = json.loads((path / "selftest.json").read_text())["sittings"]
+    assert [each["status"] for each in sittings] == ["killed", "complete"]
+    assert sittings[0]["elapsed_s"] > 30
+
+
+def test_another_self_test_is_not_mixed_with_this_one(tmp_path: Path, fake_world: Any) -> None:
+    bench = bench_of(fake_world)
+    path = run_selftest(request(tmp_path, effects=(0.5,)), bench=bench).path
+    assert path is not None
+    for changes, said in (
+        ({"min_time_s": 0.5}, r"min_time_s was 0\.25 and is 0\.5"),
+        ({"effects": (0.05,)}, r"effects was 0\.5 and is 0\.05"),
+        ({"cells": CELLS[:1]}, "cells was .*round-trip.* and is push-pull inproc 64 B"),
+        ({"seed": 4}, "its seed is 3, not 4"),
+    ):
+        usual = request(tmp_path, effects=(0.5,), resume=path)
+        with pytest.raises(UsageError, match=said):
+            run_selftest(replace(usual, **changes), bench=bench)
+    other = replace(bench, libraries={"libzmq": "f" * 64})
+    with pytest.raises(UsageError, match=r"libraries was .* and is libzmq ffffffffffff"):
+        run_selftest(request(tmp_path, effects=(0.5,), resume=path), bench=other)
+    with pytest.raises(UsageError, match="no self-test to go on with"):
+        run_selftest(request(tmp_path, resume=tmp_path), bench=bench)
+
+
+def test_what_is_decided_takes_no_further_time(tmp_path: Path, fake_world: Any) -> None:
+    fake_world.noise_sd = 0.05
+    outcome = run_selftest(
+        request(tmp_path, cells=CELLS[:1], budget_s=600.0), bench=bench_of(fake_world)
+    )
+    assert outcome.path is not None
+    rows = [row for row in trials_of(outcome.path) if row["number"] == "0"]
+    (_, run), *_ = stored_passes(outcome.path)
+    measured = {
+        arm: len({sample.block for sample in run.samples if sample.arm == arm})
+        for arm in ("copy", "plus-5%", "plus-50%")
+    }
+    arms = {0.0: "copy", 0.05: "plus-5%", 0.5: "plus-50%"}
+    # As many as a run of this contender alone would have had, and what is scored is all of them.
+    assert {arms[float(row["effect"])]: int(row["blocks"]) for row in rows} == measured
+    assert measured["plus-50%"] == 8 < measured["copy"]
 
 
 @pytest.mark.parametrize(
@@ -174,17 +290,49 @@ def test_the_command_says_what_may_be_asked() -> None:
 
 def built() -> bool:
     try:
-        known_library("spinning")
+        known_library("pausing")
     except UsageError:
         return False
     return True
 
 
-@pytest.mark.skipif(not built(), reason="the libraries with known faults are not built")
-def test_extra_work_costs_what_it_should() -> None:
-    one, ten = work_ns(50.0), work_ns(500.0)
-    assert one > 10.0
-    assert ten / one == pytest.approx(10, rel=0.5)
+@pytest.fixture
+def kept(tmp_path: Path) -> tuple[Path, ...]:
+    """A library that never stops, and one that does so for as long as it runs."""
+    pytest.importorskip("slkbench.driver._driver")
+    if not built():
+        pytest.skip("the libraries with known faults are not built")
+    return keep_libraries(tmp_path / "kept", (1.0,))
+
+
+def test_a_kept_library_lets_no_call_return_in_a_pause(kept: tuple[Path, ...]) -> None:
+    assert [path.name for path in kept] == ["libzmq-plus-0.so", "libzmq-plus-100.so"]
+    shares = []
+    for path in kept:
+        send = ctypes.CDLL(str(path)).zmq_send
+        send.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int]
+        stamps: list[int] = []
+        while len(stamps) < 2 or stamps[-1] - stamps[0] < 200_000_000:
+            assert send(None, b"", 0, 0) == -1
+            stamps.append(time.monotonic_ns())
+        # 10 ms of work and 10 ms of pause, by the clock of all processes. A tenth of the pause is
+        # left away: what was under way when it began ends in it.
+        late = [stamp for stamp in stamps if stamp % 20_000_000 > 11_000_000]
+        shares.append(len(late) / len(stamps))
+    assert shares[0] > 0.2
+    assert shares[1] < 0.01
+
+
+@pytest.mark.parametrize("transport", [Transport.INPROC, Transport.TCP])
+def test_a_kept_library_is_slow_by_itself(kept: tuple[Path, ...], transport: Transport) -> None:
+    launcher = ProcessLauncher()
+    cell = Cell(Pattern.PUSH_PULL, transport, 64, metric=Metric.ROUND_TRIP)
+    times = []
+    for path in kept:
+        slot = Slot(0, 0, Arm(path.stem, parse_lib(f"lib={path}"), ArmRole.CONTENDER), 0)
+        found = [launcher.measure(cell, slot, Placement(), 2_000, 20.0) for _ in range(3)]
+        times.append(min(each.elapsed_ns or 0 for each in found) / 2_000)
+    assert times[1] > 1.3 * times[0] > 0
 
 
 @pytest.mark.slow
