@@ -53,7 +53,7 @@ def command(file: str | None, **options: Any) -> None:
     supported where all of them lie within.
     """
     from slkbench.cli.profile import print_tables
-    from slkbench.report.markdown import table
+    from slkbench.report.markdown import plain, table
     from slkbench.runner.archive import Archive
     from slkbench.runner.claim_work import plan_steps, steps_left_out
     from slkbench.runner.claims import judge_claims
@@ -75,7 +75,8 @@ def command(file: str | None, **options: Any) -> None:
         judged = judge_claims(claims, Archive(options["results"]))
     shown = claims_table(claims, judged)
     if options["markdown"]:
-        say(table(shown.head, shown.rows, left=len(shown.head)))
+        rows = [[plain(cell) for cell in row] for row in shown.rows]
+        say(table(shown.head, rows, left=len(shown.head)))
     else:
         print_tables([shown])
     sources = sorted(

@@ -364,7 +364,7 @@ def _rich_table(table: Table) -> Any:
 
     shown = RichTable(box=box.SIMPLE_HEAD)
     for number, name in enumerate(table.head):
-        shown.add_column(escape(name), justify="left" if number < table.left else "right")
+        shown.add_column(escape(visible(name)), justify="left" if number < table.left else "right")
     for row in table.rows:
         shown.add_row(*(escape(visible(text)) for text in row))
     return shown

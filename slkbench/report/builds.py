@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from slkbench.profile.side_by_side import Table
-from slkbench.report.markdown import table
+from slkbench.report.markdown import plain, table
 from slkbench.runner.builds import BuildEffect
 from slkbench.units import format_percent
 
@@ -43,7 +43,8 @@ def effects_table(effects: Sequence[BuildEffect]) -> Table:
 def builds_section(effects: Sequence[BuildEffect]) -> list[str]:
     """The section of a report."""
     shown = effects_table(effects)
-    return [BUILDS_NOTE, table(shown.head, shown.rows, left=shown.left)]
+    rows = [[plain(cell) for cell in row] for row in shown.rows]
+    return [BUILDS_NOTE, table(shown.head, rows, left=shown.left)]
 
 
 def _rate(time_ratio: float) -> str:

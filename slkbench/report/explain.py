@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from slkbench.profile.accounting import ACCOUNT_PARTS, Difference
 from slkbench.profile.side_by_side import Table
-from slkbench.report.markdown import figure, heading, table
+from slkbench.report.markdown import figure, heading, plain, table
 from slkbench.runner.explaining import Explanation
 
 if TYPE_CHECKING:
@@ -90,8 +90,9 @@ def explain_section(explanation: Explanation, charts: Sequence[tuple[str, str]])
             for index, one in enumerate(group):
                 shown = difference_table(one)
                 if index == 0:
-                    parts.append(heading(4, shown.title))
-                parts.append(table(shown.head, shown.rows, left=shown.left))
+                    parts.append(heading(4, plain(shown.title)))
+                head = [plain(name) for name in shown.head]
+                parts.append(table(head, shown.rows, left=shown.left))
     return parts
 
 

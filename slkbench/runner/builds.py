@@ -15,6 +15,7 @@ from statistics import fmean, variance
 from typing import Any
 
 from slkbench.contenders import parse_lib
+from slkbench.errors import StoreError
 from slkbench.machine import read_machine
 from slkbench.model import Cell, Contender, Scenario
 from slkbench.profile.builds import VARIANTS, Build, build_libzmq, build_serverlink, find_impl
@@ -146,18 +147,12 @@ def _train(library: Contender, scenario: Scenario) -> None:
 
 
 def build_effects(run: StoredRun) -> list[BuildEffect]:
-    """Every variant against the first of its library, cell by cell; none for other runs."""
+    """Every variant against the first of its library, cell by cell; none for other runs.
+
+    Raises StoreError if the file that tells the builds is damaged.
+    """
     file = run.path / BUILDS_FILE
-    if not file.is_file():
-        return []
-    try:
-        stored: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
-        return []
-    families: dict[str, dict[str, list[str]]] = {}
-    for each in stored:
-        variants = families.setdefault(str(each["library"]), {})
-        variants.setdefault(str(each["variant"]), []).append(str(each["name"]))
+    families = _families(file) if file.is_file() else {}
     effects = []
     for cell in dict.fromkeys(replace(cell, messages=None) for cell in run.scenario.cells):
         own = [one for one in run.samples if one.cell_key == cell.key]
@@ -182,6 +177,27 @@ def build_effects(run: StoredRun) -> list[BuildEffect]:
                 if variant != first and values and of_variant[first]
             ]
     return effects
+
+
+def _families(file: Path) -> dict[str, dict[str, list[str]]]:
+    """Names of builds by library and variant. Raises StoreError."""
+    remedy = "Restore the file from a copy, or delete it."
+    try:
+        stored: Any = json.loads(file.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno} is not JSON ({error.msg})"
+        raise StoreError(f"{file} is damaged: {where}. {remedy}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise StoreError(f"cannot read {file}: {error}. {remedy}") from None
+    families: dict[str, dict[str, list[str]]] = {}
+    for number, each in enumerate(stored if isinstance(stored, list) else [stored], 1):
+        try:
+            library, variant, name = (str(each[key]) for key in ("library", "variant", "name"))
+        except (KeyError, TypeError):
+            what = "no library, variant and name"
+            raise StoreError(f"{file} is damaged: build {number} has {what}. {remedy}") from None
+        families.setdefault(library, {}).setdefault(variant, []).append(name)
+    return families
 
 
 def _means_of_builds(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,12 @@ from slkbench.contenders import parse_lib
 from slkbench.errors import ContenderError
 from slkbench.foreign_text import guarded, unguarded, visible
 from slkbench.model import Cell, Pattern, Sample, Scenario, Status, Transport
+from slkbench.profile.accounting import Account, Difference, Measured
+from slkbench.report.builds import builds_section
+from slkbench.report.explain import explain_section
 from slkbench.report.markdown import bullets, code, heading, plain, table
+from slkbench.runner.builds import BuildEffect
+from slkbench.runner.explaining import Explanation
 from slkbench.runner.session import Request, run_request
 from slkbench.schema import row_of, sample_of
 from slkbench.store import RunStore, find_run, read_run
@@ -168,6 +174,32 @@ def test_a_foreign_table_opens_in_a_spreadsheet_without_formulas(foreign_run: Pa
         cells = [cell for row in csv.reader(file) for cell in row]
     assert any(cell.startswith("'=") for cell in cells)
     assert not [cell for cell in cells if cell[:1] in {"=", "+", "-", "@"}]
+
+
+def test_foreign_claims_are_shown_as_text(tmp_path: Path) -> None:
+    evil = json.dumps(EVIL)
+    file = tmp_path / "claims.toml"
+    file.write_text(
+        f"[claims]\nabout = {evil}\nsubject = {evil}\n"
+        f"[[claim]]\nsection = {evil}\nquote = {evil}\nuntestable = {evil}\n"
+    )
+    for more in ((), ("--markdown",)):
+        result = invoke("claims", str(file), "--results", str(tmp_path), *more)
+        assert result.exit_code == 0, result.output
+        assert r"\x1b" in result.output.replace("\\\\", "\\")
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\u202e]", result.output)
+    assert inline_kinds(result.output) <= HARMLESS
+
+
+def test_foreign_builds_and_accounts_are_reported_as_text() -> None:
+    cell = Cell(Pattern.PUSH_PULL, Transport.TCP, 64)
+    effect = BuildEffect(EVIL, EVIL, EVIL, cell, 1.0, None, None, 2, 0.1)
+    assert inline_kinds("\n\n".join(builds_section([effect]))) <= HARMLESS
+    account = Account(EVIL, EVIL, 1.0, {"idle": 1.0})
+    measured = Measured(1.0, 1.0, 0.0, None, None, 6)
+    difference = Difference(EVIL, EVIL, EVIL, account, account, measured)
+    section = explain_section(Explanation(((difference,),), ()), [])
+    assert inline_kinds("\n\n".join(section[1:])) <= {*HARMLESS, "strong_open", "strong_close"}
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,23 @@ def test_an_edited_table_is_refused(
         assert "restore it from a copy" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[{"name": "a",\n "library": ', "line 2, column 13 is not JSON"),
+        ('[{"name": "a", "library": "b", "variant": "c"}, {"name": "a"}]', "build 2 has no "),
+        ('"builds"', "build 1 has no library, variant and name"),
+        ("[" * 100_000, "cannot read "),
+    ],
+)
+def test_a_damaged_list_of_builds_is_refused(run: Path, text: str, said: str) -> None:
+    (run / "builds.json").write_text(text)
+    result = CliRunner().invoke(cli, ["report"])
+    assert result.exit_code == 2
+    assert "builds.json" in result.stderr
+    assert said in result.stderr
+
+
 def test_runs_that_are_committed_are_whole() -> None:
     for path in list_runs(RESULTS):
         assert read_run(path).samples

@@ -36,7 +36,7 @@
  *     which then finishes or, if it has to wait, ends with ENOTSOCK; the end of that call is the
  *     end of the socket. Handles do not survive fork() in
  *     the child: there, only close(2) on descriptors and _exit(2) or exec(2) are meaningful, and
- *     calls on inherited sockets give ENOTSOCK.
+ *     calls on inherited sockets give ENOTSOCK, on inherited contexts EFAULT.
  * 11. No C++ exception leaves the library, and nothing that a peer sends can abort the process.
  * 12. Loss. On a connection that lives nothing is lost, repeated or reordered. When one dies, what
  *     its receiver's kernel had acknowledged but not handed over, what the sender's kernel still

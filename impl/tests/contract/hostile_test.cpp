@@ -41,16 +41,31 @@ std::string repeated(std::string_view unit, std::size_t bytes) {
   return all;
 }
 
-// Always 0 where a sanitizer keeps what was freed, and shadows of it.
-std::size_t resident_bytes() {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return 0;
+constexpr bool is_sanitized = true;
+#else
+constexpr bool is_sanitized = false;
 #endif
-  std::ifstream statm("/proc/self/statm");
-  std::size_t total = 0;
-  std::size_t resident = 0;
-  statm >> total >> resident;
-  return resident * 4096;
+
+struct memory {
+  std::size_t asked_for = 0;  // bytes of address space
+  std::size_t resident = 0;   // of them, bytes that were touched
+};
+
+// Always 0 where a sanitizer keeps what was freed, and shadows of it.
+memory memory_bytes() {
+  memory now;
+  if (!is_sanitized) {
+    std::ifstream statm("/proc/self/statm");
+    statm >> now.asked_for >> now.resident;
+    now.asked_for *= 4096;
+    now.resident *= 4096;
+  }
+  return now;
+}
+
+std::size_t resident_bytes() {
+  return memory_bytes().resident;
 }
 
 int entries_of(const char* folder) {
@@ -138,14 +153,19 @@ class bystander {
     REQUIRE(dealer_.recv() == "pong");
   }
 
-  clock::duration slowest_of(int exchanges) {
-    clock::duration slowest{};
-    for (int i = 0; i < exchanges; ++i) {
+  struct times {
+    clock::duration median;
+    clock::duration slowest;
+  };
+  times times_of(std::size_t exchanges) {
+    std::vector<clock::duration> took;
+    while (took.size() < exchanges) {
       const auto start = clock::now();
       exchange();
-      slowest = std::max(slowest, clock::now() - start);
+      took.push_back(clock::now() - start);
     }
-    return slowest;
+    std::sort(took.begin(), took.end());
+    return {took[exchanges / 2], took.back()};
   }
 
  private:
@@ -178,10 +198,13 @@ TEST_CASE("hostile: a flood of whatever kind does not keep the others waiting") 
     peer.shake_hands("DEALER");
     const flooder flood(std::move(peer), one.unit);
     REQUIRE(eventually([&] { return flood.sent_bytes() > 100'000; }));
-    const auto slowest = other.slowest_of(50);
-    MESSAGE(std::string(one.name) << ": at most "
-                                  << std::chrono::duration<double, std::milli>(slowest).count()
-                                  << " ms");
+    const auto [median, slowest] = other.times_of(50);
+    const auto ms = [](clock::duration time) {
+      return std::chrono::duration<double, std::milli>(time).count();
+    };
+    MESSAGE(std::string(one.name) << ": usually " << ms(median) << " ms, at most " << ms(slowest));
+    // A machine that is busy otherwise may hold up one of them; the library holds up none so long.
+    CHECK(median < (is_sanitized ? 100ms : 10ms));
     CHECK(slowest < 1s);
     CHECK(flood.sent_bytes() > 0);
   }
@@ -243,14 +266,16 @@ TEST_CASE("hostile: announced bytes cost no memory before they come") {
   socket pull(ctx, SLK_PULL);
   const std::string endpoint = pull.bind(tcp::wildcard());
   std::vector<raw_peer> peers;
-  const std::size_t before = resident_bytes();
+  const memory before = memory_bytes();
   for (int i = 0; i < 20; ++i) {
     peers.push_back(raw_connect(endpoint));
     peers.back().shake_hands("PUSH");
     peers.back().write(long_header(1'000'000'000) + "a beginning");
   }
   CHECK(remains([&] { return !pull.can_recv(); }));
-  CHECK(resident_bytes() < before + 50'000'000);
+  const memory now = memory_bytes();
+  CHECK(now.resident < before.resident + 50'000'000);
+  CHECK(now.asked_for < before.asked_for + 500'000'000);
 }
 
 TEST_CASE("hostile: a peer above MAXMSGSIZE goes, and only that one") {
@@ -293,7 +318,7 @@ TEST_CASE("hostile: a peer that never reads costs its high water mark, and nobod
   }
   CHECK(errno == EAGAIN);
   CHECK(resident_bytes() < before + 100 * large.size() + 10'000'000);
-  CHECK(other.slowest_of(20) < 1s);
+  CHECK(other.times_of(20).slowest < 1s);
 }
 
 TEST_CASE("hostile: thousands of connects and drops leave nothing behind") {

@@ -1,9 +1,12 @@
-// Every allocation that a conversation needs fails once: each time the calls say ENOMEM at most,
-// the connection is made again if it has to be, and everything can be closed.
+// Every allocation that a conversation needs fails once, of the library and of what it calls: each
+// time the calls say ENOMEM at most, the connection is made again if it has to be, and everything
+// can be closed.
 #include <doctest/doctest.h>
 #include <serverlink/serverlink.h>
 
+#include <array>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <new>
@@ -33,13 +36,39 @@ void operator delete(void* memory, std::size_t) noexcept {
   std::free(memory);
 }
 #else
-extern "C" void* __libc_malloc(std::size_t size);
-extern "C" void* malloc(std::size_t size) {
-  if (fails_now()) {
-    errno = ENOMEM;
-    return nullptr;
+extern "C" {
+void* __libc_malloc(std::size_t size);
+void* __libc_calloc(std::size_t count, std::size_t size);
+void* __libc_realloc(void* memory, std::size_t size);
+void* __libc_memalign(std::size_t alignment, std::size_t size);
+
+static bool refused() noexcept {
+  if (!fails_now()) {
+    return false;
   }
-  return __libc_malloc(size);
+  errno = ENOMEM;
+  return true;
+}
+void* malloc(std::size_t size) {
+  return refused() ? nullptr : __libc_malloc(size);
+}
+void* calloc(std::size_t count, std::size_t size) {
+  return refused() ? nullptr : __libc_calloc(count, size);
+}
+void* realloc(void* memory, std::size_t size) {
+  return refused() ? nullptr : __libc_realloc(memory, size);
+}
+void* aligned_alloc(std::size_t alignment, std::size_t size) {
+  return refused() ? nullptr : __libc_memalign(alignment, size);
+}
+int posix_memalign(void** memory, std::size_t alignment, std::size_t size) {
+  void* const made = refused() ? nullptr : __libc_memalign(alignment, size);
+  if (made == nullptr) {
+    return ENOMEM;
+  }
+  *memory = made;
+  return 0;
+}
 }
 #endif
 
@@ -63,6 +92,17 @@ void* until_made(auto make) {
     made = make();
   }
   return made;
+}
+
+struct key_pair {
+  std::array<char, 41> open{};
+  std::array<char, 41> secret{};
+};
+
+const char* set_key(void* socket, int option, const std::array<char, 41>& key) {
+  return patiently([&] { return slk_setsockopt(socket, option, key.data(), 40); }) == 0
+             ? nullptr
+             : "setsockopt of a key";
 }
 
 const char* set(void* socket, int option, int value) {
@@ -107,8 +147,28 @@ const char* converse(void* from, void* to) {
   return "no message came through";
 }
 
+// The receiver lets in the sender alone, by keys.
+const char* secure(void* from, void* to) {
+  static const std::array<key_pair, 2> keys = [] {
+    std::array<key_pair, 2> made;
+    for (key_pair& one : made) {
+      slk_curve_keypair(one.open.data(), one.secret.data());
+    }
+    return made;
+  }();
+  const auto& [client, server] = keys;
+  const char* wrong = set_key(to, SLK_CURVE_SECRETKEY, server.secret);
+  wrong = wrong != nullptr ? wrong : set_key(to, SLK_CURVE_ALLOW, client.open);
+  wrong = wrong != nullptr ? wrong : set(to, SLK_CURVE_SERVER, 1);
+  wrong = wrong != nullptr ? wrong : set_key(from, SLK_CURVE_PUBLICKEY, client.open);
+  wrong = wrong != nullptr ? wrong : set_key(from, SLK_CURVE_SECRETKEY, client.secret);
+  return wrong != nullptr ? wrong : set_key(from, SLK_CURVE_SERVERKEY, server.open);
+}
+
+enum class extra { none, monitor, curve };
+
 // What went wrong, or nullptr.
-const char* scenario(const char* endpoint, int from_type, int to_type) {
+const char* scenario(const char* endpoint, int from_type, int to_type, extra with) {
   void* ctx = until_made(slk_ctx_new);
   if (ctx == nullptr) {
     return "context";
@@ -124,6 +184,13 @@ const char* scenario(const char* endpoint, int from_type, int to_type) {
     wrong = wrong != nullptr ? wrong : set(one, SLK_RECONNECT_IVL, 1);
     wrong = wrong != nullptr ? wrong : set(one, SLK_RCVTIMEO, 1);
     wrong = wrong != nullptr ? wrong : set(one, SLK_SNDTIMEO, 1000);
+  }
+  if (wrong == nullptr && with == extra::curve) {
+    wrong = secure(from, to);
+  }
+  if (wrong == nullptr && with == extra::monitor &&
+      patiently([&] { return slk_socket_monitor(to, "inproc://told", SLK_EVENT_ALL); }) != 0) {
+    wrong = "monitor";
   }
   char bound[256];
   std::size_t length = sizeof bound;
@@ -151,17 +218,23 @@ TEST_CASE("out of memory: any single allocation may fail, and nothing breaks") {
     const char* endpoint;
     int from;
     int to;
+    extra with = extra::none;
   };
   for (const pair& one : {pair{"tcp://127.0.0.1:*", SLK_PUSH, SLK_PULL},
                           {"ipc://*", SLK_DEALER, SLK_ROUTER},
-                          {"inproc://memory", SLK_DEALER, SLK_ROUTER}}) {
+                          {"inproc://memory", SLK_DEALER, SLK_ROUTER},
+                          {"ipc://*", SLK_PUSH, SLK_PULL, extra::monitor},
+                          {"tcp://127.0.0.1:*", SLK_DEALER, SLK_ROUTER, extra::curve}}) {
+    if (one.with == extra::curve && slk_has("curve") == 0) {
+      continue;
+    }
     CAPTURE(std::string(one.endpoint));
-    REQUIRE(scenario(one.endpoint, one.from, one.to) == nullptr);
+    REQUIRE(scenario(one.endpoint, one.from, one.to, one.with) == nullptr);
     long k = 1;
     for (bool reached = true; reached; ++k) {
       CAPTURE(k);
       until_failure = k;
-      const char* wrong = scenario(one.endpoint, one.from, one.to);
+      const char* wrong = scenario(one.endpoint, one.from, one.to, one.with);
       reached = until_failure.exchange(0) <= 0;
       REQUIRE(std::string(wrong == nullptr ? "nothing" : wrong) == "nothing");
     }

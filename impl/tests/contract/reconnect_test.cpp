@@ -186,6 +186,21 @@ TEST_CASE("limits: an accepted connection that does not shake hands in time is e
   CHECK(half.is_closed());
 }
 
+TEST_CASE("limits: a byte now and then does not prolong the time for a handshake") {
+  context ctx;
+  socket pull(ctx, SLK_PULL);
+  pull.set(SLK_HANDSHAKE_IVL, 100);
+  const raw_peer slow = raw_connect(pull.bind(tcp::wildcard()));
+  const std::string greeting = raw_peer::greeting();
+  size_t sent = 0;
+  while (sent < greeting.size() && !slow.is_closed(20ms)) {
+    if (::send(slow.fd(), &greeting[sent], 1, MSG_NOSIGNAL) == 1) {
+      ++sent;
+    }
+  }
+  CHECK(sent < greeting.size());
+}
+
 CONTRACT_OVER_STREAMS("immediate: a connection that broke takes no messages until it is back") {
   context ctx;
   socket push(ctx, SLK_PUSH);

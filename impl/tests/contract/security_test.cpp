@@ -1,10 +1,14 @@
 // PLAIN, CURVE and who is asked: who has no key gets nothing delivered, who has one gets what a
 // connection in the clear would give.
+#include <fcntl.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <mutex>
 
@@ -27,6 +31,78 @@ key_pair fresh_keys() {
   std::array<char, 41> secret{};
   REQUIRE(slk_curve_keypair(open.data(), secret.data()) == 0);
   return {open.data(), secret.data()};
+}
+
+// A key pair of which this test itself holds the secret half only in a form that is no match.
+class masked_key {
+ public:
+  masked_key() {
+    std::array<char, 41> open{};
+    std::array<char, 41> secret{};
+    REQUIRE(slk_curve_keypair(open.data(), secret.data()) == 0);
+    REQUIRE(slk_z85_decode(bytes_.data(), secret.data()) == bytes_.data());
+    ::explicit_bzero(secret.data(), secret.size());
+    open_ = open.data();
+    flip();
+  }
+  const std::string& open() const { return open_; }
+  void give(const socket& to) {
+    flip();
+    const int result = slk_setsockopt(to.raw(), SLK_CURVE_SECRETKEY, bytes_.data(), bytes_.size());
+    flip();
+    REQUIRE(result == 0);
+  }
+  // Without a copy anywhere.
+  bool is_at(const std::uint8_t* place) const {
+    for (std::size_t i = 0; i < bytes_.size(); ++i) {
+      if ((place[i] ^ mask) != bytes_[i]) {
+        return false;
+      }
+    }
+    return true;
+  }
+  static constexpr std::size_t size = 32;
+
+ private:
+  static constexpr std::uint8_t mask = 0xa5;
+  void flip() {
+    for (std::uint8_t& byte : bytes_) {
+      byte ^= mask;
+    }
+  }
+  std::array<std::uint8_t, size> bytes_{};
+  std::string open_;
+};
+
+// How often the key is found in what this process may write: heaps, stacks, data.
+int places_in_memory(const masked_key& key) {
+  std::ifstream maps("/proc/self/maps");
+  const descriptor memory(::open("/proc/self/mem", O_RDONLY | O_CLOEXEC));
+  int found = 0;
+  static std::array<std::uint8_t, 1 << 20> window;
+  for (std::string line; std::getline(maps, line);) {
+    std::uintptr_t from = 0;
+    std::uintptr_t to = 0;
+    std::array<char, 5> rights{};
+    REQUIRE(std::sscanf(line.c_str(), "%lx-%lx %4s", &from, &to, rights.data()) == 3);
+    if (std::string_view(rights.data()).substr(0, 2) != "rw") {
+      continue;
+    }
+    while (from + masked_key::size <= to) {
+      const std::size_t wanted = std::min<std::size_t>(window.size(), to - from);
+      const ssize_t got = ::pread(memory.get(), window.data(), wanted, static_cast<off_t>(from));
+      if (got < static_cast<ssize_t>(masked_key::size)) {
+        break;
+      }
+      const std::size_t last = static_cast<std::size_t>(got) - masked_key::size;
+      for (std::size_t at = 0; at <= last; ++at) {
+        found += key.is_at(window.data() + at) ? 1 : 0;
+      }
+      from += last + 1;
+    }
+  }
+  ::explicit_bzero(window.data(), window.size());
+  return found;
 }
 
 socket& serve_curve(socket& one, const key_pair& keys) {
@@ -415,6 +491,61 @@ TEST_CASE("curve: neither end can be talked into less" * needs_curve) {
       CHECK(peer.read(1000).find("never") == std::string::npos);
     }
   }
+}
+
+TEST_CASE("curve: who has no key is sent nothing" * needs_curve) {
+  context ctx;
+  const key_pair server_keys = fresh_keys();
+  const key_pair friendly = fresh_keys();
+  socket server(ctx, SLK_PUSH);
+  serve_curve(server, server_keys).set(SLK_CURVE_ALLOW, friendly.open);
+  const std::string endpoint = server.bind(tcp::wildcard());
+  for (const char* mechanism : {"NULL", "PLAIN", "CURVE"}) {
+    CAPTURE(mechanism);
+    const raw_peer peer = raw_connect(endpoint);
+    peer.write(raw_peer::greeting(mechanism) + raw_peer::ready("PULL"));
+    CHECK_FALSE(server.try_send("never"));
+    // The greeting, and of what follows it nothing but the end.
+    CHECK(peer.read(1000).size() <= 64);
+  }
+  socket without_keys(ctx, SLK_PULL);
+  without_keys.connect(endpoint);
+  socket mistaken(ctx, SLK_PULL);  // its server's key is another's
+  approach_curve(mistaken, friendly, fresh_keys()).connect(endpoint);
+  socket stranger(ctx, SLK_PULL);
+  approach_curve(stranger, fresh_keys(), server_keys).connect(endpoint);
+  CHECK(remains([&] { return !server.try_send("never"); }));
+  socket guest(ctx, SLK_PULL);
+  approach_curve(guest, friendly, server_keys).connect(endpoint);
+  server.send_message({"yours"});
+  CHECK(guest.recv() == "yours");
+  CHECK_FALSE(without_keys.can_recv());
+  CHECK_FALSE(mistaken.can_recv());
+  CHECK_FALSE(stranger.can_recv());
+}
+
+TEST_CASE("curve: when all is closed, no secret key is left in memory" * needs_curve) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return;  // they keep what was freed, and have terabytes to search
+#endif
+  masked_key server_key;
+  masked_key client_key;
+  CHECK(places_in_memory(server_key) == 0);
+  {
+    context ctx;
+    socket server(ctx, SLK_PULL);
+    socket client(ctx, SLK_PUSH);
+    server.set(SLK_CURVE_SERVER, 1);
+    server_key.give(server);
+    client.set(SLK_CURVE_SERVERKEY, server_key.open()).set(SLK_CURVE_PUBLICKEY, client_key.open());
+    client_key.give(client);
+    CHECK(places_in_memory(server_key) > 0);  // so it would be found
+    client.connect(server.bind(tcp::wildcard()));
+    client.send_message({"x"});
+    CHECK(server.recv() == "x");
+  }
+  CHECK(places_in_memory(server_key) == 0);
+  CHECK(places_in_memory(client_key) == 0);
 }
 
 TEST_CASE("curve: what passes by cannot be read, changed or said again" * needs_curve) {

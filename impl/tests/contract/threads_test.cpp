@@ -1,4 +1,8 @@
-// Sockets and several threads: what ends a call that waits on another thread.
+// Sockets and several threads: what ends a call that waits on another thread. And the child of a
+// fork, which has none of the threads.
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <functional>
 #include <future>
@@ -202,6 +206,48 @@ CONTRACT_OVER_ALL("threads: a socket goes from thread to thread, behind a mutex"
     one.join();
   }
   CHECK(received == message_count);
+}
+
+CONTRACT_OVER_ALL("fork: the child has no sockets, and its end takes nothing from the parent") {
+  context ctx;
+  socket push(ctx, SLK_PUSH);
+  socket pull(ctx, SLK_PULL);
+  const std::string endpoint = pull.bind(Transport::wildcard());
+  push.connect(endpoint);
+  push.send_message({"before"});
+  REQUIRE(pull.recv() == "before");
+  push.send_message({"unread"});
+  const pid_t child = ::fork();
+  if (child == 0) {
+    // Bit by bit what was not as it should be. A test framework has no business here.
+    int wrong = 0;
+    int bit = 1;
+    const auto expect = [&](bool is_so) {
+      wrong |= is_so ? 0 : bit;
+      bit *= 2;
+    };
+    char byte = 0;
+    expect(slk_send(push.raw(), "x", 1, SLK_DONTWAIT) == -1 && errno == ENOTSOCK);
+    expect(slk_recv(pull.raw(), &byte, 1, SLK_DONTWAIT) == -1 && errno == ENOTSOCK);
+    expect(slk_unbind(pull.raw(), endpoint.c_str()) == -1 && errno == ENOTSOCK);
+    expect(slk_close(push.raw()) == -1 && errno == ENOTSOCK);
+    expect(slk_socket(ctx.raw(), SLK_PULL) == nullptr && errno == EFAULT);
+    expect(slk_ctx_shutdown(ctx.raw()) == -1 && errno == EFAULT);
+    expect(slk_ctx_term(ctx.raw()) == -1 && errno == EFAULT);
+    ::_exit(wrong);
+  }
+  REQUIRE(child > 0);
+  int status = -1;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+  CHECK(pull.recv() == "unread");
+  push.send_message({"after"});
+  CHECK(pull.recv() == "after");
+  socket late(ctx, SLK_PUSH);  // the listener is there as before
+  late.connect(endpoint);
+  late.send_message({"late"});
+  CHECK(pull.recv() == "late");
 }
 
 }  // namespace contract

@@ -16,6 +16,7 @@ import json
 import os
 import random
 import select
+import shutil
 import struct
 import subprocess
 import sys
@@ -27,6 +28,7 @@ CLONE_NEWNET = 0x4000_0000
 TUNSETIFF = 0x4004_54CA
 IFF_TUN_NO_PI = 0x1001
 LONGEST_PACKET = 65_536
+PROGRAMS = ("ip", "nsenter")  # the second one puts peers at the far end
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,10 @@ def main() -> None:
     """Lay the cable, and carry packets until the other end of standard input is gone."""
     number = os.getpid()
     net = f"10.{200 + number % 50}.{number // 50 % 250}"  # two that run at once have two nets
+    missing = [program for program in PROGRAMS if shutil.which(program) is None]
+    if missing:
+        say({"impossible": f"{' and '.join(missing)} cannot be found"})
+        return
     try:
         cable = lay(int(sys.argv[1]), net)
     except subprocess.CalledProcessError as error:

@@ -82,7 +82,7 @@ def cable() -> Iterator[Cable]:
     made = Cable()
     if "impossible" in made.made:
         made.process.communicate()
-        needs = "this takes root, /dev/net/tun, network namespaces and the program ip"
+        needs = "this takes root, /dev/net/tun, network namespaces, and the programs ip and nsenter"
         pytest.skip(f"{needs}: {made.made['impossible']}")
     yield made
     made.process.communicate()

@@ -255,15 +255,16 @@ def test_wrong_keys_open_nothing(
 ) -> None:
     make_server, make_client = sides(serving, make_ours, make_theirs)
     keys, other = Keys(), Keys()
-    server = serve(make_server(zmq.PULL), "CURVE", keys)
-    client = approach(make_client(zmq.PUSH), "CURVE", keys)
+    server = serve(make_server(zmq.DEALER), "CURVE", keys)
+    client = approach(make_client(zmq.DEALER), "CURVE", keys)
     if wrong == "server key":
         client.curve_serverkey = other.server[0]
     else:
         client.curve_secretkey = other.client[1]  # not the half of its public key
     join(server, client)
     client.send(b"never")
-    assert not server.poll(REFUSED_AFTER_MS)
+    # A server that may send has a peer.
+    assert not server.poll(REFUSED_AFTER_MS, zmq.POLLIN | zmq.POLLOUT)
 
 
 @needs_curve
