@@ -120,14 +120,27 @@ def _show_scenario(scenario: Scenario, *, as_json: bool) -> None:
 
 
 def _show_run(result: RunResult, *, as_json: bool) -> None:
+    from slkbench.runner.sessions import stored_recurrences
+
+    sessions = stored_recurrences(result.path)
     if as_json:
-        say(json.dumps(verdict_document(result), indent=2, allow_nan=False))
+        document = verdict_document(result)
+        if sessions:
+            document["sessions"] = [asdict(each) | {"cell": each.cell.title} for each in sessions]
+        say(json.dumps(document, indent=2, allow_nan=False))
         return
     from slkbench.cli.latency_table import latency_lines
-    from slkbench.cli.table import closing_lines, finding_lines, verdict_table
+    from slkbench.cli.table import (
+        closing_lines,
+        finding_lines,
+        recurrence_lines,
+        verdict_table,
+    )
 
     say(verdict_table(result))
     for line in closing_lines(result) + latency_lines(result) + finding_lines(result.findings):
+        say(line)
+    for line in recurrence_lines(sessions):
         say(line)
     say(f"\n{len(result.samples)} samples in {result.path}, run {result.status}")
 
