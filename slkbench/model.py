@@ -265,7 +265,7 @@ class Cell:
             (self.receivers > 1, f"{self.receivers} receivers"),
             (self.idle_peers > 0, f"{self.idle_peers} idle"),
             (self.offered_msgs_per_s > 0, f"at {format_rate(self.offered_msgs_per_s)}"),
-            (self.offered_share is not None, f"at {share:.3g} of what the slowest sustains"),
+            (self.offered_share is not None, f"at {100 * share:.3g}% of what the slowest sustains"),
         )
         parts = [str(self.pattern), str(self.transport), format_size(self.size_bytes)]
         parts += [text for is_unusual, text in unusual if is_unusual]

@@ -58,6 +58,8 @@ A run is a folder `<utc>-<scenario>-<commit>[-dirty]/`:
   a formula (it begins with `=`, `+`, `-`, `@` or the like) has an apostrophe before it.
 - `histograms/*.hlog`: of each sample of metric paced all round trips and, under the tag `send-lag`,
   how late the messages went, in ns: an HdrHistogram log, compressed V2, for its usual tools.
+- `sessions.json`, in the last run of `--sessions`: the names of all of them, and what they say
+  together; `slkbench show` computes it anew.
 
 What `slkbench profile` counted is a folder of its own, `<utc>-profile-<tool>-<commit>[-dirty]/`:
 `run.json` as above, `profile-<tool>.csv` in the same form and `profile-<tool>.md`, its tables. A

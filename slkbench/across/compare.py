@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from slkbench.across.differences import Difference, build_of, common_cells, find_differences
 from slkbench.errors import UsageError
@@ -20,7 +19,7 @@ from slkbench.stats import (
 )
 from slkbench.store import StoredRun
 
-__all__ = ["NO_REFERENCE", "Comparison", "compare_runs", "median_rate"]
+__all__ = ["NO_REFERENCE", "Comparison", "compare_runs"]
 
 NO_REFERENCE = "none"
 """As a reference: compare times as they are, with the machine's day in them."""
@@ -60,19 +59,26 @@ def compare_runs(
 
     ``reference`` is the contender whose time theirs is a ratio to; None takes the baseline where it
     is the same build in both runs, ``NO_REFERENCE`` none at all.  Raises ``UsageError`` for runs of
-    another machine or workload unless ``force`` is set, and for names that the runs do not have.
+    another machine or workload unless ``force`` is set, for a run and itself, for runs without a
+    contender in common, and for names that the runs do not have.
     """
+    if first.path.resolve() == second.path.resolve():
+        raise UsageError(f"both names mean the run {first.run_id}; name another one")
     cells = common_cells(first, second)
     if not cells:
+        is_paced = any(cell.offered_msgs_per_s for cell in second.scenario.cells)
+        hint = "; a --rate of 50% is another one in each run, so give it as 10k" * is_paced
         raise UsageError(
             f"{first.run_id} and {second.run_id} have no cell in common; compare runs of one "
-            "scenario, or of the same --pattern, --transport and --size"
+            f"scenario, or of the same --pattern, --transport and --size{hint}"
         )
     differences = find_differences(first, second)
     barriers = [each.text for each in differences if each.is_barrier]
     if barriers and not force:
-        shown = "; ".join(barriers[:3]) + f" (and {len(barriers) - 3} more)" * (len(barriers) > 3)
-        raise UsageError(f"these runs cannot be compared: {shown}. --force compares them anyway")
+        raise UsageError(
+            f"{first.run_id} and {second.run_id} cannot be compared: {'; '.join(barriers)}. "
+            "--force compares them anyway"
+        )
     _check_names(first, second, (*contenders, *([reference] if reference else [])))
     level = max(level_per_look(run.scenario) for run in (first, second))
     shifts: list[Shift] = []
@@ -98,27 +104,27 @@ def compare_runs(
                         statistic=statistic,
                     )
                 )
-    return Comparison(
-        first, second, tuple(shifts), tuple(cpu_shifts), differences, _warnings(shifts, barriers)
-    )
-
-
-def median_rate(run: StoredRun, cell: Cell, arm: str) -> float | None:
-    """Messages per second of an arm in a cell, the median of its samples; None without any."""
-    rates = [
-        sample.rate_msgs_per_s
-        for sample in run.samples
-        if sample.arm == arm and sample.cell_key == cell.key and sample.rate_msgs_per_s
-    ]
-    return median(rates) if rates else None
+    if not shifts:
+        raise UsageError(
+            f"{first.run_id} and {second.run_id} have no contender in common; `slkbench show RUN` "
+            "tells a run's contenders"
+        )
+    warnings = (UNPAIRED, *_warnings((first, second), shifts, barriers))
+    return Comparison(first, second, tuple(shifts), tuple(cpu_shifts), differences, warnings)
 
 
 def _effect(run: StoredRun, statistic: str, asked: float | None) -> float:
     return minimum_effect(run.scenario, statistic) if asked is None else asked
 
 
-def _warnings(shifts: Sequence[Shift], barriers: Sequence[str]) -> tuple[str, ...]:
-    warnings = [UNPAIRED]
+def _warnings(
+    runs: Sequence[StoredRun], shifts: Sequence[Shift], barriers: Sequence[str]
+) -> list[str]:
+    warnings = [
+        f"{run.run_id} is {status}: what it has so far is compared"
+        for run in runs
+        if (status := run.metadata.get("status", "complete")) != "complete"
+    ]
     if bare := [each for each in shifts if each.reference is None]:
         cells = len({each.cell.key for each in bare})
         warnings.append(
@@ -127,7 +133,7 @@ def _warnings(shifts: Sequence[Shift], barriers: Sequence[str]) -> tuple[str, ..
         )
     if barriers:
         warnings.append("forced: what changed may be the machine or the workload")
-    return tuple(warnings)
+    return warnings
 
 
 def _check_names(first: StoredRun, second: StoredRun, names: Sequence[str]) -> None:
@@ -169,7 +175,10 @@ def _names_in(
     asked: Sequence[str],
     reference: str | None,
 ) -> list[str]:
-    """Whom to compare: those named; else all that both have but the reference and the floor."""
+    """Whom to compare: those named; else all that both have but the floor and the reference.
+
+    Where both have nobody else, it is the reference.
+    """
     if asked:
         return list(dict.fromkeys(asked))
     old, new = (
@@ -180,4 +189,5 @@ def _names_in(
         )
         for run in (first, second)
     )
-    return sorted(name for name in new if name in old and name != reference)
+    common = sorted(name for name in new if name in old)
+    return [name for name in common if name != reference] or common

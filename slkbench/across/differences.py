@@ -97,17 +97,23 @@ def _workload(first: StoredRun, second: StoredRun) -> Iterator[Difference]:
         ("the second run", new_cells.keys() - old_cells.keys(), new_cells),
     ):
         if only:
-            titles = sorted(there[key].title for key in only)
-            shown = ", ".join(titles[:3]) + f" and {len(titles) - 3} more" * (len(titles) > 3)
-            yield Difference("workload", f"a cell only in {name}", shown, "left out")
-    for key in old_cells.keys() & new_cells.keys():
-        old, new = _work(first, old_cells[key]), _work(second, new_cells[key])
-        if old != new:
-            yield Difference("workload", old_cells[key].title, old, new, is_barrier=True)
+            titles = [cell.title for key, cell in there.items() if key in only]
+            yield Difference("workload", f"only in {name}", _listed(titles), "left out")
+    unlike: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for key in new_cells.keys() & old_cells.keys():
+        work = _work(first, old_cells[key]), _work(second, new_cells[key])
+        if work[0] != work[1]:
+            unlike[work].append(old_cells[key].title)
+    for (old, new), titles in sorted(unlike.items()):
+        yield Difference("workload", _listed(sorted(titles)), old, new, is_barrier=True)
     for what, field in (("placement", "placement"), ("slkbench", "slkbench")):
         was, now = first.metadata.get(field), second.metadata.get(field)
         if was != now:
             yield Difference("workload", what, _shown(was), _shown(now), is_barrier=True)
+
+
+def _listed(titles: Sequence[str]) -> str:
+    return ", ".join(titles[:2]) + f" and {len(titles) - 2} more" * (len(titles) > 2)
 
 
 def _work(run: StoredRun, cell: Cell) -> str:
@@ -121,7 +127,7 @@ def _libraries(first: StoredRun, second: StoredRun) -> Iterator[Difference]:
         {(each["name"], each["layer"]): each for each in run.metadata.get("libraries", ())}
         for run in (first, second)
     )
-    for key in old.keys() & new.keys():
+    for key in sorted(old.keys() & new.keys()):
         for fact in _LIBRARY_FACTS:
             was, now = old[key].get(fact), new[key].get(fact)
             if was != now:

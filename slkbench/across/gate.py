@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from slkbench.across.compare import Comparison, median_rate
-from slkbench.model import Cell, Finding, Status, Verdict, VerdictKind
-from slkbench.stats import adjusted_p_values
+from slkbench.across.compare import Comparison
+from slkbench.model import Cell, Finding, Sample, Status, Verdict, VerdictKind
+from slkbench.stats import adjusted_p_values, median_rate, median_time_ns
 
 __all__ = [
     "Gate",
@@ -31,6 +31,7 @@ _OPEN = (VerdictKind.INCONCLUSIVE, VerdictKind.INVALID)
 class GateRow:
     """One cell's answer. ``rates`` are medians in messages/s, of the baseline and the candidate.
 
+    ``times_ns`` are their medians of what the cell is judged by: a message's, or a round trip's.
     ``against`` is the baseline contender, or the run that the candidate's is compared with.
     ``counts`` are of blocks: one number in pairs, two for two runs.
     """
@@ -49,6 +50,7 @@ class GateRow:
     effective_min_effect: float
     counts: tuple[int, ...]
     rates: tuple[float | None, float | None]
+    times_ns: tuple[float | None, float | None] = (None, None)
 
     @property
     def is_regression(self) -> bool:
@@ -96,11 +98,12 @@ class Gate:
         slower = sum(row.is_regression for row in self.rows)
         undecided = sum(row.is_open for row in self.rows)
         absent = sum(row.status is Status.SKIPPED for row in self.rows)
-        if undecided == len(self.rows) > 0:
-            return f"nothing decided in {cells}"
-        parts = [f"{slower} of {cells} slower" if slower else f"no regression found in {cells}"]
+        if failed + undecided + absent == len(self.rows):
+            parts = [f"nothing decided in {cells}"]
+        else:
+            parts = [f"{slower} of {cells} slower" if slower else f"no regression found in {cells}"]
+            parts += [f"{undecided} undecided"] * (undecided > 0)
         parts += [f"{failed} failed"] * (failed > 0)
-        parts += [f"{undecided} undecided"] * (undecided > 0)
         parts += [f"{absent} not measured"] * (absent > 0)
         return ", ".join(parts)
 
@@ -118,6 +121,7 @@ def looks_for(comparisons: int) -> tuple[int, ...]:
 
 def gate_verdicts(
     verdicts: Sequence[Verdict],
+    samples: Sequence[Sample] = (),
     *,
     run: str,
     machine: str,
@@ -125,7 +129,7 @@ def gate_verdicts(
     builds: Sequence[str] = (),
     parity_findings: Sequence[Finding] = (),
 ) -> Gate:
-    """The gate over one run, in which baseline and candidate took turns."""
+    """The gate over one run, in which baseline and candidate took turns; ``samples`` are its."""
     rows = []
     for verdict, adjusted in zip(verdicts, adjusted_p_values(verdicts), strict=True):
         rates = dict(verdict.rates_msgs_per_s)
@@ -145,6 +149,10 @@ def gate_verdicts(
                 effective_min_effect=verdict.effective_min_effect,
                 counts=(verdict.blocks,),
                 rates=(rates.get(verdict.baseline), rates.get(verdict.contender)),
+                times_ns=(
+                    median_time_ns(samples, verdict.cell, verdict.baseline),
+                    median_time_ns(samples, verdict.cell, verdict.contender),
+                ),
             )
         )
     return Gate(
@@ -177,8 +185,12 @@ def gate_comparison(comparison: Comparison, *, min_effect: float, machine: str) 
             effective_min_effect=shift.effective_min_effect,
             counts=(shift.first_count, shift.second_count),
             rates=(
-                median_rate(first, shift.cell, shift.contender),
-                median_rate(second, shift.cell, shift.contender),
+                median_rate(first.samples, shift.cell, shift.contender),
+                median_rate(second.samples, shift.cell, shift.contender),
+            ),
+            times_ns=(
+                median_time_ns(first.samples, shift.cell, shift.contender),
+                median_time_ns(second.samples, shift.cell, shift.contender),
             ),
         )
         for shift, adjusted in zip(
@@ -213,7 +225,7 @@ def gate_exit_code(gate: Gate, fail_on: frozenset[str]) -> tuple[int, str]:
         if word in fail_on and rows:
             more = f" (and {len(rows) - 1} more)" * (len(rows) > 1)
             return code, f"{_sentence(rows[0])}{more}"
-    if "inconclusive" in fail_on and not gate.rows:
+    if "inconclusive" in fail_on and all(row.status is Status.SKIPPED for row in gate.rows):
         return 3, "nothing was compared"
     return 0, ""
 

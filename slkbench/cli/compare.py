@@ -109,8 +109,8 @@ def print_comparison(comparison: Comparison) -> None:
                 shift.cell.title,
                 shift.contender,
                 shift.reference or "-",
-                _rate(comparison.first, shift),
-                _rate(comparison.second, shift),
+                _speed(comparison.first, shift),
+                _speed(comparison.second, shift),
                 shift_text(shift.time_ratio),
                 bounds_text(shift.low, shift.high),
                 _judgement(shift),
@@ -145,14 +145,18 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
             for each in comparison.differences
         ],
         "warnings": list(comparison.warnings),
-        "cells": [_cell_record(comparison, shift) for shift in comparison.shifts],
+        "cells": [
+            _cell_record(comparison, shift, cpu)
+            for shift, cpu in zip(comparison.shifts, comparison.cpu_shifts, strict=True)
+        ],
     }
 
 
-def _cell_record(comparison: Comparison, shift: Shift) -> dict[str, Any]:
-    from slkbench.across.compare import median_rate
+def _cell_record(comparison: Comparison, shift: Shift, cpu: Shift) -> dict[str, Any]:
+    from slkbench.stats import median_rate, median_time_ns
 
     cell = shift.cell
+    both = comparison.first.samples, comparison.second.samples
     return {
         "cell": cell.title,
         **cell.columns,
@@ -170,9 +174,14 @@ def _cell_record(comparison: Comparison, shift: Shift) -> dict[str, Any]:
         "verdict": shift.kind,
         "status": shift.status,
         "reason": shift.reason,
-        "rates": [
-            median_rate(run, cell, shift.contender) for run in (comparison.first, comparison.second)
-        ],
+        "rates": [median_rate(samples, cell, shift.contender) for samples in both],
+        "times_ns": [median_time_ns(samples, cell, shift.contender) for samples in both],
+        "cpu": {
+            "ratio": cpu.time_ratio,
+            "low": cpu.low,
+            "high": cpu.high,
+            "verdict": cpu.kind,
+        },
         "control": {"low": shift.control_low, "high": shift.control_high},
     }
 
@@ -194,9 +203,9 @@ def _judgement(shift: Shift) -> str:
     return f"{shift.kind}~" if shift.kind is VerdictKind.INCONCLUSIVE else str(shift.kind)
 
 
-def _rate(run: StoredRun, shift: Shift) -> str:
-    from slkbench.across.compare import median_rate
-    from slkbench.units import format_rate
+def _speed(run: StoredRun, shift: Shift) -> str:
+    from slkbench.cli.grid import speed_text
+    from slkbench.stats import median_rate, median_time_ns
 
-    rate = median_rate(run, shift.cell, shift.contender)
-    return "-" if rate is None else format_rate(rate)
+    where = (run.samples, shift.cell, shift.contender)
+    return speed_text(shift.cell, median_rate(*where), median_time_ns(*where))

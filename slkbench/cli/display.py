@@ -53,7 +53,7 @@ class PlainLines:
         if now_s < self._next_s:
             return
         self._next_s = now_s + _LINE_EVERY_S
-        share = f"{progress.samples_done}/{progress.samples_expected} samples"
+        share = f"{progress.samples_done}/{progress.samples_expected} samples{_cells(progress)}"
         left = (
             f", at most {format_duration(progress.remaining_s)} left"
             if progress.remaining_s
@@ -84,6 +84,7 @@ class _Bar:
             completed=progress.samples_done,
             total=progress.samples_expected,
             left=left,
+            open=_cells(progress),
             what=_describe(progress),
         )
         self._bar.refresh()
@@ -99,14 +100,24 @@ def _bar_on_terminal() -> Iterator[Observer]:
 
     bar = RichProgress(
         BarColumn(bar_width=24),
-        TextColumn("{task.completed:.0f}/{task.total:.0f} samples  ≤ {task.fields[left]} left"),
+        TextColumn(
+            "{task.completed:.0f}/{task.total:.0f} samples{task.fields[open]}  "
+            "≤ {task.fields[left]} left"
+        ),
         TextColumn("{task.fields[what]}", markup=False),
         console=Console(file=sys.stderr),  # minds NO_COLOR itself
         transient=True,
         auto_refresh=False,  # a thread that paints would disturb what is measured
     )
     with bar:
-        yield _Bar(bar, bar.add_task("run", total=1, left="?", what="starting"))
+        yield _Bar(bar, bar.add_task("run", total=1, left="?", open="", what="starting"))
+
+
+def _cells(progress: Progress) -> str:
+    """How many cells are still measured, where there are several."""
+    if progress.cells < 2:
+        return ""
+    return f", {progress.open_cells} of {progress.cells} cells open"
 
 
 def _describe(progress: Progress) -> str:

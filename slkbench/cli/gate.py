@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,8 @@ __all__ = ["command"]
 
 _BASELINE, _CANDIDATE, _INSTALLED = "baseline", "candidate", "serverlink"
 _STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+_MEASURING: dict[str, str] = {}
+"""The options that say what is measured and how, by the names of their parameters."""
 
 _EPILOG = """\b
 Examples:
@@ -50,6 +52,7 @@ def _measuring_options(function: Any) -> Any:
     function.__click_params__ = [
         each for each in function.__click_params__ if each.name not in settled
     ]
+    _MEASURING.update({each.name: each.opts[0] for each in function.__click_params__ if each.name})
     return function
 
 
@@ -87,7 +90,12 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     """
     from slkbench.across.gate import gate_exit_code
 
-    gate = _measured(options, ctx.obj) if options["baseline_lib"] else _stored(options)
+    given = {
+        name
+        for name in options
+        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    }
+    gate = _measured(options, ctx.obj) if options["baseline_lib"] else _stored(options, given)
     if options["as_json"]:
         say(json.dumps(_document(gate), indent=2, allow_nan=False))
     else:
@@ -116,6 +124,7 @@ def _measured(options: Mapping[str, Any], backend: Any) -> Gate:
     statistic = default_statistic(result.scenario.cells[0].metric)
     return gate_verdicts(
         result.verdicts,
+        result.samples,
         run=result.path.name,
         machine=_machine(metadata),
         min_effect=minimum_effect(result.scenario, statistic),
@@ -159,14 +168,20 @@ def _looks(scenario: Scenario) -> tuple[int, ...]:
     return looks_for(cells)
 
 
-def _stored(options: Mapping[str, Any]) -> Gate:
-    """Judge one stored run, or what changed between two."""
+def _stored(options: Mapping[str, Any], given: Collection[str]) -> Gate:
+    """Judge one stored run, or what changed between two; ``given`` are the options in use."""
     runs = options["runs"]
     if options["lib"]:
         raise UsageError("--lib is measured against --baseline-lib; name that too")
     if len(runs) not in (1, 2):
         raise UsageError(
             "name a library with --baseline-lib to measure against, or one or two stored runs"
+        )
+    idle = [flag for name, flag in _MEASURING.items() if name in given and name != "min_effect"]
+    if idle:
+        raise UsageError(
+            f"{', '.join(idle)}: of no use with stored runs, whose cells are all judged; leave "
+            "that away, or measure with --baseline-lib"
         )
     from slkbench.across.compare import compare_runs
     from slkbench.across.gate import gate_comparison, gate_verdicts
@@ -185,8 +200,14 @@ def _stored(options: Mapping[str, Any]) -> Gate:
         scenario = {**last.metadata["scenario"], "min_effect": asked}
         last = replace(last, metadata={**last.metadata, "scenario": scenario})
     result = judge_run(last)
+    if not result.verdicts:
+        raise UsageError(
+            f"{last.run_id} has no contender beside its baseline {last.scenario.baseline}, so "
+            "there is nothing to judge; name a second run, or measure with --baseline-lib"
+        )
     return gate_verdicts(
         result.verdicts,
+        result.samples,
         run=last.run_id,
         machine=_machine(last.metadata),
         min_effect=effect,
@@ -208,19 +229,18 @@ def _builds(metadata: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _print_gate(gate: Gate) -> None:
-    from slkbench.cli.grid import bounds_text, print_grid, shift_text
+    from slkbench.cli.grid import bounds_text, print_grid, shift_text, speed_text
     from slkbench.model import Status
-    from slkbench.units import format_rate
-
-    def rate(value: float | None) -> str:
-        return "-" if value is None else format_rate(value)
 
     head = ("cell", "library", "was", "is", "time/msg", "interval", "verdict", "n", "")
     rows = [
         (
             row.cell.title,
             row.contender,
-            *map(rate, row.rates),
+            *(
+                speed_text(row.cell, rate, time_ns)
+                for rate, time_ns in zip(row.rates, row.times_ns, strict=True)
+            ),
             shift_text(row.time_ratio),
             bounds_text(row.low, row.high),
             f"{row.kind}{'~' * row.is_open}" if row.status is Status.OK else str(row.status),
@@ -279,6 +299,7 @@ def _document(gate: Gate) -> dict[str, Any]:
                 "regression": row.is_regression,
                 "counts": list(row.counts),
                 "rates": list(row.rates),
+                "times_ns": list(row.times_ns),
                 "reason": row.remark,
             }
             for row in gate.rows

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-__all__ = ["bounds_text", "print_grid", "shift_text"]
+if TYPE_CHECKING:
+    from slkbench.model import Cell
+
+__all__ = ["bounds_text", "print_grid", "shift_text", "speed_text"]
 
 _WIDTH_WITHOUT_TERMINAL = 200
 
@@ -48,3 +52,12 @@ def bounds_text(low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return "-"
     return f"[{format_percent(low - 1, signed=True)}, {format_percent(high - 1, signed=True)}]"
+
+
+def speed_text(cell: Cell, rate_msgs_per_s: float | None, time_ns: float | None) -> str:
+    """``2.31 M msg/s``, or where round trips are timed ``52.1 µs``; ``-`` where it is not known."""
+    from slkbench.units import format_rate, format_time_ns
+
+    if cell.metric.times_round_trips:
+        return "-" if time_ns is None else format_time_ns(time_ns)
+    return "-" if rate_msgs_per_s is None else format_rate(rate_msgs_per_s)

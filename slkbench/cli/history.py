@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_HEAD = ("cell", "library", "ratio to", "runs", "builds", "first", "last", "steps")
+_HEAD = ("cell", "library", "versions", "ratio to", "runs", "builds", "first", "last", "steps")
 
 _EPILOG = """\b
 Examples:
@@ -56,9 +57,10 @@ def command(
     from slkbench.across.history import trends
 
     runs, unreadable = _runs(folders or (Path("results"),))
-    series = trends(runs, contenders)
     for each in unreadable:
         say(f"slkbench: left out: {each}", err=True)
+    _check_names(runs, contenders)
+    series = trends(runs, contenders)
     if as_json:
         say(json.dumps([_record(one) for one in series], indent=2, allow_nan=False))
         return
@@ -88,18 +90,30 @@ def _runs(folders: tuple[Path, ...]) -> tuple[list[StoredRun], list[str]]:
     return runs, unreadable
 
 
+def _check_names(runs: Sequence[StoredRun], names: Sequence[str]) -> None:
+    from slkbench.errors import UsageError
+
+    known = {sample.contender for run in runs for sample in run.samples}
+    for name in names:
+        if name not in known:
+            raise UsageError(f"no run has a contender {name!r}, only {', '.join(sorted(known))}")
+
+
 def _print_series(series: tuple[Series, ...]) -> None:
     from slkbench.across.history import FEWEST_FOR_STEPS
     from slkbench.cli.grid import print_grid
 
-    for machine in dict.fromkeys(one.machine for one in series):
-        members = [one for one in series if one.machine == machine]
+    shown = [one for one in series if len(one.points) > 1] or list(series)
+    for machine in dict.fromkeys(one.machine for one in shown):
+        members = [one for one in shown if one.machine == machine]
         say(machine)
         print_grid(_HEAD, [_row(one) for one in members], right=("runs", "builds"))
-    short = sum(one.is_too_short for one in series)
+    if alone := len(series) - len(shown):
+        say(f"{alone} more series have one run, which is no trend: --json has them")
+    short = sum(one.is_too_short for one in shown)
     if short:
         say(
-            f"{short} of {len(series)} series have too few runs to look for steps: "
+            f"{short} of {len(shown)} series have too few runs to look for steps: "
             f"{FEWEST_FOR_STEPS} are needed, of one machine, one workload and one baseline build"
         )
 
@@ -110,6 +124,7 @@ def _row(series: Series) -> tuple[str, ...]:
     return (
         f"{series.cell.title} ({series.work})",
         series.contender,
+        ", ".join(dict.fromkeys(point.version for point in points if point.version)) or "-",
         reference,
         str(len(points)),
         str(len({point.build for point in points})),

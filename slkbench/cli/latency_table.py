@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from slkbench.stats.latency import ComparedPercentile, compared_percentiles
-from slkbench.units import format_percent, format_rate, format_time_ns
+from slkbench.units import format_percent, format_time_ns
 
 if TYPE_CHECKING:
     from slkbench.runner.result import RunResult
@@ -46,14 +46,14 @@ def _row(each: ComparedPercentile) -> tuple[str, ...]:
     if not shown or verdict.time_ratio is None:
         word = str(verdict.status) if verdict.status != "OK" else "n/a"
         remark = f"({each.reason or verdict.reason})"
-        return (_title(each), each.name, *arms, _NOTHING, _NOTHING, word, _NOTHING, remark)
+        return (each.cell.title, each.name, *arms, _NOTHING, _NOTHING, word, _NOTHING, remark)
     bounds = (
         _NOTHING
         if verdict.low is None or verdict.high is None
         else f"[{_signed(verdict.low)}, {_signed(verdict.high)}]"
     )
     return (
-        _title(each),
+        each.cell.title,
         each.name,
         *arms,
         f"{verdict.time_ratio:.3f}x",
@@ -62,12 +62,6 @@ def _row(each: ComparedPercentile) -> tuple[str, ...]:
         str(verdict.blocks),
         f"({verdict.reason})" if verdict.reason else "",
     )
-
-
-def _title(each: ComparedPercentile) -> str:
-    cell = each.cell
-    where = f"{cell.pattern} {cell.transport} {cell.size_bytes} B"
-    return f"{where} at {format_rate(cell.offered_msgs_per_s)}"
 
 
 def _summary(summary: Summary | None) -> str:

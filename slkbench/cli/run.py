@@ -22,6 +22,7 @@ from slkbench.cli.parameters import (
     wait_option,
 )
 from slkbench.cli.say import say
+from slkbench.errors import UsageError
 from slkbench.model import Layer, Metric, Pattern, Topology, Transport
 
 if TYPE_CHECKING:
@@ -273,8 +274,10 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     until the verdict is clear. Ctrl-C keeps what was measured, and --resume goes on.
     """
     request = _request(options)
+    if options["every"] is not None and options["sessions"] < 2:
+        raise UsageError("--every is from session to session; say how many with --sessions")
     if options["dry_run"]:
-        _print_plan(request, ctx.obj)
+        _print_plan(request, options, ctx.obj)
         return 0
     from slkbench.cli.display import progress_display
     from slkbench.runner.session import run_request
@@ -326,10 +329,15 @@ def _request(options: Mapping[str, Any]) -> Request:
     )
 
 
-def _print_plan(request: Request, backend: Backend | None) -> None:
+def _print_plan(request: Request, options: Mapping[str, Any], backend: Backend | None) -> None:
     from slkbench.runner.session import preview
+    from slkbench.units import format_duration
 
     say(preview(request, backend))
+    if options["sessions"] > 1:
+        apart = options["every"]
+        pause = f", {format_duration(apart)} from start to start" if apart else ""
+        say(f"all of that {options['sessions']} times{pause}, each with a seed of its own")
 
 
 def _print_result(result: RunResult, results: Path) -> None:

@@ -120,23 +120,37 @@ def _show_scenario(scenario: Scenario, *, as_json: bool) -> None:
 
 
 def _show_run(result: RunResult, *, as_json: bool) -> None:
-    from slkbench.cli.latency_table import latency_lines, latency_records
+    from slkbench.runner.sessions import stored_recurrences
 
+    sessions = stored_recurrences(result.path)
     if as_json:
         document = verdict_document(result)
-        if records := latency_records(result):
-            document["percentiles"] = records
+        if sessions:
+            document["sessions"] = [asdict(each) | {"cell": each.cell.title} for each in sessions]
         say(json.dumps(document, indent=2, allow_nan=False))
         return
-    from slkbench.cli.table import closing_lines, verdict_table
+    from slkbench.cli.latency_table import latency_lines
+    from slkbench.cli.table import (
+        closing_lines,
+        finding_lines,
+        recurrence_lines,
+        verdict_table,
+    )
 
-    for line in (verdict_table(result), *closing_lines(result), *latency_lines(result)):
+    say(verdict_table(result))
+    for line in closing_lines(result) + latency_lines(result) + finding_lines(result.findings):
+        say(line)
+    for line in recurrence_lines(sessions):
         say(line)
     say(f"\n{len(result.samples)} samples in {result.path}, run {result.status}")
 
 
 def verdict_document(result: RunResult, contenders: Sequence[str] = ()) -> dict[str, Any]:
-    """The verdicts for programs, of ``contenders`` or of all; what is not known is null."""
+    """The verdicts for programs, of ``contenders`` or of all; what is not known is null.
+
+    With them what they hold for, the findings, and the percentiles of round trips at a given rate.
+    """
+    from slkbench.cli.latency_table import latency_records
     from slkbench.runner.companions import instructions_ratio
     from slkbench.runner.profile_folder import profiles_in
 
@@ -156,7 +170,19 @@ def verdict_document(result: RunResult, contenders: Sequence[str] = ()) -> dict[
         for verdict in result.verdicts
         if not contenders or verdict.contender in contenders
     ]
-    return {"run": result.path.name, "cells": cells}
+    document = {
+        "run": result.path.name,
+        "status": result.status,
+        "holds_for": result.holds_for,
+        "cells": cells,
+        "findings": [asdict(each) for each in result.findings],
+    }
+    percentiles = [
+        each
+        for each in latency_records(result)
+        if not contenders or each["contender"] in contenders
+    ]
+    return document | ({"percentiles": percentiles} if percentiles else {})
 
 
 def _cpu_record(verdict: Verdict | None) -> dict[str, Any] | None:
@@ -180,6 +206,7 @@ def _cell_record(verdict: Verdict) -> dict[str, Any]:
     from slkbench.stats import smallest_effect
 
     return {
+        "cell": verdict.cell.title,
         **verdict.cell.columns,
         "baseline": verdict.baseline,
         "contender": verdict.contender,

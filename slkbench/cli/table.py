@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from slkbench.cli.grid import speed_text
 from slkbench.foreign_text import visible
 from slkbench.model import ArmRole, Cell, Finding, Status, Verdict, VerdictKind
 from slkbench.plan import baseline_name
-from slkbench.units import format_percent, format_rate
+from slkbench.units import format_percent
 
 if TYPE_CHECKING:
     from slkbench.runner.result import RunResult
@@ -113,13 +114,12 @@ def _prominence(verdict: Verdict) -> tuple[int, float, str]:
 
 
 def _row(result: RunResult, verdict: Verdict, floor: str | None) -> tuple[str, ...]:
-    rates = dict(verdict.rates_msgs_per_s)
     cpu = result.cpu_verdict(verdict)
     return (
         verdict.cell.title,
-        _moded_rate(result, verdict.cell, verdict.baseline, rates),
-        _moded_rate(result, verdict.cell, verdict.contender, rates),
-        _rate(floor, rates),
+        _named_speed(result, verdict.cell, verdict.baseline),
+        _named_speed(result, verdict.cell, verdict.contender),
+        _speed(result, verdict.cell, floor),
         _NOTHING if verdict.time_ratio is None else f"{verdict.time_ratio:.3f}x",
         _bounds(verdict.low, verdict.high).strip() or _NOTHING,
         _judgement(verdict),
@@ -131,35 +131,30 @@ def _row(result: RunResult, verdict: Verdict, floor: str | None) -> tuple[str, .
 
 
 def _unjudged_row(result: RunResult, cell: Cell, floor: str | None) -> tuple[str, ...]:
-    """Rates alone, where there was nobody to compare the baseline with."""
+    """Speeds alone, where there was nobody to compare the baseline with."""
     baseline = baseline_name(result.scenario.baseline, cell.layer)
-    rates = {
-        name: rate
-        for name in (baseline, floor)
-        if name is not None and (rate := result.median_rate(cell, name)) is not None
-    }
-    shown = (_named_rate(baseline, rates), _NOTHING, _rate(floor, rates))
+    shown = (_named_speed(result, cell, baseline), _NOTHING, _speed(result, cell, floor))
     return (cell.title, *shown, *[_NOTHING] * 6, "")
 
 
-def _rate(name: str | None, rates: Mapping[str, float]) -> str:
-    return format_rate(rates[name]) if name is not None and name in rates else _NOTHING
+def _speed(result: RunResult, cell: Cell, name: str | None) -> str:
+    """The rate, or where round trips are timed the median of them."""
+    if name is None:
+        return _NOTHING
+    return speed_text(cell, result.median_rate(cell, name), result.median_time_ns(cell, name))
 
 
-def _named_rate(name: str, rates: Mapping[str, float]) -> str:
-    return f"{name} {format_rate(rates[name])}" if name in rates else name
-
-
-def _moded_rate(result: RunResult, cell: Cell, name: str, rates: Mapping[str, float]) -> str:
-    """As ``_named_rate``; of processes that run in two ways both rates, with their shares."""
-    noise = result.noise(cell, name) if name in rates else None
-    if noise is None or not noise.modes or cell.metric.times_round_trips:
-        return _named_rate(name, rates)
-    modes = " or ".join(
-        f"{format_rate(1e9 / mode.value_ns)} ({format_percent(mode.share, digits=0)})"
-        for mode in noise.modes
-    )
-    return f"{name} {modes}"
+def _named_speed(result: RunResult, cell: Cell, name: str) -> str:
+    """``libzmq 2.31 M msg/s``; of processes that run in two ways both, with their shares."""
+    speed = _speed(result, cell, name)
+    noise = None if speed == _NOTHING else result.noise(cell, name)
+    if noise is not None and noise.modes:
+        speed = " or ".join(
+            f"{speed_text(cell, 1e9 / mode.value_ns, mode.value_ns)} "
+            f"({format_percent(mode.share, digits=0)})"
+            for mode in noise.modes
+        )
+    return name if speed == _NOTHING else f"{name} {speed}"
 
 
 def _bounds(low: float | None, high: float | None) -> str:

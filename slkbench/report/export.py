@@ -19,6 +19,7 @@ from typing import Any
 
 from slkbench.model import ArmRole, Cell, Sample, Scenario, Status, Verdict
 from slkbench.stats import Summary, default_statistic, discarded_blocks, summarise, value_of
+from slkbench.stats.latency import PERCENTILES
 
 __all__ = ["arm_records", "bencher_document", "github_action_document", "pyperf_document"]
 
@@ -77,7 +78,8 @@ def bencher_document(
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Bencher's built-in measures ``latency`` in ns and ``throughput`` in messages per second.
 
-    ``time-ratio`` is the paired ratio to the baseline, for whoever has a verdict.
+    ``time-ratio`` is the paired ratio to the baseline, for whoever has a verdict.  Round trips have
+    ``latency-p99`` and the like too, where every process has 100 of them beyond it.
     """
     ratios = {(verdict.cell.key, verdict.contender): verdict for verdict in verdicts}
     document: dict[str, dict[str, dict[str, float]]] = {}
@@ -89,6 +91,11 @@ def bencher_document(
                 None if bound is None else _NS_PER_S / bound for bound in _swapped(summary)
             )
             measures["throughput"] = _metric(_NS_PER_S / summary.median, low, high)
+        else:
+            measures |= {
+                f"latency-{name}": _metric(found.median, found.low, found.high)
+                for name, found in _tails(each)
+            }
         verdict = ratios.get((each.cell.key, each.contender))
         if verdict is not None and verdict.time_ratio is not None:
             measures["time-ratio"] = _metric(verdict.time_ratio, verdict.low, verdict.high)
@@ -156,6 +163,18 @@ def _pyperf_run(sample: Sample, time_ns: float) -> dict[str, Any]:
         started = datetime.fromisoformat(sample.started_utc).astimezone(UTC)
         metadata["date"] = started.replace(tzinfo=None).isoformat(" ")
     return {"values": [time_ns / _NS_PER_S], "metadata": metadata}
+
+
+def _tails(series: _Series) -> Iterator[tuple[str, Summary]]:
+    """The percentiles beyond the median, over processes that all have them."""
+    fewest = min(sample.messages or 0 for sample in series.samples)
+    for statistic, (name, needed) in PERCENTILES.items():
+        values = [value_of(sample, statistic) for sample in series.samples]
+        known = [value for value in values if value is not None]
+        found = summarise(known)
+        is_whole = len(known) == len(values) and fewest >= needed
+        if is_whole and found is not None and statistic != default_statistic(series.cell.metric):
+            yield name, found
 
 
 def _metric(value: float, low: float | None, high: float | None) -> dict[str, float]:

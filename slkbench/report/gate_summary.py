@@ -12,7 +12,7 @@ from slkbench.report.naming import (
     status_title,
     times,
 )
-from slkbench.units import format_percent, format_rate
+from slkbench.units import format_percent, format_rate, format_time_ns
 
 __all__ = ["gate_summary"]
 
@@ -47,7 +47,12 @@ def _cells(row: GateRow) -> tuple[str, ...]:
         _verdict(row),
         or_na(row.time_ratio, times),
         interval_text(row.low, row.high, change),
-        *(or_na(rate, format_rate) for rate in row.rates),
+        *(
+            or_na(time_ns, format_time_ns)
+            if row.cell.metric.times_round_trips
+            else or_na(rate, format_rate)
+            for rate, time_ns in zip(row.rates, row.times_ns, strict=True)
+        ),
         "/".join(str(count) for count in row.counts),
     )
 

@@ -198,6 +198,8 @@ class Experiment:
                 elapsed_s=self.spent_s,
                 remaining_s=self._remaining_s(done, left),
                 standings=run.standings,
+                open_cells=len(self._open()),
+                cells=len(self._runs),
             )
         )
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from slkbench.model import Contender, Placement, Scenario
 from slkbench.plan import arms_of, estimate, unsupported
-from slkbench.units import format_duration
+from slkbench.units import format_duration, format_percent
 
-__all__ = ["describe_plan"]
+__all__ = ["describe_ends", "describe_plan"]
 
 
 def describe_plan(scenario: Scenario, contenders: Sequence[Contender], placement: Placement) -> str:
@@ -24,6 +24,7 @@ def describe_plan(scenario: Scenario, contenders: Sequence[Contender], placement
     lines = [
         f"{scenario.name}: {scenario.question}",
         f"baseline {scenario.baseline}, {placebo} placebo; blocks: {blocks}; seed: {seed}",
+        describe_ends(scenario),
         where,
         f"{samples}, about {duration}",
     ]
@@ -33,6 +34,23 @@ def describe_plan(scenario: Scenario, contenders: Sequence[Contender], placement
         work = "" if cell.messages is None else f", {cell.messages} messages"
         lines.append(f"  {cell.title}{work}: {', '.join(names)}")
     return "\n".join(lines)
+
+
+def describe_ends(scenario: Scenario) -> str:
+    """When a cell ends, and when the run: what shares the time over cells."""
+    if scenario.rounds is not None:
+        first = f"each cell has {scenario.rounds} blocks"
+    elif scenario.target is not None:
+        reach = format_percent(scenario.target)
+        first = f"a cell ends when its interval is within ±{reach} of the ratio"
+    else:
+        first = "a cell ends when it is decided"
+    last = "" if scenario.rounds is not None else f", at {max(scenario.looks)} blocks at the latest"
+    if scenario.max_time_s is not None:
+        last += f", or after {format_duration(scenario.max_time_s)}"
+    if scenario.budget_s is not None:
+        last += f"; no block begins after {format_duration(scenario.budget_s)}"
+    return first + last
 
 
 def _listed(looks: Sequence[int]) -> str:

@@ -28,6 +28,7 @@ class Progress:
 
     ``blocks`` are those of the cell that count.  ``samples_expected`` and ``remaining_s`` are
     upper bounds, because a cell that is decided ends early; cells that are decided are not in them.
+    ``open_cells`` of ``cells`` are not over yet.
     """
 
     phase: str
@@ -38,6 +39,8 @@ class Progress:
     elapsed_s: float
     remaining_s: float | None
     standings: tuple[Standing, ...] = ()
+    open_cells: int = 1
+    cells: int = 1
 
 
 class Observer(Protocol):

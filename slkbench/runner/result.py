@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from slkbench.checks import check_run
@@ -28,6 +27,8 @@ from slkbench.stats import (
     default_statistic,
     geometric_mean,
     judge_cell,
+    median_rate,
+    median_time_ns,
     noise_of,
 )
 from slkbench.store import StoredRun
@@ -63,12 +64,11 @@ class RunResult:
 
     def median_rate(self, cell: Cell, arm: str) -> float | None:
         """Messages per second of an arm in a cell, the median of its samples."""
-        rates = [
-            sample.rate_msgs_per_s
-            for sample in self.samples
-            if sample.arm == arm and sample.cell_key == cell.key and sample.rate_msgs_per_s
-        ]
-        return median(rates) if rates else None
+        return median_rate(self.samples, cell, arm)
+
+    def median_time_ns(self, cell: Cell, arm: str) -> float | None:
+        """What an arm is judged by in a cell, in ns: the median of its samples."""
+        return median_time_ns(self.samples, cell, arm)
 
     def noise(self, cell: Cell, arm: str) -> Noise | None:
         """The spread and the modes of an arm in a cell, of what the cell is judged by."""

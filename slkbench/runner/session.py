@@ -32,7 +32,7 @@ from slkbench.runner.experiment import Experiment
 from slkbench.runner.launch import Launcher, ProcessLauncher
 from slkbench.runner.lock import LOCK_FILE, machine_lock
 from slkbench.runner.placement import choose_placement, usable_cores
-from slkbench.runner.preview import describe_plan
+from slkbench.runner.preview import describe_ends, describe_plan
 from slkbench.runner.progress import Observer, Silent
 from slkbench.runner.provenance import check_same_conditions, package_folder, run_record
 from slkbench.runner.rate_search import find_rates, with_stored_rates
@@ -115,6 +115,8 @@ def _run(request: Request, outside: Backend, scratch: Path, observer: Observer) 
     opened = _open(request, outside, scratch, observer)
     for finding in opened.store.findings:
         observer.note(f"{finding.subject}: {finding.evidence}; {finding.remedy}")
+    cells = len(opened.runs)
+    observer.note(f"{cells} cell{'s' * (cells != 1)}; {describe_ends(opened.scenario)}")
     with opened.store as store:
         experiment = Experiment(
             opened.scenario,

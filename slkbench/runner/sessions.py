@@ -7,17 +7,18 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
-from slkbench.errors import UsageError
+from slkbench.errors import StoreError, UsageError
 from slkbench.runner.progress import Observer, Silent
-from slkbench.runner.result import RunResult
+from slkbench.runner.result import RunResult, judge_run
 from slkbench.runner.session import Backend, Request, run_request
 from slkbench.stats import Recurrence, recurrences
-from slkbench.store import write_whole
+from slkbench.store import SAMPLES_NAME, read_run, write_whole
 from slkbench.units import format_duration
 
-__all__ = ["run_sessions"]
+__all__ = ["run_sessions", "stored_recurrences"]
 
 SESSIONS_NAME = "sessions.json"
 _SEED_BITS = 31
@@ -46,7 +47,9 @@ def run_sessions(
     results: list[RunResult] = []
     for number in range(count):
         began_s = clock_s()
-        scenario = replace(request.scenario, seed=seed + number)
+        # Rates that are shares are those of the first: each session would have its own cells.
+        asked = results[0].scenario.cells if results else request.scenario.cells
+        scenario = replace(request.scenario, cells=asked, seed=seed + number)
         listener.note(f"session {number + 1} of {count}")
         results.append(
             run_request(replace(request, scenario=scenario), observer=observer, backend=backend)
@@ -58,6 +61,24 @@ def run_sessions(
     found = recurrences([result.verdicts for result in results])
     _keep(results, found)
     return results, found
+
+
+def stored_recurrences(path: Path) -> tuple[Recurrence, ...]:
+    """What the sessions say together of which the run in ``path`` was the last; () for any other.
+
+    All of it is computed anew from the samples.  Also () where a session's run is gone.
+    """
+    try:
+        record = json.loads((path / SESSIONS_NAME).read_text(encoding="utf-8"))
+        names = [str(name) for name in record["runs"]]
+    except FileNotFoundError:
+        return ()
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise StoreError(f"{path / SESSIONS_NAME} cannot be read: {error}") from None
+    folders = [path.parent / Path(name).name for name in names]
+    if not all((folder / SAMPLES_NAME).is_file() for folder in folders):
+        return ()
+    return recurrences([judge_run(read_run(folder)).verdicts for folder in folders])
 
 
 def _keep(results: Sequence[RunResult], found: Sequence[Recurrence]) -> None:

@@ -16,6 +16,7 @@ from slkbench.stats.blocks import (
     value_of,
 )
 from slkbench.stats.means import mean_interval
+from slkbench.stats.medians import median_rate, median_time_ns
 from slkbench.stats.noise import (
     FEWEST_FOR_MODES,
     Mode,
@@ -84,6 +85,8 @@ __all__ = [
     "level_per_look",
     "looks_of",
     "mean_interval",
+    "median_rate",
+    "median_time_ns",
     "minimum_effect",
     "noise_of",
     "noise_sd",

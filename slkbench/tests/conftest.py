@@ -245,7 +245,9 @@ def write_run(tmp_path: Path) -> Callable[..., Path]:
                     for slot, arm in enumerate((*arms, *reversed(arms))):
                         speed = times.get(arm, times["libzmq"]) * day
                         time_ns = 1000 * speed * math.exp(rng.gauss(0, noise_sd))
-                        store.append(_stored(cell, block, slot, arm, time_ns, store.run_id))
+                        sample = _stored(cell, block, slot, arm, time_ns, store.run_id)
+                        version = (builds or {}).get(sample.contender, "1.0")
+                        store.append(replace(sample, library_version=version))
         return store.path
 
     return write
@@ -276,6 +278,10 @@ def _stored(cell: Cell, block: int, slot: int, arm: str, time_ns: float, run_id:
         pattern=cell.pattern,
         transport=cell.transport,
         size_bytes=cell.size_bytes,
+        metric=cell.metric,
+        p50_ns=round(time_ns) if cell.metric.times_round_trips else None,
+        p90_ns=round(2 * time_ns) if cell.metric.times_round_trips else None,
+        p99_ns=round(3 * time_ns) if cell.metric.times_round_trips else None,
         messages=1000,
         elapsed_ns=round(time_ns * 1000),
         time_per_message_ns=time_ns,

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from slkbench.cli.main import cli
-from slkbench.model import Cell, Pattern, Transport
+from slkbench.model import Cell, Metric, Pattern, Transport
 
 CELLS = (Cell(Pattern.PUSH_PULL, Transport.TCP, 64), Cell(Pattern.PUSH_PULL, Transport.INPROC, 64))
 
@@ -100,6 +100,48 @@ def test_another_workload_is_refused_and_no_common_cell_even_when_forced(
     assert (result.exit_code, "no cell in common" in result.stderr) == (2, True)
 
 
+def test_a_refusal_counts_the_cells_that_differ_alike(make_run: MakeRun) -> None:
+    cells = tuple(replace(CELLS[0], size_bytes=size) for size in (1, 2, 3, 4))
+    make_run("before", cells=cells, blocks=2)
+    make_run("longer", cells=cells, blocks=2, min_time_s=0.5, machine={"fingerprint": "another"})
+    last = invoke("compare", "before", "longer").stderr.splitlines()[-1]
+    assert "machine: it was a CPU | 2 CPUs, is another" in last
+    assert "push-pull tcp 1 B, push-pull tcp 2 B and 2 more was calibrated to 0.25 s" in last
+    assert last.count("calibrated to 0.5 s") == 1
+
+
+def test_a_run_and_itself_are_refused(make_run: MakeRun) -> None:
+    path = make_run("before")
+    result = invoke("compare", "before", str(path))
+    assert (result.exit_code, f"both names mean the run {path.name}" in result.stderr) == (2, True)
+
+
+def test_runs_of_a_baseline_alone_are_compared_and_an_unfinished_one_is_named(
+    make_run: MakeRun,
+) -> None:
+    before, after = make_run("before"), make_run("after", status="interrupted", day=1.3)
+    for path in (before, after):
+        rows = (path / "samples.csv").read_text(encoding="utf-8").splitlines()
+        kept = [row for row in rows if ",serverlink," not in row]
+        (path / "samples.csv").write_text("\n".join(kept) + "\n", encoding="utf-8")
+    result = invoke("compare", "before", "after", "--json")
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    (cell,) = document["cells"]
+    assert (cell["contender"], cell["reference"], cell["verdict"]) == ("libzmq", None, "SLOWER")
+    assert any(f"{after.name} is interrupted" in each for each in document["warnings"])
+    assert cell["cpu"]["ratio"] is None or cell["cpu"]["ratio"] > 0
+
+
+def test_round_trips_are_shown_as_times(make_run: MakeRun) -> None:
+    cells = (replace(CELLS[0], metric=Metric.ROUND_TRIP),)
+    make_run("before", cells=cells)
+    make_run("after", cells=cells)
+    table = invoke("compare", "before", "after").stdout
+    assert "msg/s" not in table
+    assert " ns" in table
+
+
 def test_an_unknown_contender_is_named_with_the_known(make_run: MakeRun) -> None:
     make_run("before")
     make_run("after")
@@ -126,6 +168,16 @@ def test_bencher_export_is_metric_format(make_run: MakeRun) -> None:
         assert measure["lower_value"] < measure["value"] < measure["upper_value"]
     assert benchmark["latency"]["value"] == pytest.approx(500, rel=0.05)
     assert benchmark["throughput"]["value"] == pytest.approx(2e6, rel=0.05)
+
+
+def test_bencher_export_of_round_trips_has_the_tails_that_are_known(make_run: MakeRun) -> None:
+    cells = (replace(CELLS[0], metric=Metric.ROUND_TRIP),)
+    make_run("run", cells=cells)
+    document = json.loads(invoke("export", "run", "--format", "bencher").stdout)
+    benchmark = document["push-pull tcp 64 B round-trip, serverlink"]
+    # 1000 round trips have 100 beyond p90, and none but 10 beyond p99.
+    assert set(benchmark) == {"latency", "latency-p90", "time-ratio"}
+    assert benchmark["latency-p90"]["value"] > benchmark["latency"]["value"]
 
 
 def test_github_action_export_has_its_fields(make_run: MakeRun, tmp_path: Path) -> None:

@@ -45,6 +45,12 @@ def test_a_line_tells_how_far_how_long_and_what_is_known() -> None:
     )
 
 
+def test_several_cells_are_counted() -> None:
+    stream = io.StringIO()
+    PlainLines(stream, lambda: 0.0).progress(replace(PROGRESS, open_cells=3, cells=16))
+    assert stream.getvalue().startswith("slkbench: 64/256 samples, 3 of 16 cells open, at most ")
+
+
 def test_nothing_is_said_of_what_is_not_known() -> None:
     stream = io.StringIO()
     early = replace(PROGRESS, remaining_s=None, standings=(), blocks=0, phase="calibrating")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from slkbench.across.gate import gate_verdicts, looks_for
+from slkbench.across.gate import gate_exit_code, gate_verdicts, looks_for
 from slkbench.cli.main import cli
 from slkbench.model import Cell, Pattern, Status, Transport, Verdict, VerdictKind
 
@@ -27,6 +27,10 @@ def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def invoke(world: Any, *arguments: str, candidate: float = 1.0) -> Result:
     world.speeds = {"baseline": 1.0, "candidate": candidate, "serverlink": candidate}
+    return CliRunner().invoke(cli, arguments, obj=world.backend)
+
+
+def invoke_world(world: Any, *arguments: str) -> Result:
     return CliRunner().invoke(cli, arguments, obj=world.backend)
 
 
@@ -113,6 +117,28 @@ def test_an_unclear_wish_is_code_2(fake_world: Any, arguments: Sequence[str]) ->
     result = invoke(fake_world, *arguments)
     assert result.exit_code == 2
     assert "--baseline-lib" in result.stderr
+
+
+def test_options_that_measure_are_refused_with_stored_runs(
+    fake_world: Any, write_run: Callable[..., Path]
+) -> None:
+    write_run("before")
+    write_run("after")
+    result = invoke(fake_world, "gate", "before", "after", "-t", "tcp", "--size", "64")
+    assert result.exit_code == 2
+    assert "--size, --transport: of no use with stored runs" in result.stderr
+
+
+def test_a_gate_that_compared_nothing_does_not_pass_silently(fake_world: Any) -> None:
+    arguments = ("run", "-c", "libzmq", "--size", "64", "--rounds", "1", "-q")
+    assert invoke_world(fake_world, *arguments).exit_code == 0
+    result = invoke_world(fake_world, "gate", "latest")
+    assert result.exit_code == 2
+    assert "nothing to judge" in result.stderr
+    skipped = replace(verdict(1, VerdictKind.INVALID, 1.0), status=Status.SKIPPED)
+    gate = gate_verdicts([skipped], run="r", machine="m", min_effect=0.02)
+    assert gate.headline == "nothing decided in 1 cell, 1 not measured"
+    assert gate_exit_code(gate, frozenset({"inconclusive"})) == (3, "nothing was compared")
 
 
 def verdict(size: int, kind: VerdictKind, p_value: float) -> Verdict:

@@ -120,7 +120,7 @@ def test_peers_and_rate_reach_the_cells(invoke: Invoke) -> None:
     assert "push-pull tcp 64 B paced at 10.0 k msg/s: " in paced.stdout
     rates = ["--metric", "paced", "--rate", "10k,50%,80%", "--dry-run"]
     several = invoke(*["run", "--size", "64", "--pattern", "push-pull", *rates])
-    for rate in ("10.0 k msg/s", "0.5 of what the slowest sustains", "0.8 of what the slowest"):
+    for rate in ("10.0 k msg/s", "50% of what the slowest sustains", "80% of what the slowest"):
         assert f"push-pull tcp 64 B paced at {rate}" in several.stdout
     narrow = ["--scenario", "paced", "--size", "64", "--transport", "tcp"]
     narrowed = invoke(*["run", *narrow, "--rate", "5k,10%", "--dry-run"])
@@ -135,6 +135,16 @@ def test_cells_that_an_option_makes_equal_are_measured_once(invoke: Invoke) -> N
     one = invoke(*f"run --scenario targets {narrow} --hwm 7 --dry-run".split())
     assert both.stdout.count("push-pull tcp 64 B") == 2
     assert one.stdout.count("push-pull tcp 64 B hwm 7: ") == 1
+
+
+def test_the_plan_says_when_it_ends_and_how_often_it_is_done(invoke: Invoke) -> None:
+    limits = "--target 5% --max-time 1m --budget 5m --sessions 3 --every 20m"
+    plan = invoke(*f"run --size 64 {limits} --dry-run".split()).stdout
+    assert "within ±5.0% of the ratio, at 32 blocks at the latest, or after 1 min" in plan
+    assert "; no block begins after 5 min" in plan
+    assert "all of that 3 times, 20 min from start to start" in plan
+    alone = invoke("run", "--size", "64", "--every", "20m", "--dry-run")
+    assert (alone.exit_code, "--sessions" in last_line(alone)) == (2, True)
 
 
 def test_dry_run_measures_nothing(invoke: Invoke, fake_world: Any) -> None:

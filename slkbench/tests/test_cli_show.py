@@ -16,6 +16,7 @@ from slkbench.model import Cell, Pattern, Scenario, Transport
 from slkbench.runner.session import Request, run_request
 
 CELL_KEYS = {
+    "cell",
     "pattern",
     "transport",
     "size_bytes",
@@ -60,7 +61,8 @@ def test_json_is_the_documented_form(stored: Path) -> None:
     result = invoke("show", "latest", "--json")
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
-    assert document["run"] == stored.name
+    assert (document["run"], document["status"]) == (stored.name, "complete")
+    assert "serverlink" in document["holds_for"]
     (cell,) = document["cells"]
     assert set(cell) >= CELL_KEYS
     assert (cell["baseline"], cell["contender"]) == ("libzmq", "serverlink")
@@ -88,6 +90,19 @@ def test_a_run_is_shown_as_a_table(stored: Path) -> None:
     assert result.exit_code == 0
     for word in ("push-pull tcp 64 B", "FASTER", "complete", "placebo: within"):
         assert word in result.stdout
+
+
+def test_what_to_distrust_is_shown_with_its_remedy(stored: Path, fake_world: Any) -> None:
+    fake_world.noise_sd = 0.3
+    cells = (Cell(Pattern.PUSH_PULL, Transport.TCP, 64),)
+    scenario = Scenario("noisy", "?", cells, seed=1, affinity=(), rounds=6)
+    path = run_request(Request(scenario), backend=fake_world.backend).path
+    assert "; more blocks (--rounds), longer samples" in invoke("show", path.name).stdout
+    for verb in ("show", "export"):
+        arguments = (verb, path.name, *(("--json",) if verb == "show" else ()))
+        findings = json.loads(invoke(*arguments).stdout)["findings"]
+        assert "unstable" in {each["code"] for each in findings}
+        assert all(each["subject"] and each["evidence"] and each["remedy"] for each in findings)
 
 
 def test_a_scenario_is_shown_with_its_cells() -> None:

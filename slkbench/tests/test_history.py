@@ -101,6 +101,9 @@ def test_a_library_that_became_slower_is_seen_in_table_and_chart(
     assert (tmp_path / "charts" / "history-1.png").read_bytes().startswith(b"\x89PNG")
     (series,) = json.loads(invoke("--json").stdout)
     assert (series["contender"], series["reference"]) == ("serverlink", "libzmq")
+    (row,) = [line for line in result.stdout.splitlines() if "push-pull tcp 64 B" in line]
+    assert "1.0, 1.1" in row
+    assert "(1.1 " in row
     (step,) = series["steps"]
     assert step["index"] == 5
     assert step["ratio"] == pytest.approx(1.12, rel=0.03)
@@ -115,6 +118,22 @@ def test_machines_workloads_and_baseline_builds_are_not_mixed(make_run: MakeRun)
     document = json.loads(invoke("--json").stdout)
     assert sorted(len(series["points"]) for series in document) == [1, 1, 1, 2]
     assert all(series["too_short"] for series in document)
+
+
+def test_what_was_measured_once_stands_in_no_table_of_trends(make_run: MakeRun) -> None:
+    make_run("one", blocks=2)
+    make_run("two", blocks=2)
+    make_run("longer", blocks=2, min_time_s=1.0)
+    result = invoke("--out", "charts")
+    assert "samples of 1 s" not in result.stdout
+    assert "1 more series have one run" in result.stdout
+
+
+def test_an_unknown_contender_is_named_with_the_known(make_run: MakeRun) -> None:
+    make_run("one", blocks=2)
+    result = invoke("--contender", "nng")
+    assert result.exit_code == 2
+    assert "no run has a contender 'nng', only libzmq, serverlink" in result.stderr
 
 
 def test_too_few_runs_are_said_plainly(make_run: MakeRun) -> None:

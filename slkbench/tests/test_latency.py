@@ -39,6 +39,7 @@ from slkbench.runner.histogram_files import keep_histograms
 from slkbench.runner.launch import ProcessLauncher
 from slkbench.runner.result import judge_run
 from slkbench.runner.session import Request, run_request
+from slkbench.runner.sessions import run_sessions
 from slkbench.scenario import scenario_to_json
 from slkbench.stats.latency import compared_percentiles
 from slkbench.store import RunStore, read_metadata, read_run
@@ -149,6 +150,21 @@ def test_a_share_is_of_what_the_slowest_sustains(tmp_path: Path, fake_world: Any
     assert len(fake_world.measured) == searched
     with pytest.raises(StoreError, match="measures something else"):
         run_request(replace(again, scenario=shares(0.7)), backend=fake_world.backend)
+
+
+def test_sessions_have_the_rates_that_the_first_has_found(tmp_path: Path, fake_world: Any) -> None:
+    limits = {"libzmq": 50_000, "serverlink": 300_000}
+    fake_world.on_sample = sustaining(limits)
+    results, found = run_sessions(
+        Request(replace(shares(0.5), rounds=2), results=tmp_path),
+        2,
+        every_s=1.0,
+        backend=fake_world.backend,
+        sleep=lambda _s: limits.update(libzmq=200_000),
+        clock_s=lambda: 0.0,
+    )
+    assert results[0].scenario.cells == results[1].scenario.cells
+    assert [each.sessions for each in found] == [2, 2]
 
 
 def test_no_rate_at_all_is_said(tmp_path: Path, fake_world: Any) -> None:

@@ -39,6 +39,7 @@ LAYERS = {
     "report": 5,
     "selftest": 6,
     "cli": 7,
+    "__main__": 8,
 }
 # Modes are told in one way; the driver runs inside the endpoint's process; a contender's build
 # flags are read from its binary; errors.py imports nothing, so all may use it.

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from slkbench.cli.main import cli
 from slkbench.errors import UsageError
 from slkbench.model import Cell, Pattern, Scenario, Status, Transport, Verdict, VerdictKind
 from slkbench.runner.session import Request
-from slkbench.runner.sessions import run_sessions
+from slkbench.runner.sessions import run_sessions, stored_recurrences
 from slkbench.stats import recurrences
 
 CELL = Cell(Pattern.PUSH_PULL, Transport.TCP, 1024)
@@ -76,6 +78,11 @@ def test_each_session_is_a_run_of_its_own_with_its_seed(tmp_path: Path, fake_wor
     record = json.loads((results[-1].path / "sessions.json").read_text())
     assert record["runs"] == [result.path.name for result in results]
     assert record["cells"][0]["kind"] == "FASTER"
+    shown = stored_recurrences(results[-1].path)
+    assert shown == found
+    assert stored_recurrences(results[0].path) == ()
+    text = CliRunner().invoke(cli, ["show", str(results[-1].path)]).stdout
+    assert "over 3 sessions: " in text
     with pytest.raises(UsageError, match="--resume"):
         run_sessions(Request(None, resume="latest"), 3)
 

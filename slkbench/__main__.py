@@ -1,0 +1,5 @@
+"""``python -m slkbench``: the program ``slkbench``."""
+
+from slkbench.cli.main import main
+
+main()
