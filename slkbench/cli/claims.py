@@ -73,7 +73,7 @@ def command(file: str | None, **options: Any) -> None:
     if options["budget"]:
         _measure(steps, options)
         judged = judge_claims(claims, Archive(options["results"]))
-    shown = claims_table(claims, judged)
+    shown = claims_table(claims, judged, quote_max=None if options["markdown"] else _QUOTE_MAX)
     if options["markdown"]:
         rows = [[plain(cell) for cell in row] for row in shown.rows]
         say(table(shown.head, rows, left=len(shown.head)))
@@ -88,16 +88,20 @@ def command(file: str | None, **options: Any) -> None:
         say(reason)
 
 
-def claims_table(claims: Claims, judged: list[Judged]) -> Table:
-    """A row for each claim: what it says, what was measured, what to think of it."""
+def claims_table(claims: Claims, judged: list[Judged], *, quote_max: int | None = None) -> Table:
+    """A row for each claim: what it says, what was measured, what to think of it.
+
+    Quotes longer than ``quote_max`` letters are cut short.
+    """
     from slkbench.profile.side_by_side import Table
 
     rows = []
     for each in judged:
         quote = each.claim.quote
-        short = quote if len(quote) <= _QUOTE_MAX else f"{quote[: _QUOTE_MAX - 1]}…"
+        if quote_max is not None and len(quote) > quote_max:
+            quote = f"{quote[: quote_max - 1]}…"
         measured = "; ".join(_words(one) for one in each.answers) or each.claim.untestable
-        rows.append((each.claim.section, short, measured, str(each.verdict)))
+        rows.append((each.claim.section, quote, measured, str(each.verdict)))
     head = ("section", "claim", "measured [interval]", "verdict")
     return Table(f"{claims.about}: claims about {claims.subject}", head, tuple(rows), 4)
 
