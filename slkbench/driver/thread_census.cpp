@@ -65,7 +65,7 @@ doing state_of(int id) {
 #ifdef SYS_select
       SYS_select,
 #endif
-      SYS_epoll_pwait, SYS_ppoll, SYS_pselect6,
+      SYS_epoll_pwait,  SYS_ppoll, SYS_pselect6,
   };
   const bool waits_there = std::find(std::begin(waits), std::end(waits), number) != std::end(waits);
   return waits_there ? doing::waiting : doing::working;
