@@ -64,12 +64,15 @@ class _Sent(Coroutine[Any, Any, "MessageTracker | None"]):
 
 
 class _Sending(Coroutine[Any, Any, "MessageTracker | None"]):
-    """A send that waits for room, awaited or not."""
+    """A send that waits for room, awaited or not; ``over`` is called when it does no longer."""
 
     __slots__ = ("_steps", "_task")
 
-    def __init__(self, sending: Coroutine[Any, Any, MessageTracker | None]) -> None:
+    def __init__(
+        self, sending: Coroutine[Any, Any, MessageTracker | None], over: Callable[[], None]
+    ) -> None:
         self._task = asyncio.ensure_future(sending)
+        self._task.add_done_callback(lambda _: over())
         self._steps: Generator[Any, Any, MessageTracker | None] | None = None
 
     def __await__(self) -> Generator[Any, Any, MessageTracker | None]:
@@ -82,6 +85,7 @@ class _Sending(Coroutine[Any, Any, "MessageTracker | None"]):
 
     def throw(self, *error: Any) -> Any:
         if self._steps is None:
+            self._task.cancel()  # it does not wait for the task yet, and would not pass it on
             self._steps = self._task.__await__()
         return self._steps.throw(*error)
 
@@ -236,7 +240,7 @@ class Socket(_Socket):
         if not self._writing and self._calls % _CALLS_PER_TURN and self._try_send(data, flags):
             self._rearm()
             return _TRACKED if track else _SENT
-        return _Sending(self._sent(lambda: self._try_send(data, flags), flags, track))
+        return self._queued(lambda: self._try_send(data, flags), flags, track)
 
     def send_multipart(  # type: ignore[override]
         self, msg_parts: Iterable[Buffer], flags: int = 0, copy: bool = True, track: bool = False
@@ -254,7 +258,7 @@ class Socket(_Socket):
         ):
             self._rearm()
             return _TRACKED if track else _SENT
-        return _Sending(self._sent(lambda: self._try_send_multipart(parts, flags), flags, track))
+        return self._queued(lambda: self._try_send_multipart(parts, flags), flags, track)
 
     async def send_many(  # type: ignore[override]
         self, messages: Iterable[Buffer | Sequence[Buffer]], flags: int = 0
@@ -283,11 +287,24 @@ class Socket(_Socket):
             pass
         return total - len(left)
 
+    def _queued(self, attempt: Callable[[], bool | None], flags: int, track: bool) -> _Sending:
+        """A send in its place from now on, though its task runs later: none overtakes it."""
+        turn = _Turn()
+        self._writing.append(turn)
+        # Also where the task is cancelled before it runs at all.
+        return _Sending(
+            self._sent(attempt, flags, track, turn), lambda: self._leave(self._writing, turn)
+        )
+
     async def _sent(
-        self, attempt: Callable[[], bool | None], flags: int, track: bool = False
+        self,
+        attempt: Callable[[], bool | None],
+        flags: int,
+        track: bool = False,
+        turn: _Turn | None = None,
     ) -> MessageTracker | None:
         limit_ms = 0 if flags & c.DONTWAIT else self.sndtimeo
-        await self._wait(self._writing, attempt, limit_ms)
+        await self._wait(self._writing, attempt, limit_ms, turn)
         return MessageTracker() if track else None
 
     # -- the same as text, JSON, objects ----------------------------------------------------------
@@ -336,20 +353,29 @@ class Socket(_Socket):
         self._wake()
 
     async def _wait(
-        self, queue: deque[_Turn], attempt: Callable[[], T | None], limit_ms: float
+        self,
+        queue: deque[_Turn],
+        attempt: Callable[[], T | None],
+        limit_ms: float,
+        turn: _Turn | None = None,
     ) -> T:
-        """What ``attempt`` gives, in turn; Again after the time. Nothing is awaited after it."""
+        """What ``attempt`` gives, in turn; Again after the time. Nothing is awaited after it.
+
+        A ``turn`` that is given is in the queue already.
+        """
         if not self._calls % _CALLS_PER_TURN:
             await asyncio.sleep(0)  # the turn of other tasks; somebody may come before us
-        if not queue and (got := attempt()) is not None:
-            self._rearm()
-            return got
-        if limit_ms == 0:
-            raise Again
+        if turn is None:
+            if not queue and (got := attempt()) is not None:
+                self._rearm()
+                return got
+            if limit_ms == 0:
+                raise Again
+            turn = _Turn()
+            queue.append(turn)
         loop = asyncio.get_running_loop()
-        turn = _Turn()
-        queue.append(turn)
-        timer = None if limit_ms < 0 else loop.call_later(limit_ms / 1000, turn.expire)
+        turn.expired = limit_ms == 0
+        timer = loop.call_later(limit_ms / 1000, turn.expire) if limit_ms > 0 else None
         try:
             self._watch(loop)
             while True:
@@ -362,11 +388,16 @@ class Socket(_Socket):
         finally:
             if timer is not None:
                 timer.cancel()
-            first = queue[0] is turn
-            queue.remove(turn)
-            if first and queue:
-                queue[0].wake()
+            self._leave(queue, turn)
             self._rearm()
+
+    def _leave(self, queue: deque[_Turn], turn: _Turn) -> None:
+        if turn not in queue:
+            return
+        first = queue[0] is turn
+        queue.remove(turn)
+        if first and queue:
+            queue[0].wake()
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._loop is not loop:

@@ -88,6 +88,34 @@ def test_a_send_that_is_not_awaited_is_sent(run: Run) -> None:
     run(test)
 
 
+def test_sends_that_are_not_awaited_keep_their_order(run: Run) -> None:
+    """Also those that have to wait for room, or leave other tasks their turn."""
+
+    async def test(one: Socket, other: Socket) -> None:
+        sent = [b"%d" % number for number in range(300)]
+        sending = [one.send(each) for each in sent[:200]]
+        sending += [one.send_multipart([each]) for each in sent[200:]]
+        assert [await other.recv() for _ in sent] == sent
+        for each in sending:
+            await each
+
+    run(test)
+
+
+def test_a_queued_send_may_be_cancelled_before_it_begins(run: Run) -> None:
+    """Those behind it do not wait for it."""
+
+    async def test(one: Socket, other: Socket) -> None:
+        for _ in range(300):  # more than there is room for, and the turn of other tasks
+            asyncio.ensure_future(one.send(b"cancelled")).cancel()
+        last = asyncio.create_task(one.send_multipart([b"last"]))
+        while (got := await other.recv()) != b"last":
+            assert got == b"cancelled"  # it went before the call returned
+        await last
+
+    run(test)
+
+
 def test_other_calls_do_not_silence_a_call_that_waits(run: Run) -> None:
     async def test(one: Socket, other: Socket) -> None:
         await one.send(b"there")
