@@ -155,13 +155,21 @@ def build_libzmq(
     )
     jobs = str(len(os.sched_getaffinity(0)))
     _run([cmake, "--build", str(folder / "build"), "--target", "libzmq", "-j", jobs])
-    objects = sorted((folder / "build").rglob("libzmq.dir/**/*.o"))
+    # libzmq's own sources are a target "objects" of which its libraries are made.
+    objects = sorted(
+        file
+        for target in ("libzmq.dir", "objects.dir")
+        for file in (folder / "build").rglob(f"{target}/**/*.o")
+    )
+    if not objects:
+        raise UsageError(f"--source {source}: its CMake target libzmq is made of no object files")
     builds = []
     for number in range(1, rebuilds + 1):
         path = folder / str(number) / "libzmq.so.5"
         path.parent.mkdir(parents=True, exist_ok=True)
         order = map(str, _shuffled(objects, seed, variant.name, number))
-        _run([_compiler(), *variant.flags, "-shared", "-pthread", "-o", str(path), *order, "-lrt"])
+        link = (*variant.flags, "-shared", "-pthread", "-Wl,-z,defs", "-o", str(path))
+        _run([_compiler(), *link, *order, "-lrt", "-ldl"])
         builds.append(Build("libzmq", variant.name, number, path))
     return builds
 

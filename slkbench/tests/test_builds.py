@@ -1,0 +1,80 @@
+"""Builds of a library with other flags: of small trees that are laid out like the real ones."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+from pathlib import Path
+
+import pytest
+
+from slkbench.errors import UsageError
+from slkbench.profile.builds import VARIANTS, build_libzmq, build_serverlink
+
+
+def version_of(library: Path, symbol: str) -> int:
+    return int(ctypes.CDLL(str(library))[symbol]())
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def test_serverlink_is_linked_in_other_orders_without_its_tests_and_curve(tmp_path: Path) -> None:
+    function = 'extern "C" __attribute__((visibility("default"))) int slk_it() { return %d; }\n'
+    impl = write(
+        tmp_path / "impl",
+        {
+            "include/serverlink/serverlink.h": "",
+            "src/abi/it.cpp": "int box(); " + function % 7,
+            "src/wire/box_none.cpp": "int box() { return 0; }\n",
+            "src/wire/box_sodium.cpp": "int box() { return 1; }\n",
+            "src/wire/box_test.cpp": "int main() {}\n",
+        },
+    )
+    trained: list[Path] = []
+    for name in ("O2", "O3-pgo"):
+        builds = build_serverlink(
+            impl,
+            VARIANTS[name],
+            tmp_path / "out",
+            rebuilds=3,
+            seed=1,
+            train=trained.append,
+            note=lambda _: None,
+        )
+        assert [build.number for build in builds] == [1, 2, 3]
+        assert {version_of(build.path, "slk_it") for build in builds} == {7}
+    assert len(trained) == 1
+
+
+@pytest.mark.skipif(shutil.which("cmake") is None, reason="cmake is not installed")
+def test_libzmq_is_built_from_a_tree_whose_sources_are_a_target_of_their_own(
+    tmp_path: Path,
+) -> None:
+    project = "cmake_minimum_required(VERSION 3.5)\nproject(ZeroMQ CXX)\n"
+    tree = write(
+        tmp_path / "libzmq",
+        {
+            "CMakeLists.txt": project
+            + "add_library(objects OBJECT one.cpp two.cpp)\n"
+            + "add_library(libzmq SHARED $<TARGET_OBJECTS:objects>)\n"
+            + "set_target_properties(libzmq PROPERTIES LINKER_LANGUAGE CXX)\n",
+            "one.cpp": 'int two(); extern "C" int zmq_it() { return two(); }\n',
+            "two.cpp": "int two() { return 2; }\n",
+        },
+    )
+    builds = build_libzmq(
+        tree, VARIANTS["O2"], tmp_path / "out", rebuilds=3, seed=1, note=lambda _: None
+    )
+    assert [version_of(build.path, "zmq_it") for build in builds] == [2, 2, 2]
+
+
+def test_a_tree_that_is_not_libzmq_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--source"):
+        build_libzmq(
+            tmp_path, VARIANTS["O2"], tmp_path / "out", rebuilds=3, seed=1, note=lambda _: None
+        )
