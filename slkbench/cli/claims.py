@@ -11,6 +11,8 @@ from slkbench.cli.parameters import DURATION, results_option, wait_option
 from slkbench.cli.say import say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from slkbench.profile.side_by_side import Table
     from slkbench.runner.claim_answers import Answer
     from slkbench.runner.claim_work import Step
@@ -24,14 +26,18 @@ Examples:
   slkbench claims
   slkbench claims --dry-run
   slkbench claims --budget 20m
+  slkbench claims claims-targets
   slkbench claims my-claims.toml --subject mine --lib mine=/opt/mine/libzmq.so.5
 
 \b
-FILE is a file of claims; the shipped one tests the reference report of 2026-01-03. Claims are
-judged by what is stored under --results, the newest first. Of what is missing there, --budget
+FILE is a file of claims, or a shipped one: claims-2026-01-03, which tests the reference report and
+is the usual one, or claims-targets, what ServerLink is built to reach. Claims are judged by what is
+stored under --results, the newest first. Of what is missing there, --budget
 measures as much as there is time for, but no builds: those are for slkbench profile builds.
 """
 _QUOTE_MAX = 110
+_ANSWERS_TOLD_EACH = 4
+_MEASURES_WITHOUT_NAME = ("operation-us", "count", "count-ratio", "sample", "round-trip-ratio")
 
 
 @click.command(epilog=_EPILOG)
@@ -100,26 +106,50 @@ def claims_table(claims: Claims, judged: list[Judged], *, quote_max: int | None 
         quote = each.claim.quote
         if quote_max is not None and len(quote) > quote_max:
             quote = f"{quote[: quote_max - 1]}…"
-        measured = "; ".join(_words(one) for one in each.answers) or each.claim.untestable
+        measured = _measured(each.answers, whole=quote_max is None) or each.claim.untestable
         rows.append((each.claim.section, quote, measured, str(each.verdict)))
     head = ("section", "claim", "measured [interval]", "verdict")
     return Table(f"{claims.about}: claims about {claims.subject}", head, tuple(rows), 4)
 
 
+def _measured(answers: Sequence[Answer], *, whole: bool) -> str:
+    """Every answer; of many those alone that do not hold, and unless ``whole`` not all of them."""
+    from slkbench.runner.claim_answers import ClaimVerdict
+
+    if len(answers) <= _ANSWERS_TOLD_EACH:
+        return "; ".join(map(_words, answers))
+    parts = []
+    held = [one for one in answers if one.verdict is ClaimVerdict.SUPPORTED]
+    if held:
+        parts.append(f"{len(held)} of {len(answers)} hold")
+    for verdict in (ClaimVerdict.REFUTED, ClaimVerdict.CANNOT_TELL):
+        own = [one for one in answers if one.verdict is verdict]
+        told = own if whole else own[:_ANSWERS_TOLD_EACH]
+        more = f"; and {len(own) - len(told)} more" if len(told) < len(own) else ""
+        if own:
+            parts.append(f"{str(verdict).lower()}: {'; '.join(map(_words, told))}{more}")
+    return ". ".join(parts)
+
+
 def _words(answer: Answer) -> str:
+    from slkbench.model import Cell
+
     test = answer.test
     subject = test.contender
     if test.against and test.measure in ("count", "option"):
         subject += f" - {test.against}"
-    if test.against and test.measure in ("gap", "count-ratio"):
+    if test.against and (test.measure == "gap" or test.measure.endswith("-ratio")):
         subject += f" / {test.against}"
     where = f"{test.cell.transport} {test.cell.size_bytes} B"
     if test.measure not in ("pattern-ratio", "flag", "build"):
         where += f" {'RR' if test.cell.pattern == 'router-router' else 'PP'}"
+    usual = Cell(test.cell.pattern, test.cell.transport, test.cell.size_bytes)
+    where += test.cell.title.removeprefix(usual.title) + (" one core" if test.one_core else "")
+    figure = test.figure if test.measure == "round-trip-ratio" else ""
     what = " ".join(
         word
-        for word in (test.measure, test.what, test.role, test.quantity)
-        if word not in ("all", "application", "", "operation-us", "count", "count-ratio")
+        for word in (test.measure, figure, test.what, test.role, test.quantity)
+        if word not in ("all", "application", "", *_MEASURES_WITHOUT_NAME)
     )
     if test.measure == "flag":
         where = ""
@@ -149,7 +179,7 @@ def _figure(measure: str, value: float) -> str:
             return format_rate(value)
         case "operation-us":
             return f"{value:.3f} us"
-        case "pattern-ratio" | "count-ratio":
+        case _ if measure.endswith("-ratio"):
             return f"{value:.2f}x"
         case _:
             return f"{value:.3g}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from slkbench.errors import StoreError
-from slkbench.model import Cell, Layer, Metric, ProfileRow, Sample, Status
+from slkbench.model import Cell, ProfileRow, Sample, Status
 from slkbench.runner.profile_folder import list_folders, profiles_in
 from slkbench.store import SAMPLES_NAME, StoredRun, read_metadata, read_run
 
@@ -31,18 +31,20 @@ class Archive:
             except StoreError:
                 continue
 
-    def cell_samples(self, wanted: Cell, arms: Sequence[str]) -> Iterator[tuple[str, list[Sample]]]:
-        """By run that has them all: the samples of these arms in a cell of that description.
+    def cell_samples(
+        self, wanted: Cell, arms: Sequence[str], *, one_core: bool = False
+    ) -> Iterator[tuple[str, list[Sample]]]:
+        """By run that has them all: the samples of these arms in this cell.
 
-        Not of runs that were to have both threads on one core, which is another question.
+        Either of runs that were to have both threads on one core, or of the others: these are two
+        questions.
         """
         for run in self.runs:
-            if _shares_one_core(run):
+            if _shares_one_core(run) != one_core:
                 continue
-            for key in dict.fromkeys(one.cell_key for one in run.samples if _is_like(one, wanted)):
-                own = [one for one in run.samples if one.cell_key == key and one.arm in arms]
-                if {one.arm for one in own if one.status == Status.OK} == set(arms):
-                    yield run.run_id, own
+            own = [one for one in run.samples if one.cell_key == wanted.key and one.arm in arms]
+            if {one.arm for one in own if one.status == Status.OK} == set(arms):
+                yield run.run_id, own
 
     def rows(self, tool: str, wanted: Cell, contender: str) -> tuple[str, list[ProfileRow]] | None:
         """The newest profile of a contender in such a cell."""
@@ -58,16 +60,6 @@ class Archive:
             if own:
                 return name, own
         return None
-
-
-def _is_like(sample: Sample, wanted: Cell) -> bool:
-    return (
-        (sample.pattern, sample.transport, sample.size_bytes, sample.topology)
-        == (wanted.pattern, wanted.transport, wanted.size_bytes, wanted.topology)
-        and sample.layer == Layer.NATIVE
-        and sample.metric == Metric.THROUGHPUT
-        and (sample.senders, sample.receivers, sample.idle_peers) == (1, 1, 0)
-    )
 
 
 def _shares_one_core(run: StoredRun) -> bool:

@@ -1,32 +1,32 @@
-"""What is stored says to the test of a claim: one value, and how sure it is."""
+"""The answer to a test of a claim: one value, how sure it is, and what measures it."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
 
-from slkbench.model import Cell, Layer, Pattern, ProfileRow, Status
-from slkbench.profile.accounting import accounts_of
-from slkbench.runner.archive import Archive
-from slkbench.runner.builds import build_effects
+from slkbench.model import Cell, Pattern
 from slkbench.scenario.claims import ClaimTest
-from slkbench.stats import (
-    TIME_PER_MESSAGE,
-    discarded_blocks,
-    paired_ratio,
-    summarise,
-)
 
-__all__ = ["RUN", "Answer", "ClaimVerdict", "answer_of", "cells_of", "command_for", "tool_of"]
+__all__ = [
+    "ONE_CORE_RUN",
+    "RUN",
+    "Answer",
+    "ClaimVerdict",
+    "cells_of",
+    "command_for",
+    "listed",
+    "not_there",
+    "surest",
+    "tool_of",
+]
 
 RUN = "run"
 """What measures samples, where others are profiled."""
 
-# Counts that are the same on every run but for this much.
-_EXACT_SPREAD = 0.005
+ONE_CORE_RUN = "run on one core"
+"""The same with both application threads on one core."""
 
 
 class ClaimVerdict(StrEnum):
@@ -74,7 +74,8 @@ class Answer:
 
 
 def tool_of(test: ClaimTest) -> str:
-    """``run``, or the profile that measures what the test asks for."""
+    """A run of either kind, or the profile that measures what the test asks for."""
+    run = ONE_CORE_RUN if test.one_core else RUN
     return {
         "operation-us": "operations",
         "instrumentation": "operations",
@@ -82,11 +83,13 @@ def tool_of(test: ClaimTest) -> str:
         "option": "syscalls",
         "share": "cpu",
         "build": "builds",
-    }.get(test.measure, test.tool or RUN)
+    }.get(test.measure, test.tool or run)
 
 
 def cells_of(test: ClaimTest) -> tuple[Cell, ...]:
-    """Where the test measures: its cell, or ROUTER-ROUTER and PUSH-PULL."""
+    """Where the test measures: its cell, and the one that is compared with it."""
+    if test.instead is not None:
+        return (test.cell, test.instead)
     if test.measure == "pattern-ratio":
         return tuple(replace(test.cell, pattern=pattern) for pattern in Pattern)
     return (test.cell,)
@@ -95,266 +98,56 @@ def cells_of(test: ClaimTest) -> tuple[Cell, ...]:
 def command_for(test: ClaimTest) -> str:
     """What a user may call to have it measured."""
     tool = tool_of(test)
-    verb = RUN if tool == RUN else f"profile {tool}"
-    patterns = " ".join(f"--pattern {cell.pattern}" for cell in cells_of(test))
-    variants = f" --variant {test.against} --variant {test.what}" if tool == "builds" else ""
-    where = f"--transport {test.cell.transport} --size {test.cell.size_bytes}"
-    return f"slkbench {verb} {where} {patterns}{variants}"
+    verb = {RUN: RUN, ONE_CORE_RUN: f"{RUN} --affinity 0"}.get(tool, f"profile {tool}")
+    parts = [f"slkbench {verb}", f"--transport {test.cell.transport}"]
+    parts.append(f"--size {test.cell.size_bytes}")
+    parts += [f"--pattern {name}" for name in dict.fromkeys(c.pattern for c in cells_of(test))]
+    if tool in {RUN, ONE_CORE_RUN}:
+        parts += _unusual_conditions(test.cell)
+        if test.against not in {None, "libzmq", "serverlink"}:
+            parts += [f"--contender {name}" for name in (test.contender, test.against)]
+    if tool == "builds":
+        parts.append(f"--variant {test.against} --variant {test.what}")
+    return " ".join(parts)
 
 
-def answer_of(test: ClaimTest, archive: Archive, baseline: str) -> Answer:
-    """What the newest run or profile says that has an interval, or the newest at all."""
-    measure: Callable[[ClaimTest, Archive], Answer] = {
-        "gap": _gap,
-        "rate": _rate,
-        "pattern-ratio": _pattern_ratio,
-        "operation-us": _operation,
-        "instrumentation": _instrumentation,
-        "timed-rate": _timed_rate,
-        "count": _count,
-        "count-ratio": _count_ratio,
-        "option": _option,
-        "share": _share,
-        "build": _build,
-        "flag": _flag,
-    }[test.measure]
-    if test.measure == "gap" and test.against is None:
-        test = replace(test, against=baseline)
-    return measure(test, archive)
+def _unusual_conditions(cell: Cell) -> Iterator[str]:
+    """What ``slkbench run`` has to be told of, beyond pattern, transport and size."""
+    usual = Cell(cell.pattern, cell.transport, cell.size_bytes)
+    options = {
+        "layer": "layer",
+        "topology": "topology",
+        "metric": "metric",
+        "io_threads": "io-threads",
+        "sndhwm": "hwm",
+        "senders": "senders",
+        "receivers": "receivers",
+        "idle_peers": "idle-peers",
+        "offered_msgs_per_s": "rate",
+        "messages": "count",
+    }
+    for name, option in options.items():
+        if (value := getattr(cell, name)) != getattr(usual, name):
+            yield f"--{option} {value}"
 
 
-def _not_there(test: ClaimTest) -> Answer:
+def not_there(test: ClaimTest) -> Answer:
+    """Nothing is stored; the reason names the command."""
     return Answer(test, reason=f"not measured: {command_for(test)}")
 
 
-def _surest(test: ClaimTest, found: Iterable[Answer]) -> Answer:
+def surest(test: ClaimTest, found: Iterable[Answer]) -> Answer:
     """The first that has an interval, else the first, else that there is none."""
     answers = list(found)
     for each in answers:
         if each.low is not None and each.high is not None:
             return each
     if not answers:
-        return _not_there(test)
+        return not_there(test)
     reason = f"too few blocks for an interval: {command_for(test)}"
     return replace(answers[0], reason=reason)
 
 
-def _gap(test: ClaimTest, archive: Archive) -> Answer:
-    assert test.against is not None
-    found = []
-    for name, samples in archive.cell_samples(test.cell, (test.contender, test.against)):
-        own, others = (
-            [one for one in samples if one.arm == arm] for arm in (test.contender, test.against)
-        )
-        disturbed = discarded_blocks(samples)
-        ratio = paired_ratio(own, others, TIME_PER_MESSAGE, without=disturbed)
-        if ratio is None:
-            continue
-        low, high = (None if b is None else 1 / b - 1 for b in (ratio.high, ratio.low))
-        found.append(Answer(test, 1 / ratio.point - 1, low, high, name))
-    return _surest(test, found)
-
-
-def _rate(test: ClaimTest, archive: Archive) -> Answer:
-    answers = []
-    for name, samples in archive.cell_samples(test.cell, (test.contender,)):
-        disturbed = discarded_blocks(samples)
-        rates = [
-            one.rate_msgs_per_s
-            for one in samples
-            if one.rate_msgs_per_s and (one.run_id, one.block) not in disturbed
-        ]
-        found = summarise(rates)
-        if found is not None:
-            answers.append(Answer(test, found.median, found.low, found.high, name))
-    return _surest(test, answers)
-
-
-def _pattern_ratio(test: ClaimTest, archive: Archive) -> Answer:
-    router, push = cells_of(test)
-    if test.tool:
-        router_push = (replace(test, cell=router), replace(test, cell=push))
-        return _ratio_of_counts(test, archive, router_push)
-    other: dict[str, list[Any]] = {}
-    for name, samples in archive.cell_samples(push, (test.contender,)):
-        other.setdefault(name, samples)
-    found = []
-    for name, samples in archive.cell_samples(router, (test.contender,)):
-        if name not in other:
-            continue
-        disturbed = {*discarded_blocks(samples), *discarded_blocks(other[name])}
-        ratio = paired_ratio(samples, other[name], TIME_PER_MESSAGE, without=disturbed)
-        if ratio is not None:
-            found.append(Answer(test, ratio.point, ratio.low, ratio.high, name))
-    return _surest(test, found)
-
-
-def _row(
-    test: ClaimTest, archive: Archive, tool: str, contender: str, quantity: str
-) -> tuple[str, ProfileRow | None] | None:
-    found = archive.rows(tool, test.cell, contender)
-    if found is None:
-        return None
-    name, rows = found
-    for row in rows:
-        if (row.role, row.what, row.quantity) == (test.role, test.what, quantity):
-            return name, row
-    # What a profile of the cell has no row of did not happen.
-    return (name, None) if any(row.status == Status.OK for row in rows) else None
-
-
-def _operation(test: ClaimTest, archive: Archive) -> Answer:
-    found = _row(test, archive, "operations", test.contender, f"{test.figure}-ns")
-    if found is None or found[1] is None or found[1].count is None:
-        return _not_there(test)
-    name, row = found
-    assert row is not None
-    assert row.count is not None
-    low, high = (None if bound is None else bound / 1000 for bound in (row.low, row.high))
-    return Answer(test, row.count / 1000, low, high, name)
-
-
-def _instrumentation(test: ClaimTest, archive: Archive) -> Answer:
-    return _figure_of_timing(test, archive, "instrumentation-cost")
-
-
-def _timed_rate(test: ClaimTest, archive: Archive) -> Answer:
-    return _figure_of_timing(test, archive, "timed-rate")
-
-
-def _figure_of_timing(test: ClaimTest, archive: Archive, quantity: str) -> Answer:
-    """Of runs with timed calls; ``what`` is all: some messages' calls, or every: each one's."""
-    found = _row(test, archive, "operations", test.contender, quantity)
-    if found is None or found[1] is None:
-        return _not_there(test)
-    name, row = found
-    assert row is not None
-    return Answer(test, row.count, row.low, row.high, name)
-
-
-def _count(test: ClaimTest, archive: Archive) -> Answer:
-    value = low = high = 0.0
-    names = []
-    for contender, sign in ((test.contender, 1), (test.against, -1)):
-        if contender is None:
-            continue
-        found = _count_of(replace(test, contender=contender), archive)
-        if found is None:
-            return _not_there(test)
-        name, each, spread = found
-        names.append(name)
-        value += sign * each
-        low += sign * each - spread
-        high += sign * each + spread
-    return Answer(test, value, low, high, _listed(names))
-
-
-def _count_ratio(test: ClaimTest, archive: Archive) -> Answer:
-    assert test.against is not None
-    return _ratio_of_counts(test, archive, (test, replace(test, contender=test.against)))
-
-
-def _ratio_of_counts(
-    test: ClaimTest, archive: Archive, pair: tuple[ClaimTest, ClaimTest]
-) -> Answer:
-    first, second = (_count_of(each, archive) for each in pair)
-    if first is None or second is None:
-        return _not_there(test)
-    (name, count, spread), (other_name, other, other_spread) = first, second
-    source = _listed((name, other_name))
-    if other <= other_spread:
-        reason = "a ratio to a count of none tells nothing"
-        return Answer(test, source=source, reason=reason, is_final=True)
-    low = (count - spread) / (other + other_spread)
-    return Answer(test, count / other, low, (count + spread) / (other - other_spread), source)
-
-
-def _count_of(test: ClaimTest, archive: Archive) -> tuple[str, float, float] | None:
-    """Where it is from, the count per message, and how far it may be off."""
-    found = _row(test, archive, test.tool, test.contender, test.quantity)
-    if found is None:
-        return None
-    name, row = found
-    if row is None or row.per_message is None:
-        return name, 0.0, 0.0
-    return name, row.per_message, max(_EXACT_SPREAD, row.spread or 0.0) * abs(row.per_message)
-
-
-def _listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str]) -> str:
+    """Each name once."""
     return ", ".join(dict.fromkeys(names))
-
-
-def _option(test: ClaimTest, archive: Archive) -> Answer:
-    value = 0.0
-    names = []
-    for contender, sign in ((test.contender, 1), (test.against, -1)):
-        if contender is None:
-            continue
-        found = _row(test, archive, "syscalls", contender, "kernel-option")
-        if found is None or found[1] is None or found[1].count is None:
-            return _not_there(test)
-        names.append(found[0])
-        value += sign * found[1].count
-    return Answer(test, value, value, value, _listed(names))
-
-
-def _share(test: ClaimTest, archive: Archive) -> Answer:
-    found = archive.rows("cpu", test.cell, test.contender)
-    accounts = accounts_of(found[1], test.contender, 1) if found else []
-    if found is None or not accounts:
-        return _not_there(test)
-    limiting = accounts[0]
-    share = limiting.parts_ns.get(test.what, 0.0) / limiting.wall_ns
-    bounds = [
-        (row.low, row.high)
-        for row in found[1]
-        if (row.role, row.what, row.quantity) == (limiting.of, test.what, "part-ns")
-    ]
-    if not bounds or None in bounds[0]:
-        return Answer(test, share, None, None, found[0])
-    low, high = ((bound or 0.0) / limiting.wall_ns for bound in bounds[0])
-    return Answer(test, share, low, high, found[0])
-
-
-def _build(test: ClaimTest, archive: Archive) -> Answer:
-    for run in archive.runs:
-        for effect in build_effects(run):
-            wanted = (test.what, test.against or effect.against, test.cell.transport)
-            if (effect.variant, effect.against, effect.cell.transport) != wanted:
-                continue
-            if (effect.cell.pattern, effect.cell.size_bytes) != (
-                test.cell.pattern,
-                test.cell.size_bytes,
-            ):
-                continue
-            low, high = (
-                None if b is None or math.isinf(b) else 1 / b - 1 for b in (effect.high, effect.low)
-            )
-            return Answer(test, 1 / effect.ratio - 1, low, high, run.run_id)
-    return _not_there(test)
-
-
-def _flag(test: ClaimTest, archive: Archive) -> Answer:
-    for name, metadata in archive.metadata:
-        for each in metadata.get("libraries", ()):
-            if each.get("name") != test.contender or each.get("layer") != Layer.NATIVE:
-                continue
-            flags = str(each.get("build_flags") or "")
-            if "-O" not in flags:
-                reason = f"{test.contender}: the binary does not tell its flags, but: {flags}"
-                return Answer(test, source=name, reason=reason, is_final=True)
-            value = float(_is_flag_in(test.what, flags.split()))
-            return Answer(test, value, value, value, name)
-    return _not_there(test)
-
-
-def _is_flag_in(flag: str, words: Iterable[str]) -> bool:
-    """Whether a compiler that was given the flag would say so by one of these words.
-
-    It names the processor where ``-march=native`` was given.
-    """
-    if flag == "-march=native":
-        return any(
-            word.startswith("-march=") and not word.startswith("-march=x86-64") for word in words
-        )
-    return any(word == flag or word.startswith(f"{flag}=") for word in words)

@@ -12,7 +12,7 @@ from slkbench.model import Scenario
 from slkbench.plan import estimate
 from slkbench.profile.tools import TOOLS
 from slkbench.profile.workload import require_tool
-from slkbench.runner.claim_answers import RUN
+from slkbench.runner.claim_answers import ONE_CORE_RUN, RUN
 from slkbench.runner.claims import Judged, missing_work
 from slkbench.runner.profiling import Note, ProfileRequest, run_profile
 from slkbench.runner.progress import Observer
@@ -24,7 +24,7 @@ from slkbench.units import format_duration
 __all__ = ["Measuring", "Step", "measure_steps", "plan_steps", "steps_left_out"]
 
 # A profile wants some of a budget too.
-_SHARE_OF_RUN = 0.5
+_SHARE_OF_RUNS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Step:
     def text(self) -> str:
         """For reading: what, where, of whom, and about how long."""
         cells = ", ".join(cell.title for cell in self.scenario.cells)
-        verb = RUN if self.tool == RUN else f"profile {self.tool}"
+        verb = self.tool if self.tool.startswith(RUN) else f"profile {self.tool}"
         names = ", ".join(self.scenario.contenders)
         return f"about {format_duration(self.about_s)}: {verb} of {names}: {cells}"
 
@@ -62,21 +62,23 @@ def plan_steps(
 ) -> tuple[Step, ...]:
     """What to measure, the run first and then the quicker profiles; no builds.
 
-    The run may take half of ``budget_s``.  Profiles whose program is missing are left out.
+    Runs may take half of ``budget_s``.  Profiles whose program is missing are left out.
     """
     work = missing_work(judged)
     steps = []
-    cells = tuple(dict.fromkeys(cell for cell, _ in work.pop(RUN, ())))
-    if cells:
-        names = tuple(dict.fromkeys((claims.baseline, claims.subject)))
+    runs = {kind: work.pop(kind) for kind in (RUN, ONE_CORE_RUN) if kind in work}
+    for kind, wanted in runs.items():
+        cells = tuple({cell.key: cell for cell, _ in wanted}.values())
+        names = (claims.baseline, claims.subject, *(name for _, name in wanted))
         scenario = replace(
-            ad_hoc_scenario(contenders=names),
+            ad_hoc_scenario(contenders=tuple(dict.fromkeys(names))),
             name="claims",
             cells=cells,
             baseline=claims.baseline,
-            budget_s=None if budget_s is None else budget_s * _SHARE_OF_RUN,
+            affinity=((0,),) if kind == ONE_CORE_RUN else None,
+            budget_s=None if budget_s is None else budget_s * _SHARE_OF_RUNS / len(runs),
         )
-        steps.append(Step(RUN, scenario, estimate(scenario).most_s))
+        steps.append(Step(kind, scenario, estimate(scenario).most_s))
     usable = [tool for tool in work if tool in TOOLS and not list(_missing_programs(tool))]
     for tool in sorted(usable, key=lambda name: TOOLS[name].about_s):
         for cell in dict.fromkeys(cell for cell, _ in work[tool]):
@@ -117,7 +119,7 @@ def measure_steps(steps: Sequence[Step], budget_s: float, how: Measuring) -> int
         if how.clock_s() >= end_s:
             return number
         how.observer.note(f"claims, {number + 1} of {len(steps)}: {step.text}")
-        if step.tool == RUN:
+        if step.tool in {RUN, ONE_CORE_RUN}:
             run_request(
                 Request(
                     step.scenario,

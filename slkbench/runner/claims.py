@@ -8,12 +8,14 @@ of its tests, and supported by all.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from slkbench.model import Cell
+from slkbench.runner.answers_from_profiles import FROM_PROFILES
+from slkbench.runner.answers_from_runs import FROM_RUNS
 from slkbench.runner.archive import Archive
-from slkbench.runner.claim_answers import Answer, ClaimVerdict, answer_of, cells_of, tool_of
-from slkbench.scenario.claims import Claim, Claims
+from slkbench.runner.claim_answers import Answer, ClaimVerdict, cells_of, tool_of
+from slkbench.scenario.claims import RATIOS_TO_AGAINST, Claim, Claims, ClaimTest
 
 __all__ = ["Judged", "judge_claims", "missing_work"]
 
@@ -38,9 +40,17 @@ class Judged:
 def judge_claims(claims: Claims, archive: Archive) -> list[Judged]:
     """Every claim, by what is stored."""
     return [
-        Judged(claim, tuple(answer_of(test, archive, claims.baseline) for test in claim.tests))
+        Judged(claim, tuple(_answer(test, archive, claims.baseline) for test in claim.tests))
         for claim in claims.claims
     ]
+
+
+def _answer(test: ClaimTest, archive: Archive, baseline: str) -> Answer:
+    """What the newest run or profile says that has an interval, or the newest at all."""
+    if test.measure in RATIOS_TO_AGAINST and test.against is None:
+        test = replace(test, against=baseline)
+    source = FROM_RUNS if test.measure in FROM_RUNS and not test.tool else FROM_PROFILES
+    return source[test.measure](test, archive)
 
 
 def missing_work(judged: Sequence[Judged]) -> dict[str, list[tuple[Cell, str]]]:

@@ -14,10 +14,11 @@
 
     [[claim.test]]
     measure = "pattern-ratio"       # MEASURES says what each is, and needs
-    transport = "tcp"
-    size = 64
+    transport = "tcp"               # any key of a scenario's cells, and lists of values, as there:
+    size = [64, "1KiB"]             # a test in each
     range = [1.5, 2.5]              # what the claim allows; "-inf" and "inf" are open ends
     outside = true                  # the claim allows what is not in the range; else leave it away
+    one_core = true                 # of runs with both threads on one core; else of all others
 """
 
 from __future__ import annotations
@@ -29,13 +30,17 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from slkbench.errors import ScenarioError, UsageError
-from slkbench.model import Cell, Pattern, Transport
+from slkbench.errors import ScenarioError
+from slkbench.model import Cell
+from slkbench.scenario.document import cells_in
 from slkbench.scenario.find import shipped_files
 from slkbench.scenario.keys import CELL_KEYS, nearest
 
 __all__ = [
     "MEASURES",
+    "PERCENTILES",
+    "RATIOS_TO_AGAINST",
+    "SAMPLE_FIGURES",
     "Claim",
     "ClaimTest",
     "Claims",
@@ -47,6 +52,11 @@ __all__ = [
 MEASURES = {
     "gap": "rate of contender / rate of against - 1, from samples",
     "rate": "messages per second of contender, from samples",
+    "rate-ratio": "rate of contender / rate of against, from samples",
+    "cpu-ratio": "CPU time per message of contender / that of against, from samples",
+    "round-trip-ratio": "figure (p50, p90, p99, p99.9) of round trips of contender / of against",
+    "cell-ratio": "time per message of contender / its time in the cell with the keys of instead",
+    "sample": "median over samples of contender's column what, as of samples.csv",
     "pattern-ratio": "ROUTER-ROUTER / PUSH-PULL of contender: time per message, or count of tool",
     "operation-us": "figure (mean, p50, p99 or max) of what, of role, in us: profile operations",
     "instrumentation": "time with timed calls (what: all = some, every) / without - 1: operations",
@@ -59,6 +69,24 @@ MEASURES = {
     "flag": "1 if contender was compiled with the flag what, 0 if not",
 }
 """What a test can measure."""
+
+RATIOS_TO_AGAINST = ("gap", "rate-ratio", "cpu-ratio", "round-trip-ratio")
+"""Measures that compare with the baseline where a test does not say against whom."""
+
+PERCENTILES = {"p50": "p50_ns", "p90": "p90_ns", "p99": "p99_ns", "p99.9": "p999_ns"}
+"""Of round trips: the column of each."""
+
+SAMPLE_FIGURES = (
+    "slowest_sender_share",
+    "idle_peer_bytes",
+    "max_rss_bytes",
+    "p50_ns",
+    "p99_ns",
+    "bandwidth_mib_per_s",
+)
+"""Columns of samples that the measure ``sample`` knows."""
+
+_USUAL_CELL = {"pattern": "router-router", "transport": "tcp", "size": 64}
 
 _FILE = "claims-2026-01-03"
 
@@ -79,6 +107,8 @@ class ClaimTest:
     tool: str = ""
     figure: str = "mean"
     outside: bool = False
+    one_core: bool = False
+    instead: Cell | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +189,9 @@ def _check_keys(table: Any, known: Sequence[str], where: str) -> None:
 def _claim(table: Mapping[str, Any], where: str, subject: str) -> Claim:
     _check_keys(table, ("section", "quote", "untestable", "test"), where)
     tests = tuple(
-        _test(each, f"{where}, test {number}", subject)
+        test
         for number, each in enumerate(table.get("test", ()), 1)
+        for test in _tests(each, f"{where}, test {number}", subject)
     )
     untestable = str(table.get("untestable", ""))
     if not table.get("quote") or bool(tests) == bool(untestable):
@@ -168,40 +199,82 @@ def _claim(table: Mapping[str, Any], where: str, subject: str) -> Claim:
     return Claim(str(table.get("section", "")), str(table["quote"]), tests, untestable)
 
 
-def _test(table: Mapping[str, Any], where: str, subject: str) -> ClaimTest:
-    others = ("low", "high", "cell", "outside")
+def _tests(table: Mapping[str, Any], where: str, subject: str) -> list[ClaimTest]:
+    """A test for each cell that the table names."""
+    others = ("low", "high", "cell", "outside", "one_core", "instead")
     texts = tuple(item.name for item in fields(ClaimTest) if item.name not in others)
-    _check_keys(table, (*texts, "range", "outside", "pattern", "transport", "size"), where)
-    if table.get("measure") not in MEASURES:
+    known = (*texts, "range", "outside", "one_core", "instead", *CELL_KEYS)
+    _check_keys(table, known, where)
+    measure = table.get("measure")
+    if measure not in MEASURES:
         raise ScenarioError(
-            f"{where}: measure {table.get('measure')!r} is not known. "
-            f"{nearest(str(table.get('measure')), MEASURES)}"
+            f"{where}: measure {measure!r} is not known. {nearest(str(measure), MEASURES)}"
         )
-    bounds = table.get("range")
+    low, high = _range(table.get("range"), where)
+    switches = {key: table.get(key, False) for key in ("outside", "one_core")}
+    for key, value in switches.items():
+        if not isinstance(value, bool):
+            raise ScenarioError(f"{where}: {key} {value!r} is neither true nor false")
+    given = {"contender": subject, **{key: str(table[key]) for key in texts if key in table}}
+    _check_needs(given, table, where)
+    conditions = {**_USUAL_CELL, **{key: table[key] for key in CELL_KEYS if key in table}}
+    cells = _cells(conditions, where)
+    instead = table.get("instead")
+    if instead is not None:
+        _check_keys(instead, tuple(CELL_KEYS), f"{where}, instead")
+    twins = _cells({**conditions, **(instead or {})}, f"{where}, instead")
+    if len(twins) not in (1, len(cells)):
+        raise ScenarioError(f"{where}: instead makes {len(twins)} cells of {len(cells)}")
+    twins = twins if len(twins) == len(cells) else twins * len(cells)
+    return [
+        ClaimTest(
+            low=low,
+            high=high,
+            cell=cell,
+            instead=None if instead is None else twin,
+            outside=switches["outside"],
+            one_core=switches["one_core"],
+            **given,
+        )
+        for cell, twin in zip(cells, twins, strict=True)
+    ]
+
+
+def _range(bounds: Any, where: str) -> tuple[float, float]:
     try:
-        low, high = (float(each) for each in bounds)  # type: ignore[union-attr]
-        values = {
-            "pattern": Pattern.ROUTER_ROUTER,
-            "transport": Transport.TCP,
-            "size": 64,
-            **{
-                key: CELL_KEYS[key](table[key])
-                for key in ("pattern", "transport", "size")
-                if key in table
-            },
-        }
+        low, high = (float(each) for each in bounds)
     except (TypeError, ValueError):
         raise ScenarioError(f"{where}: range {bounds!r} is not two numbers") from None
-    except UsageError as error:
-        raise ScenarioError(f"{where}: {error}") from None
     if math.isnan(low) or low > high:
         raise ScenarioError(f"{where}: range {bounds!r} is empty")
-    cell = Cell(values["pattern"], values["transport"], values["size"])
-    outside = table.get("outside", False)
-    if not isinstance(outside, bool):
-        raise ScenarioError(f"{where}: outside {outside!r} is neither true nor false")
-    given = {key: str(table[key]) for key in texts if key in table}
-    given = {"contender": subject, **given}
-    if given["measure"] == "count-ratio" and "against" not in given:
+    return low, high
+
+
+def _check_needs(given: Mapping[str, str], table: Mapping[str, Any], where: str) -> None:
+    """That a measure has what it cannot do without."""
+    measure = given["measure"]
+    if measure == "count-ratio" and "against" not in given:
         raise ScenarioError(f"{where}: count-ratio wants against, the contender to compare with")
-    return ClaimTest(low=low, high=high, cell=cell, outside=outside, **given)
+    if measure == "cell-ratio" and not isinstance(table.get("instead"), dict):
+        raise ScenarioError(
+            f"{where}: cell-ratio wants instead, the keys in which the other cell differs, "
+            "as instead = { idle_peers = 0 }"
+        )
+    if measure == "round-trip-ratio" and given.get("figure") not in PERCENTILES:
+        raise ScenarioError(
+            f"{where}: round-trip-ratio wants a figure. Allowed: {', '.join(PERCENTILES)}."
+        )
+    if measure == "sample" and given.get("what") not in SAMPLE_FIGURES:
+        raise ScenarioError(
+            f"{where}: sample wants what, a column. Allowed: {', '.join(SAMPLE_FIGURES)}."
+        )
+
+
+def _cells(conditions: Mapping[str, Any], where: str) -> list[Cell]:
+    cells = cells_in(conditions, where, "cell")
+    if any(cell.offered_share is not None for cell in cells):
+        raise ScenarioError(
+            f"{where}: rate {conditions['rate']!r} is a share, which differs from run to run. "
+            'Write messages per second, as "10k".'
+        )
+    return cells

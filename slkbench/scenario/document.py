@@ -149,7 +149,7 @@ def _cells(tables: Any, where: str) -> tuple[Cell, ...]:
     cells = []
     for number, table in enumerate(tables):
         path = f"cells[{number}]"
-        for cell in _product(_table(table, where, path), where, path):
+        for cell in cells_in(_table(table, where, path), where, path):
             if cell.key in found:
                 raise ScenarioError(
                     f"{where}: {path} has the cell {cell.title!r} of {found[cell.key]} again. "
@@ -160,7 +160,11 @@ def _cells(tables: Any, where: str) -> tuple[Cell, ...]:
     return tuple(cells)
 
 
-def _product(table: Mapping[str, Any], where: str, path: str) -> list[Cell]:
+def cells_in(table: Mapping[str, Any], where: str, path: str) -> list[Cell]:
+    """Every combination of the cell keys in a table; a key may have a list of values.
+
+    ``where`` and ``path`` name the file and the table in errors.  Raises ScenarioError.
+    """
     _check_keys(table, CELL_KEYS, where, path)
     values = {
         key: [_parsed(CELL_KEYS[key], item, where, f"{path}.{key}") for item in as_list(value)]

@@ -51,6 +51,9 @@ def _samples(times_ns: dict[str, float], cell: Cell = CELL, blocks: int = 6) -> 
                     messages=1000,
                     time_per_message_ns=ns * (1 + block / 1000),
                     rate_msgs_per_s=1e9 / ns,
+                    cpu_ns=int(1000 * (ns + 200)),
+                    p99_ns=int(ns * ns),
+                    idle_peer_bytes=4000.0 + block,
                 )
 
 
@@ -110,6 +113,23 @@ def test_what_has_no_interval_is_still_to_be_measured(tmp_path: Path) -> None:
     assert missing_work(judged) == {"run": [(CELL, "serverlink"), (CELL, "libzmq")]}
 
 
+def test_what_is_missing_on_one_core_is_a_run_of_its_own(tmp_path: Path) -> None:
+    usual = 'measure = "rate-ratio"\nrange = [1, 2]'
+    claims = _claims(usual, f"{usual}\none_core = true")
+    judged = judge_claims(claims, Archive(tmp_path))
+    assert "slkbench run --affinity 0 --transport tcp" in judged[0].answers[1].reason
+    steps = plan_steps(claims, judged, 600.0)
+    assert [step.scenario.affinity for step in steps] == [None, ((0,),)]
+    assert [step.scenario.budget_s for step in steps] == [150, 150]
+
+
+def test_a_command_names_the_conditions_of_its_cell(tmp_path: Path) -> None:
+    test = 'measure = "rate-ratio"\nagainst = "floor"\nsenders = 8\nhwm = 0\nrange = [1, 2]'
+    judged = judge_claims(_claims(test), Archive(tmp_path))
+    wanted = "--hwm 0 --senders 8 --contender serverlink --contender floor"
+    assert judged[0].answers[0].reason.endswith(wanted)
+
+
 def test_flags_that_a_binary_does_not_tell_are_not_measured_again(results: Path) -> None:
     flag = 'measure = "flag"\ncontender = "libzmq"\nwhat = "-O3"\nrange = [1, 1]'
     assert missing_work(judge_claims(_claims(flag), Archive(results))) == {}
@@ -124,6 +144,31 @@ def test_flags_that_a_binary_does_not_tell_are_not_measured_again(results: Path)
         ('measure = "pattern-ratio"\ncontender = "libzmq"\nrange = [1.5, 2.5]', "SUPPORTED"),
         ('measure = "pattern-ratio"\nrange = [1.5, "inf"]', "REFUTED"),
         ('measure = "rate"\nrange = [4e6, 6e6]', "SUPPORTED"),
+        ('measure = "rate-ratio"\nrange = [1.9, "inf"]', "SUPPORTED"),
+        (
+            (
+                'measure = "rate-ratio"\ncontender = "libzmq"\nagainst = "serverlink"\n'
+                "range = [2.1, 9]"
+            ),
+            "REFUTED",
+        ),
+        (
+            'measure = "rate-ratio"\npattern = ["router-router", "push-pull"]\nrange = [1.9, 9]',
+            "REFUTED",
+        ),
+        ('measure = "rate-ratio"\nhwm = 0\nrange = [0, 9]', "CAN'T TELL"),
+        ('measure = "rate-ratio"\none_core = true\nrange = [0, 9]', "CAN'T TELL"),
+        ('measure = "cpu-ratio"\nrange = [0.6, 0.7]', "SUPPORTED"),
+        ('measure = "round-trip-ratio"\nfigure = "p99"\nrange = [0.2, 0.3]', "SUPPORTED"),
+        ('measure = "round-trip-ratio"\nfigure = "p50"\nrange = [0, 9]', "CAN'T TELL"),
+        (
+            (
+                'measure = "cell-ratio"\ncontender = "libzmq"\nrange = [1.9, 2.1]\n'
+                'instead = { pattern = "push-pull" }'
+            ),
+            "SUPPORTED",
+        ),
+        ('measure = "sample"\nwhat = "idle_peer_bytes"\nrange = [0, 4096]', "SUPPORTED"),
         (
             (
                 'measure = "count"\ntool = "allocations"\nquantity = "allocations"\n'
@@ -180,6 +225,12 @@ def test_a_claim_needs_all_of_its_tests(results: Path) -> None:
     assert missing_work(judged) == {"operations": [(CELL, "serverlink")]}
 
 
+def test_the_shipped_targets_name_every_cell_that_they_are_for() -> None:
+    tests = [test for each in load_claims("claims-targets").claims for test in each.tests]
+    cells = {test.cell.key for test in tests if test.measure == "rate-ratio" and test.low >= 1.8}
+    assert len(cells) > 70
+
+
 def test_the_shipped_claims_are_read_and_can_be_of_another() -> None:
     claims = load_claims()
     assert len(claims.claims) > 20
@@ -221,6 +272,14 @@ def test_no_step_begins_after_the_budget(tmp_path: Path) -> None:
         (HEAD + '[[claim.test]]\nmeasure = "gap"\nrange = [2, 1]', "is empty"),
         (HEAD + '[[claim.test]]\nmeasure = "gap"', "not two numbers"),
         (HEAD + '[[claim.test]]\nmeasure = "gap"\nsize = "x"\nrange = [0, 1]', "test 1"),
+        (HEAD + '[[claim.test]]\nmeasure = "cell-ratio"\nrange = [0, 1]', "wants instead"),
+        (HEAD + '[[claim.test]]\nmeasure = "round-trip-ratio"\nrange = [0, 1]', "p99.9"),
+        (HEAD + '[[claim.test]]\nmeasure = "sample"\nrange = [0, 1]', "idle_peer_bytes"),
+        (
+            HEAD
+            + '[[claim.test]]\nmeasure = "gap"\nmetric = "paced"\nrate = "50%"\nrange = [0, 1]',
+            "messages per second",
+        ),
     ],
 )
 def test_a_claim_that_cannot_be_read_is_named(text: str, said: str) -> None:
