@@ -20,7 +20,7 @@ void fair_queue::add(pipe& fresh) {
   streams_ += fresh.is_stream() ? 1 : 0;
   fresh.readable = true;
   fresh.queue_position = pipes_.size() - 1;
-  swap_positions(fresh.queue_position, active_++);
+  make_busy(fresh);
   rely_on_edges();
 }
 
@@ -62,40 +62,70 @@ void fair_queue::rely_on_edges() noexcept {
 }
 
 pipe* fair_queue::find_among_many() noexcept {
-  if (++since_collect_ > messages_per_collect) {
-    collect();
+  if (++since_look_ > messages_per_look) {
+    since_look_ = 0;
+    since_collect_ += messages_per_look;
+    static_cast<void>(look_at_quiet());
+    if (since_collect_ > messages_per_collect && streams_ > 0) {
+      collect();
+    }
   }
   for (;;) {
-    std::size_t silent_inproc = 0;
-    bool long_silent = false;
-    while (active_ > silent_inproc) {
-      if (current_ >= active_) {
-        current_ = 0;
-      }
-      pipe& candidate = *pipes_[current_];
-      if (candidate.peek()) {
-        candidate.silent_looks = 0;
-        if (long_silent) {
-          static_cast<void>(look_away_from_silent());
-          current_ = candidate.queue_position;
-        }
-        return &candidate;
-      }
-      note_if_ended(candidate);
-      if (candidate.is_stream() || candidate.input_ended()) {
-        deactivate(candidate);  // the pipe swapped in is the next candidate
-        silent_inproc = 0;      // it may have been counted before, in the place of another
-      } else {
-        long_silent = ++candidate.silent_looks >= silent_looks_max || long_silent;
-        ++silent_inproc;
-        ++current_;
-      }
+    if (pipe* found = find_among_busy(); found != nullptr) {
+      return found;
     }
-    const bool found = long_silent && look_away_from_silent();
-    if (!found && (streams_ == 0 || !collect())) {  // no system call for each look in vain
+    // No system call for each look in vain.
+    if (!look_at_quiet() && (streams_ == 0 || !collect())) {
       return nullptr;
     }
   }
+}
+
+pipe* fair_queue::find_among_busy() noexcept {
+  std::size_t silent = 0;
+  while (busy_ > silent) {
+    if (current_ >= busy_) {
+      current_ = 0;
+    }
+    pipe& candidate = *pipes_[current_];
+    if (candidate.peek()) {
+      candidate.silent_looks = 0;
+      return &candidate;
+    }
+    note_if_ended(candidate);
+    const bool leaves = candidate.is_stream() || candidate.input_ended();
+    if (leaves || ++candidate.silent_looks >= silent_looks_until_quiet) {
+      leaves ? deactivate(candidate) : make_quiet(candidate);
+      silent = 0;  // the pipe swapped in may have been counted before, in the place of another
+    } else {
+      ++silent;
+      ++current_;
+    }
+  }
+  return nullptr;
+}
+
+// True: one of them has something, and is busy now.
+bool fair_queue::look_at_quiet() noexcept {
+  bool any = false;
+  bool long_silent = false;
+  for (std::size_t i = busy_; i < active_;) {
+    pipe& one = *pipes_[i];
+    if (one.peek()) {
+      make_busy(one);  // the pipe swapped in was looked at
+      any = true;
+      ++i;
+      continue;
+    }
+    note_if_ended(one);
+    if (one.input_ended()) {
+      deactivate(one);  // the pipe swapped in comes next
+      continue;
+    }
+    long_silent = ++one.silent_looks >= silent_looks_max || long_silent;
+    ++i;
+  }
+  return (long_silent && look_away_from_silent()) || any;
 }
 
 // True: one of them has something, after all.
@@ -103,23 +133,21 @@ bool fair_queue::look_away_from_silent() noexcept {
   if (active_ <= attended_max) {
     return false;
   }
-  const auto long_silent = [](const pipe& one) {
-    return !one.is_stream() && one.silent_looks >= silent_looks_max;
-  };
-  for (std::size_t i = 0; i < active_; ++i) {
+  const auto long_silent = [](const pipe& one) { return one.silent_looks >= silent_looks_max; };
+  for (std::size_t i = busy_; i < active_; ++i) {
     if (long_silent(*pipes_[i])) {
       pipes_[i]->look_away();
     }
   }
   heavy_fence();  // pairs with: inproc_pipe::message_published()
   bool any = false;
-  for (std::size_t i = 0; i < active_;) {
+  for (std::size_t i = busy_; i < active_;) {
     pipe& one = *pipes_[i];
     if (!long_silent(one)) {
       ++i;
     } else if (one.peek()) {
-      one.silent_looks = 0;
       one.look_again();
+      make_busy(one);
       any = true;
       ++i;
     } else {
@@ -164,13 +192,29 @@ bool fair_queue::collect() noexcept {
 }
 
 void fair_queue::wake(pipe& woken) noexcept {
-  if (woken.readable && woken.queue_position >= active_) {
-    woken.silent_looks = 0;
-    swap_positions(woken.queue_position, active_++);
+  if (woken.readable) {
+    make_busy(woken);
+  }
+}
+
+void fair_queue::make_busy(pipe& found) noexcept {
+  found.silent_looks = 0;
+  if (found.queue_position >= active_) {
+    swap_positions(found.queue_position, active_++);
+  }
+  if (found.queue_position >= busy_) {
+    swap_positions(found.queue_position, busy_++);
+  }
+}
+
+void fair_queue::make_quiet(pipe& silent) noexcept {
+  if (silent.queue_position < busy_) {
+    swap_positions(silent.queue_position, --busy_);
   }
 }
 
 void fair_queue::deactivate(pipe& silent) noexcept {
+  make_quiet(silent);
   if (silent.queue_position < active_) {
     swap_positions(silent.queue_position, --active_);
   }

@@ -10,9 +10,16 @@ namespace slk {
 
 // The pipes that a socket receives from, message by message in turn.
 //
-// pipes_[0, active_) may have input; a stream pipe behind them has none until the ready set says
-// so, an inproc pipe until its peer does. Few inproc pipes stay active all the time: a look at one
-// costs a load, to be told of a message costs its sender much more.
+// Three groups stand one behind the other in pipes_:
+//
+//   busy     [0, busy_)        looked at in turn, for every message
+//   quiet    [busy_, active_)  inproc pipes that had nothing several times: looked at once in some
+//                              messages, and when no busy one has any
+//   waiting  the others        a stream pipe has none until the ready set says so, an inproc pipe
+//                              until its peer does
+//
+// Few inproc pipes are quiet all the time in place of waiting: a look at one costs some loads, to
+// be told of a message costs its sender much more.
 //
 // Thread safety: of the socket's thread. Pipes are kept alive by the socket.
 class fair_queue {
@@ -31,13 +38,20 @@ class fair_queue {
       pipe* only = pipes_.front();
       return only->peek() ? only : note_if_ended(*only);
     }
+    if (one_is_busy() && pipes_.front()->peek()) [[likely]] {
+      return pipes_.front();
+    }
     return find_among_many();
   }
 
   // The next frame and the pipe it came from; nullptr: none now.
   [[nodiscard]] pipe* take(frame_view& frame) noexcept {
-    if (pipes_.size() == 1 && reading_ == nullptr && pipes_.front()->take_single(frame))
-        [[likely]] {
+    if (pipes_.size() == 1) [[likely]] {
+      if (reading_ == nullptr && pipes_.front()->take_single(frame)) [[likely]] {
+        return pipes_.front();
+      }
+    } else if (reading_ == nullptr && one_is_busy() && pipes_.front()->take_single(frame)) {
+      note_size(frame);
       return pipes_.front();
     }
     pipe* from = find();
@@ -50,9 +64,7 @@ class fair_queue {
 
   // What find() returned gave a frame.
   void frame_taken(pipe& from, const frame_view& frame) noexcept {
-    if (frame.size_bytes >= large_frame_bytes) [[unlikely]] {
-      since_collect_ = messages_per_collect;
-    }
+    note_size(frame);
     if (frame.more) {
       reading_ = &from;
     } else {
@@ -77,18 +89,35 @@ class fair_queue {
   void give_credit() noexcept;
 
  private:
+  // How long a quiet pipe may have to wait behind busy ones.
+  static constexpr unsigned messages_per_look = 16;
   // Collecting edges costs a system call; often enough for fairness, rarely enough for speed.
   static constexpr unsigned messages_per_collect = 256;
   // One of these takes so long that the others are looked after each time.
   static constexpr std::size_t large_frame_bytes = 64 * 1024;
 
   static constexpr std::size_t attended_max = 16;
+  static constexpr unsigned silent_looks_until_quiet = 4;
   static constexpr unsigned silent_looks_max = 64;
 
+  // No other pipe's turn comes, and it is not yet time to look at those.
+  [[nodiscard]] bool one_is_busy() noexcept {
+    return busy_ == 1 && since_look_ < messages_per_look && ++since_look_ != 0;
+  }
+  void note_size(const frame_view& frame) noexcept {
+    if (frame.size_bytes >= large_frame_bytes) [[unlikely]] {
+      since_look_ = messages_per_look;
+      since_collect_ = messages_per_collect;
+    }
+  }
   pipe* find_among_many() noexcept;
+  [[nodiscard]] pipe* find_among_busy() noexcept;
+  [[nodiscard]] bool look_at_quiet() noexcept;
   [[nodiscard]] bool look_away_from_silent() noexcept;
   pipe* note_if_ended(pipe& silent) noexcept;
   bool collect() noexcept;
+  void make_busy(pipe& found) noexcept;
+  void make_quiet(pipe& silent) noexcept;
   void deactivate(pipe& silent) noexcept;
   void swap_positions(std::size_t a, std::size_t b) noexcept;
   void rely_on_edges() noexcept;
@@ -96,10 +125,12 @@ class fair_queue {
   ready_set& ready_;
   std::vector<pipe*> pipes_;
   std::vector<pipe*> ended_;
+  std::size_t busy_ = 0;
   std::size_t active_ = 0;
-  std::size_t streams_ = 0;  // of pipes_
-  std::size_t current_ = 0;
-  unsigned since_collect_ = 0;
+  std::size_t streams_ = 0;     // of pipes_
+  std::size_t current_ = 0;     // whose turn it is, of the busy ones
+  unsigned since_look_ = 0;     // at the quiet ones, in messages
+  unsigned since_collect_ = 0;  // in messages
   pipe* reading_ = nullptr;
 };
 

@@ -241,6 +241,34 @@ TEST_CASE("fair_queue: ended pipes are told once each, when they are read empty"
   }
 }
 
+TEST_CASE("fair_queue: one that was quiet has its turn soon, and then every second one") {
+  unit u;
+  inproc_peer busy(u);
+  inproc_peer quiet(u);
+  for (int look = 0; look < 20; ++look) {
+    CHECK(u.take().empty());
+  }
+  for (int i = 0; i < 100; ++i) {
+    busy.send("b");
+  }
+  for (int i = 0; i < 10; ++i) {
+    REQUIRE(u.take() == "b");
+  }
+  for (int i = 0; i < 3; ++i) {
+    quiet.send("q");
+  }
+  int waited = 0;
+  while (u.take() == "b") {
+    ++waited;
+  }
+  CHECK(waited <= 32);
+  std::string next;
+  for (int i = 0; i < 4; ++i) {
+    next += u.take();
+  }
+  CHECK(std::count(next.begin(), next.end(), 'q') == 2);
+}
+
 TEST_CASE("fair_queue: of many inproc peers a silent one tells of its next message") {
   register_asymmetric_fence();
   unit u;
