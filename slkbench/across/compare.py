@@ -7,15 +7,20 @@ from dataclasses import dataclass
 
 from slkbench.across.differences import Difference, build_of, common_cells, find_differences
 from slkbench.errors import UsageError
-from slkbench.model import ArmRole, Cell
+from slkbench.model import ArmRole, Cell, Status
 from slkbench.plan import baseline_name
+from slkbench.scenario import cells_named
 from slkbench.stats import (
     CPU_PER_MESSAGE,
+    P90,
+    P99,
+    P999,
     Shift,
     default_statistic,
     judge_shift,
     level_per_look,
     minimum_effect,
+    value_of,
 )
 from slkbench.store import StoredRun
 
@@ -34,8 +39,9 @@ UNPAIRED = (
 class Comparison:
     """What changed from ``first`` to ``second``.
 
-    ``cpu_shifts`` compare CPU time per message, in the order of ``shifts``.  ``warnings`` are for
-    the user, the first of them that the comparison is unpaired.
+    ``cpu_shifts`` compare CPU time per message, in the order of ``shifts``.  ``tails`` compare p90,
+    p99 and p99.9 of round trips, where both runs have 100 beyond it in every process.  ``warnings``
+    are for the user, the first of them that the comparison is unpaired.
     """
 
     first: StoredRun
@@ -44,6 +50,7 @@ class Comparison:
     cpu_shifts: tuple[Shift, ...]
     differences: tuple[Difference, ...]
     warnings: tuple[str, ...]
+    tails: tuple[Shift, ...] = ()
 
 
 def compare_runs(
@@ -53,10 +60,12 @@ def compare_runs(
     contenders: Sequence[str] = (),
     reference: str | None = None,
     min_effect: float | None = None,
+    globs: Sequence[str] = (),
     force: bool = False,
 ) -> Comparison:
     """Compare every contender that both runs have, or those named, in every cell that both have.
 
+    ``globs`` leave those of these cells of whose title a part fits one of them.
     ``reference`` is the contender whose time theirs is a ratio to; None takes the baseline where it
     is the same build in both runs, ``NO_REFERENCE`` none at all.  Raises ``UsageError`` for runs of
     another machine or workload unless ``force`` is set, for a run and itself, for runs without a
@@ -64,14 +73,14 @@ def compare_runs(
     """
     if first.path.resolve() == second.path.resolve():
         raise UsageError(f"both names mean the run {first.run_id}; name another one")
-    cells = common_cells(first, second)
-    if not cells:
+    if not (cells := common_cells(first, second)):
         is_paced = any(cell.offered_msgs_per_s for cell in second.scenario.cells)
         hint = "; a --rate of 50% is another one in each run, so give it as 10k" * is_paced
         raise UsageError(
             f"{first.run_id} and {second.run_id} have no cell in common; compare runs of one "
             f"scenario, or of the same --pattern, --transport and --size{hint}"
         )
+    cells = cells_named(cells, globs)
     differences = find_differences(first, second)
     barriers = [each.text for each in differences if each.is_barrier]
     if barriers and not force:
@@ -83,14 +92,15 @@ def compare_runs(
     level = max(level_per_look(run.scenario) for run in (first, second))
     shifts: list[Shift] = []
     cpu_shifts: list[Shift] = []
+    tails: list[Shift] = []
     for cell in cells:
         common = _reference_in(cell, first, second, reference)
         for name in _names_in(cell, first, second, contenders, common):
             against = None if name == common else common
-            for found, statistic in (
-                (shifts, default_statistic(cell.metric)),
-                (cpu_shifts, CPU_PER_MESSAGE),
-            ):
+            asked = [(shifts, default_statistic(cell.metric)), (cpu_shifts, CPU_PER_MESSAGE)]
+            arms = [each for each in (name, against) if each is not None]
+            asked += [(tails, tail) for tail in _tails_in(cell, first, second, arms)]
+            for found, statistic in asked:
                 found.append(
                     judge_shift(
                         cell,
@@ -110,7 +120,27 @@ def compare_runs(
             "tells a run's contenders"
         )
     warnings = (UNPAIRED, *_warnings((first, second), shifts, barriers))
-    return Comparison(first, second, tuple(shifts), tuple(cpu_shifts), differences, warnings)
+    judged = tuple(shifts), tuple(cpu_shifts)
+    return Comparison(first, second, *judged, differences, warnings, tuple(tails))
+
+
+def _tails_in(
+    cell: Cell, first: StoredRun, second: StoredRun, arms: Sequence[str]
+) -> tuple[str, ...]:
+    """The percentiles beyond the median that every process of ``arms`` has, in both runs."""
+    if not cell.metric.times_round_trips:
+        return ()
+    measured = [
+        sample
+        for run in (first, second)
+        for sample in run.samples
+        if sample.cell_key == cell.key and sample.arm in arms and sample.status == Status.OK
+    ]
+    return tuple(
+        tail
+        for tail in (P90, P99, P999)
+        if measured and all(value_of(sample, tail) is not None for sample in measured)
+    )
 
 
 def _effect(run: StoredRun, statistic: str, asked: float | None) -> float:

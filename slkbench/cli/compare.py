@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slkbench.cli.parameters import PERCENT, results_option
+from slkbench.cli.parameters import PERCENT, cells_option, results_option
 from slkbench.cli.say import say
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ slow then cancels. An unpaired comparison never says EQUIVALENT; `slkbench gate`
     help="Compare ratios to this contender; none: times as they are. "
     "[the baseline, where it is the same build in both]",
 )
+@cells_option
 @click.option("--min-effect", type=PERCENT, help="Smallest difference that matters. [2%]")
 @click.option("--force", is_flag=True, help="Compare runs of unlike machines or workloads too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
@@ -65,6 +66,7 @@ def command(
     second: str,
     contenders: tuple[str, ...],
     reference: str | None,
+    cells: tuple[str, ...],
     min_effect: float | None,
     results: Path,
     *,
@@ -85,6 +87,7 @@ def command(
         contenders=contenders,
         reference=reference,
         min_effect=min_effect,
+        globs=cells,
         force=force,
     )
     if as_json:
@@ -120,12 +123,47 @@ def print_comparison(comparison: Comparison) -> None:
             )
         )
     print_grid(_HEAD, rows, right=("time/msg", "n", "cpu/msg"))
+    _print_tails(comparison)
     levels = sorted({shift.level for shift in comparison.shifts})
     say(f"intervals at {' and '.join(f'{level:.0%}' for level in levels)}")
     for each in comparison.differences:
         say(f"differs: {each.text}")
     for warning in comparison.warnings:
         say(f"mind: {warning}")
+
+
+def _print_tails(comparison: Comparison) -> None:
+    """The percentiles of round trips beyond the median, where there are any."""
+    from slkbench.cli.grid import bounds_text, print_grid, shift_text
+    from slkbench.stats.latency import PERCENTILES
+
+    if not comparison.tails:
+        return
+    rows = [
+        (
+            tail.cell.title,
+            PERCENTILES[tail.statistic][0],
+            tail.contender,
+            tail.reference or "-",
+            *(_tail_time(run, tail) for run in (comparison.first, comparison.second)),
+            shift_text(tail.time_ratio),
+            bounds_text(tail.low, tail.high),
+            _judgement(tail),
+            f"{tail.first_count}/{tail.second_count}",
+            f"({tail.reason})" if tail.reason else "",
+        )
+        for tail in comparison.tails
+    ]
+    head = ("cell", "round trip", *_HEAD[1:5], "ratio", "interval", "verdict", "n", "")
+    print_grid(head, rows, right=("ratio", "n"))
+
+
+def _tail_time(run: StoredRun, tail: Shift) -> str:
+    from slkbench.stats import median_time_ns
+    from slkbench.units import format_time_ns
+
+    time_ns = median_time_ns(run.samples, tail.cell, tail.contender, tail.statistic)
+    return "-" if time_ns is None else format_time_ns(time_ns)
 
 
 def comparison_document(comparison: Comparison) -> dict[str, Any]:
@@ -149,6 +187,7 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
             _cell_record(comparison, shift, cpu)
             for shift, cpu in zip(comparison.shifts, comparison.cpu_shifts, strict=True)
         ],
+        "percentiles": [_tail_record(comparison, tail) for tail in comparison.tails],
     }
 
 
@@ -183,6 +222,32 @@ def _cell_record(comparison: Comparison, shift: Shift, cpu: Shift) -> dict[str, 
             "verdict": cpu.kind,
         },
         "control": {"low": shift.control_low, "high": shift.control_high},
+    }
+
+
+def _tail_record(comparison: Comparison, tail: Shift) -> dict[str, Any]:
+    from slkbench.stats import median_time_ns
+    from slkbench.stats.latency import PERCENTILES
+
+    return {
+        "cell": tail.cell.title,
+        "percentile": PERCENTILES[tail.statistic][0],
+        "contender": tail.contender,
+        "reference": tail.reference,
+        "counts": [tail.first_count, tail.second_count],
+        "time_ratio": tail.time_ratio,
+        "low": tail.low,
+        "high": tail.high,
+        "level": tail.level,
+        "min_effect": tail.min_effect,
+        "effective_min_effect": tail.effective_min_effect,
+        "verdict": tail.kind,
+        "status": tail.status,
+        "reason": tail.reason,
+        "times_ns": [
+            median_time_ns(run.samples, tail.cell, tail.contender, tail.statistic)
+            for run in (comparison.first, comparison.second)
+        ],
     }
 
 

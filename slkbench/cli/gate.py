@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slkbench.cli.parameters import results_option, wait_option
+from slkbench.cli.parameters import cells_option, results_option, wait_option
 from slkbench.cli.run import cell_options, effort_options, fail_on_words, peer_options
 from slkbench.cli.say import say
 from slkbench.errors import UsageError
@@ -33,6 +33,7 @@ _EPILOG = """\b
 Examples:
   slkbench gate --baseline-lib old/libserverlink.so
   slkbench gate --baseline-lib old.so --lib new.so -t tcp -t inproc --size 64 --min-effect 5%
+  slkbench gate before after --cells 'tcp 64 B'
   slkbench gate before after --fail-on regression,inconclusive
   slkbench gate latest --summary summary.md
 
@@ -46,13 +47,21 @@ Exit codes: 0 no regression found, 1 slower by more than --min-effect, 3 undecid
 
 def _measuring_options(function: Any) -> Any:
     """What ``slkbench run`` has, without what a gate settles itself."""
+    # Those below this decorator are there already, and are of use with stored runs too.
+    others = {each.name for each in getattr(function, "__click_params__", ())}
     for options in (effort_options, peer_options, cell_options):
         function = options(function)
     settled = {"contenders", "libs"}
     function.__click_params__ = [
         each for each in function.__click_params__ if each.name not in settled
     ]
-    _MEASURING.update({each.name: each.opts[0] for each in function.__click_params__ if each.name})
+    _MEASURING.update(
+        {
+            each.name: each.opts[0]
+            for each in function.__click_params__
+            if each.name and each.name not in others
+        }
+    )
     return function
 
 
@@ -63,6 +72,7 @@ def _measuring_options(function: Any) -> Any:
     "--lib", metavar="PATH[:ABI]", help="The library as it is. [the installed ServerLink]"
 )
 @_measuring_options
+@cells_option
 @click.option(
     "--fail-on",
     multiple=True,
@@ -136,6 +146,7 @@ def _measured(options: Mapping[str, Any], backend: Any) -> Gate:
 def _request(options: Mapping[str, Any]) -> Request:
     from slkbench.cli.selection import scenario_of
     from slkbench.runner.session import Request
+    from slkbench.scenario import cells_named
 
     libs = [f"{_BASELINE}={options['baseline_lib']}"]
     libs += [f"{_CANDIDATE}={options['lib']}"] if options["lib"] else []
@@ -143,6 +154,7 @@ def _request(options: Mapping[str, Any]) -> Request:
     settled = {"contenders": names, "libs": tuple(libs), "resume": None, "label": None}
     scenario = scenario_of({**options, **settled})
     assert scenario is not None  # only a bare --resume has none
+    scenario = replace(scenario, cells=cells_named(scenario.cells, options["cells"]))
     name = "gate" if options["scenario"] is None else f"gate-{scenario.name}"
     return Request(
         scenario=replace(scenario, name=name, looks=_looks(scenario)),
@@ -180,12 +192,13 @@ def _stored(options: Mapping[str, Any], given: Collection[str]) -> Gate:
     idle = [flag for name, flag in _MEASURING.items() if name in given and name != "min_effect"]
     if idle:
         raise UsageError(
-            f"{', '.join(idle)}: of no use with stored runs, whose cells are all judged; leave "
+            f"{', '.join(idle)}: of no use with stored runs, which --cells narrows; leave "
             "that away, or measure with --baseline-lib"
         )
     from slkbench.across.compare import compare_runs
     from slkbench.across.gate import gate_comparison, gate_verdicts
     from slkbench.runner.result import judge_run
+    from slkbench.scenario import cells_named
     from slkbench.stats import default_statistic, minimum_effect
     from slkbench.store import find_run, read_run
 
@@ -194,19 +207,22 @@ def _stored(options: Mapping[str, Any], given: Collection[str]) -> Gate:
     statistic = default_statistic(last.scenario.cells[0].metric)
     effect = asked if asked is not None else minimum_effect(last.scenario, statistic)
     if len(stored) == 2:
-        comparison = compare_runs(*stored, min_effect=asked, force=options["force"])
+        comparison = compare_runs(
+            *stored, min_effect=asked, globs=options["cells"], force=options["force"]
+        )
         return gate_comparison(comparison, min_effect=effect, machine=_machine(last.metadata))
     if asked is not None:
         scenario = {**last.metadata["scenario"], "min_effect": asked}
         last = replace(last, metadata={**last.metadata, "scenario": scenario})
     result = judge_run(last)
+    cells = cells_named([one.cell for one in result.verdicts], options["cells"])
     if not result.verdicts:
         raise UsageError(
             f"{last.run_id} has no contender beside its baseline {last.scenario.baseline}, so "
             "there is nothing to judge; name a second run, or measure with --baseline-lib"
         )
     return gate_verdicts(
-        result.verdicts,
+        [one for one in result.verdicts if one.cell in cells],
         result.samples,
         run=last.run_id,
         machine=_machine(last.metadata),

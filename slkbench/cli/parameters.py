@@ -23,6 +23,7 @@ __all__ = [
     "PERCENT",
     "RATES",
     "SIZE",
+    "cells_option",
     "enum_choice",
     "results_option",
     "wait_option",
@@ -93,6 +94,12 @@ def results_option(*names: str) -> Callable[[Any], Any]:
     )
 
 
+cells_option = click.option(
+    "--cells",
+    multiple=True,
+    metavar="GLOB",
+    help="Only cells of whose title this is a part, as 'tcp 64 B'. Repeatable. [all]",
+)
 wait_option = click.option(
     "--wait",
     is_flag=False,

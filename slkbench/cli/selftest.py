@@ -29,6 +29,7 @@ Examples:
   slkbench selftest --budget 10m --cells 'inproc 64 B' --effect 5% --effect 20%
   slkbench selftest --budget 4h
   slkbench selftest --keep-libraries slowed --effect 5%
+  slkbench selftest --placebos all
   slkbench selftest --resume results/20260101T120000Z-selftest-0123456789ab --budget 30m
 
 \b
@@ -66,8 +67,19 @@ not be in so short a time), 1 a claim is contradicted, 3 too noisy to judge, 130
     help="Only write libzmq-plus-0.so and, for each --effect, libzmq-plus-5.so there, slowed by so "
     "much: to try slkbench gate on.",
 )
+@click.option(
+    "--placebos",
+    multiple=True,
+    metavar="RUN|all",
+    help="Measure nothing: judge the placebos of stored runs in --out. Repeatable.",
+)
 @click.option("--min-time", type=DURATION, help="Length of a sample. [250ms]")
 @click.option("--faults/--no-faults", default=True, help="Try libraries with known faults. [yes]")
+@click.option(
+    "--instructions/--no-instructions",
+    default=True,
+    help="Count what a slowdown executes, with valgrind: two minutes or so, once. [yes]",
+)
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of the random order. [new]")
 @click.option(
     "--out",
@@ -90,11 +102,22 @@ def command(**options: Any) -> int:
         raise UsageError("--quick keeps nothing, so there is nothing to --resume")
     if options["keep_libraries"]:
         return _keep_libraries(options)
-    outcome = _quick(options) if options["quick"] else _measured(options)
+    if options["placebos"] and (options["quick"] or options["resume"]):
+        raise UsageError("--placebos only reads stored runs; leave --quick and --resume away")
+    outcome = _outcome(options)
     say(outcome.text)
     if outcome.path is not None:
         say(f"\nkept in {outcome.path}")
     return _exit_code(outcome)
+
+
+def _outcome(options: dict[str, Any]) -> Outcome:
+    if options["placebos"]:
+        from slkbench.selftest.placebos import runs_named
+        from slkbench.selftest.session import judge_placebos
+
+        return judge_placebos(runs_named(options["placebos"], options["out"]))
+    return _quick(options) if options["quick"] else _measured(options)
 
 
 def _quick(options: dict[str, Any]) -> Outcome:
@@ -146,6 +169,7 @@ def _request(options: dict[str, Any]) -> SelftestRequest:
         results=options["out"],
         wait_s=options["wait"],
         with_faults=options["faults"],
+        with_instructions=options["instructions"],
         command_line=tuple(sys.argv),
         resume=resume,
     )

@@ -33,6 +33,7 @@ from slkbench.report.results import (
     pattern_section,
     round_trip_section,
 )
+from slkbench.report.sessions import session_section
 from slkbench.report.summary import summary_section
 from slkbench.report.throughput import throughput_section
 from slkbench.runner.builds import BuildEffect, build_effects
@@ -144,6 +145,7 @@ def _text(
 
     sections = (
         ("Summary", [*summary_section(evidence)]),
+        *([("Sessions", sessions)] if (sessions := session_section(evidence)) else []),
         ("Throughput", [*charts("throughput"), *throughput_section(evidence)]),
         ("Gap", [*charts("gap"), *_gaps(evidence)]),
         ("ROUTER-ROUTER against PUSH-PULL", pattern_section(evidence)),

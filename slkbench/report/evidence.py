@@ -12,6 +12,7 @@ from slkbench.model import ArmRole, Cell, Finding, Metric, Sample, Scenario, Ver
 from slkbench.report.frames import ArmSummary, Setting, cell_of, sample_frame, summarise
 from slkbench.report.naming import setting_title
 from slkbench.runner.result import judge_run
+from slkbench.runner.sessions import stored_recurrences
 from slkbench.stats.blocks import BlockKey
 from slkbench.store import StoredRun
 
@@ -23,7 +24,8 @@ class Evidence:
     """One run, ready to be written down.
 
     ``contenders`` are in the order of tables and charts: what is judged, the baseline, the floor.
-    Cells have ``messages`` None throughout.
+    Cells have ``messages`` None throughout.  ``recurrences`` are of all sessions, where the run is
+    the last of several.
     """
 
     run_id: str
@@ -38,6 +40,7 @@ class Evidence:
     contenders: tuple[str, ...]
     baselines: tuple[str, ...]
     floors: tuple[str, ...]
+    recurrences: tuple[stats.Recurrence, ...] = ()
 
     @property
     def cells(self) -> list[Cell]:
@@ -111,6 +114,7 @@ def gather(run: StoredRun) -> Evidence:
         ),
         baselines=roles[ArmRole.BASELINE],
         floors=roles[ArmRole.FLOOR],
+        recurrences=stored_recurrences(run.path),
     )
 
 

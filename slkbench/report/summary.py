@@ -30,6 +30,11 @@ _ONE_SESSION = (
     "cancel drift, not the layout of a build; repeat in three sessions, each with a rebuild, "
     "before publishing a difference."
 )
+_SEVERAL_SESSIONS = (
+    "Every verdict above is of one session; what all sessions say together is under "
+    "[Sessions](#sessions). They had the same builds of each library on one machine: blocks cancel "
+    "drift, sessions show what differs between starts, neither shows the layout of a build."
+)
 _NOTHING_COMPARED = (
     "This run compares nothing: it measured no contender beside a baseline. "
     "The tables below stand on their own."
@@ -161,7 +166,7 @@ def _limits(evidence: Evidence) -> list[str]:
     ]
     short = [one for one in verdicts if one.status is Status.OK and one.low is None]
     failed = [one for one in verdicts if one.status is not Status.OK]
-    limits = [_ONE_SESSION]
+    limits = [_SEVERAL_SESSIONS if evidence.recurrences else _ONE_SESSION]
     if short:
         limits.append(
             f"{_cells(len(short))} no interval and so no verdict: an interval needs 6 blocks "

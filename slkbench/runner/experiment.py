@@ -5,6 +5,12 @@ fresh process set, so this costs nothing, and three things are won: slow drift o
 on all cells alike, a budget that runs out leaves every cell with about the same number of blocks,
 and an interrupted run has something to say about each cell.
 
+Every contender has its own number of messages per sample in a cell, found once before its first
+block (``launch.calibrate``), so that samples last about as long whoever is fast: with the same work
+a contender five times as fast would be judged by samples of a fifth of the length, and noisier.
+The placebo does what the baseline does.  A scenario that names the number fixes it for all, as the
+self-test does: what is slowed there has to do the same work.
+
 A cell is over when the stopping rule says so (``stats``), when it has the blocks that were asked
 for, or when too many were discarded.  A discarded block is not a failure: it was disturbed from
 outside.  A sample that failed is measured once more; a second failure in a cell takes the arm out

@@ -9,6 +9,8 @@ from math import comb
 
 from slkbench.model import Status, VerdictKind
 from slkbench.selftest.faults import FaultOutcome
+from slkbench.selftest.instructions import InstructionTrial
+from slkbench.selftest.placebos import PlaceboTrial
 from slkbench.selftest.score import Trial
 from slkbench.selftest.simulate import ModesTally, Tally
 
@@ -16,6 +18,8 @@ __all__ = [
     "Answer",
     "Claim",
     "claims_of_faults",
+    "claims_of_instructions",
+    "claims_of_placebos",
     "claims_of_simulations",
     "claims_of_trials",
     "is_too_noisy",
@@ -25,6 +29,7 @@ CONFIDENCE = 0.95
 CONTRADICTED_BELOW = 0.01
 MAX_ERROR = 0.05
 MIN_POWER = 0.90
+COUNTED_EFFECT = 0.05
 MAX_FALSE_MODES = 0.10
 MIN_TRUE_MODES = 0.80
 _MINUTE_S = 60.0
@@ -36,6 +41,7 @@ class Answer(StrEnum):
 
     SHOWN = "shown"
     OPEN = "not contradicted"
+    UNTRIED = "CAN'T TELL"
     CONTRADICTED = "CONTRADICTED"
 
 
@@ -43,13 +49,15 @@ class Answer(StrEnum):
 class Claim:
     """``misses`` of ``trials`` went against the claim that at most ``allowed`` of them do.
 
-    ``bound`` is what the share of misses is at most, at 95 % confidence (Clopper and Pearson 1934).
+    ``lack`` says why there are no trials.  ``bound`` is what the share of misses is at most, at
+    95 % confidence (Clopper and Pearson 1934).
     """
 
     text: str
     trials: int
     misses: int
     allowed: float
+    lack: str = ""
 
     @property
     def bound(self) -> float:
@@ -71,6 +79,8 @@ class Claim:
 
         What may never happen is not a matter of chance: it did, or it did not.
         """
+        if self.lack:
+            return Answer.UNTRIED
         if self.allowed == 0:
             return Answer.CONTRADICTED if self.misses else Answer.SHOWN
         if self.trials and 1 - _at_most(self.misses - 1, self.trials, self.allowed) < (
@@ -140,11 +150,40 @@ def claims_of_faults(outcomes: Sequence[FaultOutcome]) -> list[Claim]:
     return [Claim("a known fault is not named", len(outcomes), unnamed, 0.0)] if outcomes else []
 
 
+def claims_of_instructions(trials: Sequence[InstructionTrial]) -> list[Claim]:
+    """A slowdown that is executed is always found by counting, and a copy is never one."""
+    if not trials:
+        return []
+    lack = next((trial.reason for trial in trials if trial.reason), "")
+    counted = [trial for trial in trials if not trial.reason]
+    slowed = [trial for trial in counted if trial.effect >= COUNTED_EFFECT]
+    same = [trial for trial in counted if trial.effect == 0]
+    missed = sum(trial.kind is not VerdictKind.SLOWER for trial in slowed)
+    unlike = sum(trial.kind in (VerdictKind.SLOWER, VerdictKind.FASTER) for trial in same)
+    texts = (
+        f"+{COUNTED_EFFECT:.0%} or more by instructions per message is not found",
+        "libzmq against its copy by instructions: SLOWER or FASTER",
+    )
+    found = zip(texts, (slowed, same), (missed, unlike), strict=True)
+    return [
+        Claim(text, len(own), misses, 0.0, "" if misses else lack)
+        for text, own, misses in found
+        if own or lack
+    ]
+
+
+def claims_of_placebos(trials: Sequence[PlaceboTrial]) -> list[Claim]:
+    """As with the copies of a self-test, but of stored runs, so never added to them."""
+    whole = [trial for trial in trials if trial.is_complete]
+    false = sum(trial.is_false for trial in whole)
+    return [Claim("a stored run's placebo: SLOWER or FASTER", len(whole), false, MAX_ERROR)]
+
+
 def claims_of_simulations(tallies: Sequence[Tally], modes: Sequence[ModesTally]) -> list[Claim]:
     """The same claims of simulated noise, for every law by itself."""
     claims = []
     for tally in tallies:
-        where = f"{tally.law}, +{tally.effect:.0%}"
+        where = f"{tally.law}, {tally.truth:+.1%}"
         missed = tally.trials - tally.covered
         claims.append(Claim(f"{where}: interval misses the truth", tally.trials, missed, MAX_ERROR))
         claims.append(Claim(f"{where}: a false verdict", tally.trials, tally.wrong, MAX_ERROR))

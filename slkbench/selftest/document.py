@@ -11,6 +11,7 @@ from dataclasses import fields
 from slkbench.selftest import tables
 from slkbench.selftest.claims import Answer, Claim, is_too_noisy
 from slkbench.selftest.faults import FaultOutcome
+from slkbench.selftest.instructions import InstructionTrial
 from slkbench.selftest.score import Trial
 from slkbench.selftest.stored import Sitting
 from slkbench.units import format_duration
@@ -23,6 +24,7 @@ def describe(
     sittings: Sequence[Sitting],
     trials: Sequence[Trial],
     faults: Sequence[FaultOutcome],
+    instructions: Sequence[InstructionTrial],
     claims: Sequence[Claim],
 ) -> str:
     """All that is known, the claims last. The last of ``sittings`` says how it ended."""
@@ -37,6 +39,9 @@ def describe(
         ]
     if faults:
         parts.append(tables.section("Known faults", tables.fault_table(faults)))
+    if instructions:
+        counted = tables.instruction_table(instructions)
+        parts.append(tables.section("Instructions per message", _COUNTED, counted))
     if is_too_noisy(trials):
         parts.append(_NOISY)
     elif trials and all(trial.low is None for trial in trials):
@@ -56,6 +61,12 @@ _TRUTH = (
     "nothing. `time` is what a run of these two and the placebo alone takes; `smallest effect` is "
     "what its noise lets find in nine of ten runs."
 )
+_COUNTED = (
+    "Counted by callgrind, once per self-test: what stands still executes nothing, so here libzmq "
+    "turns in a loop before it passes a message on. `executes more` is the effect in whole turns; "
+    "a thread that is busy lets I/O threads do less at once, which `counted` has besides. "
+    "`extremes` are over all pairs of counts, and the verdict holds where both lie beyond 2 %."
+)
 _SHORT = (
     "**This was too short to judge:** no cell reached its first look, 8 blocks of all that is "
     "slowed. Take fewer --cells, or a longer --budget; --resume goes on with what is there."
@@ -70,12 +81,14 @@ def closing(claims: Sequence[Claim]) -> str:
     """Each claim with what the trials say of it, and how many are shown."""
     open_ones = sum(claim.answer is Answer.OPEN for claim in claims)
     wrong = len(tables.contradicted(claims))
-    shown = len(claims) - open_ones - wrong
+    untried = sum(claim.answer is Answer.UNTRIED for claim in claims)
+    shown = len(claims) - open_ones - wrong - untried
     text = f"{shown} of {len(claims)} claims shown, {wrong} contradicted"
+    text += f", {untried} not to be told" * (untried > 0)
     if open_ones:
         text += (
             f"; {open_ones} could not be shown with so few trials (0 of 59 would show 5 %), which "
-            "a longer --budget can change"
+            "more trials can change"
         )
     return tables.section("Claims", tables.claim_table(claims), f"{text}.")
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatch
 from importlib.util import find_spec
 from pathlib import Path
 
 from slkbench.binaries import sha256_of
 from slkbench.contenders import placebo_of
-from slkbench.errors import ContenderFailedError, UsageError
+from slkbench.errors import ContenderFailedError
 from slkbench.model import (
     Arm,
     ArmRole,
@@ -28,6 +27,8 @@ from slkbench.runner.launch import ProcessLauncher, calibrate
 from slkbench.runner.progress import Observer
 from slkbench.runner.result import RunResult
 from slkbench.runner.session import Backend, Request, run_request
+from slkbench.scenario import cells_named
+from slkbench.selftest.instructions import Count, callgrind_count
 from slkbench.selftest.library import (
     PausingLauncher,
     as_contender,
@@ -70,11 +71,13 @@ CELLS = tuple(
 class Bench:
     """What stands between the self-test and the outside: a test puts fakes here.
 
-    ``libraries`` are the hashes of what is measured and of what measures, by name.
+    ``libraries`` are the hashes of what is measured and of what measures, by name.  ``count`` tells
+    a cell's instructions per message; without it none are counted.
     """
 
     backend: Backend
     libraries: Mapping[str, str] = field(default_factory=dict)
+    count: Count | None = None
 
 
 def process_bench(effects: Sequence[float], scratch: Path) -> Bench:
@@ -104,9 +107,16 @@ def process_bench(effects: Sequence[float], scratch: Path) -> Bench:
     def resolve(scenario: Scenario, _libs: Sequence[str]) -> tuple[Contender, ...]:
         return tuple(each for each in contenders if each.name in scenario.contenders)
 
+    burning = known_library("burning")
     return Bench(
         Backend(launcher, resolve, placebo_of),
-        {"libzmq": libzmq.sha256, "driver": _driver_sha256(), "pausing": sha256_of(pausing)},
+        {
+            "libzmq": libzmq.sha256,
+            "driver": _driver_sha256(),
+            "pausing": sha256_of(pausing),
+            "burning": sha256_of(burning),
+        },
+        callgrind_count(libzmq, copies[COPY], burning),
     )
 
 
@@ -122,15 +132,7 @@ def arm_name(effect: float) -> str:
 
 def choose_cells(globs: Sequence[str]) -> tuple[Cell, ...]:
     """The cells whose title fits one of ``globs``, or all. Raises UsageError for none."""
-    if not globs:
-        return CELLS
-    chosen = tuple(
-        cell for cell in CELLS if any(fnmatch(cell.title, f"*{glob}*") for glob in globs)
-    )
-    if not chosen:
-        titles = "; ".join(cell.title for cell in CELLS)
-        raise UsageError(f"no cell fits {' or '.join(globs)}; there are: {titles}")
-    return chosen
+    return cells_named(CELLS, globs)
 
 
 def size_cell(bench: Bench, cell: Cell, *, min_time_s: float, placement: Placement) -> Cell:

@@ -34,6 +34,7 @@ __all__ = [
 
 LIBZMQ_VARIABLE = "SLKBENCH_REAL_LIBZMQ"
 PAUSE_VARIABLE = "SLKBENCH_PAUSE"
+BURN_VARIABLE = "SLKBENCH_BURN"
 
 
 def known_library(name: str) -> Path:

@@ -7,6 +7,7 @@ import os
 import secrets
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,15 @@ from slkbench.selftest.claims import (
     Answer,
     Claim,
     claims_of_faults,
+    claims_of_instructions,
+    claims_of_placebos,
     claims_of_simulations,
     claims_of_trials,
     is_too_noisy,
 )
 from slkbench.selftest.document import closing, describe, trials_csv
 from slkbench.selftest.faults import FaultOutcome, measure_faults
+from slkbench.selftest.instructions import InstructionTrial, measure_effects
 from slkbench.selftest.known import (
     MIN_EFFECT,
     Bench,
@@ -39,6 +43,7 @@ from slkbench.selftest.known import (
     process_bench,
     size_cell,
 )
+from slkbench.selftest.placebos import placebo_trials
 from slkbench.selftest.score import Trial, score_cell
 from slkbench.selftest.simulate import ModesTally, Tally, simulate_all, simulate_modes
 from slkbench.selftest.stored import (
@@ -52,10 +57,10 @@ from slkbench.selftest.stored import (
     read_selftest,
     stored_passes,
 )
-from slkbench.store import create_folder, write_whole
+from slkbench.store import StoredRun, create_folder, write_whole
 from slkbench.units import format_duration
 
-__all__ = ["Outcome", "SelftestRequest", "run_quick", "run_selftest"]
+__all__ = ["Outcome", "SelftestRequest", "judge_placebos", "run_quick", "run_selftest"]
 
 _COMMIT_LETTERS = 12
 _SEED_BITS = 31
@@ -82,6 +87,7 @@ class SelftestRequest:
     results: Path = Path("results")
     wait_s: float = 0.0
     with_faults: bool = True
+    with_instructions: bool = True
     command_line: tuple[str, ...] = ()
     resume: Path | None = None
 
@@ -116,10 +122,37 @@ def run_quick(*, trials: int = _QUICK_TRIALS, seed: int = _QUICK_SEED) -> Outcom
     return Outcome(tuple(claims), "\n\n".join(parts))
 
 
+def judge_placebos(runs: Iterable[StoredRun]) -> Outcome:
+    """The placebos of stored runs as A/A trials, without measuring. Raises UsageError for none."""
+    by_run = [placebo_trials(run) for run in runs]
+    trials = [trial for found in by_run for trial in found]
+    if not trials:
+        raise UsageError(
+            "none of these runs has a placebo with an interval: that takes 6 blocks, or 8 where a "
+            "run may stop at several looks"
+        )
+    claims = claims_of_placebos(trials)
+    parts = [tables.section("Placebos of stored runs", _PLACEBOS, tables.placebo_table(trials))]
+    if empty := sum(not found for found in by_run):
+        parts.append(f"without a placebo that has an interval: {empty} run{'s' * (empty != 1)}")
+    if any(trial.is_false for trial in trials):
+        parts.append(tables.section("Called different", tables.false_placebo_table(trials)))
+    return Outcome(tuple(claims), "\n\n".join([*parts, closing(claims)]))
+
+
+_PLACEBOS = (
+    "Each run's copy of the baseline, judged as if it were a contender, and without a placebo of "
+    "its own that would widen the smallest effect that counts: so this share is at least that of "
+    "false verdicts about contenders. Where a run ended before its last look, since its contenders "
+    "were decided or its budget spent, its placebo had fewer chances, and does not count."
+)
 _SIMULATED = (
     "Looks at 8, 12, 16, 24 and 32 mirrored blocks of baseline, placebo and contender, 2 % as the "
-    "least effect. `covered`: the interval at the end holds the truth. `false`: SLOWER or FASTER "
-    "without an effect that matters, or EQUIVALENT with one."
+    "least effect. A verdict is false where it says SLOWER or FASTER and the true difference does "
+    "not matter, or EQUIVALENT and it does; what it says of a difference that matters is true. Two "
+    "modes of the contender alone make it slower by themselves: in three of ten processes it takes "
+    "18 % longer, which is a true difference in the middle, so SLOWER is right there in every row. "
+    "INCONCLUSIVE and INVALID are never false."
 )
 
 
@@ -181,15 +214,18 @@ class _Session:
         self._earlier = ended_sittings(stored)
         self._first_pass = stored.next_pass
         self._faults: list[FaultOutcome] = list(stored.faults)
+        self._instructions: list[InstructionTrial] = list(stored.instructions)
 
     def run(self) -> Outcome:
-        """Faults first, which take seconds; then passes over all cells while there is time."""
+        """Faults and instructions first, once; then passes over all cells while there is time."""
         is_interrupted = False
         self._keep(RUNNING)
         try:
             with terminable():
                 if self._request.with_faults and not self._faults:
                     self._find_faults()
+                if self._request.with_instructions:
+                    self._count_instructions()
                 self._measure()
         except (KeyboardInterrupt, InterruptedRunError):
             is_interrupted = True
@@ -212,6 +248,20 @@ class _Session:
                 self._observer.note(f"{found.fault}: {named}: {found.said}")
         # All of them or none, so that a resumed self-test knows what it lacks.
         self._faults = found_so_far
+
+    def _count_instructions(self) -> None:
+        count = self._bench.count
+        # What could not be counted in an earlier sitting is tried again.
+        if count is None or (self._instructions and not any(t.reason for t in self._instructions)):
+            return
+        counted = []
+        with machine_lock(self._bench.backend.lock_file, wait_s=self._request.wait_s):
+            for trial in measure_effects(count, self._request.cells, self._request.effects):
+                counted.append(trial)
+                said = trial.reason or f"{(trial.ratio or 1) - 1:+.2%}, {trial.kind}"
+                self._observer.note(f"instructions, {trial.cell}, {trial.effect:+.0%}: {said}")
+        # As with the faults: all of them or none.
+        self._instructions = counted
 
     def _measure(self) -> None:
         request = self._request
@@ -263,12 +313,18 @@ class _Session:
     def _keep(self, status: str) -> Outcome:
         """Write the outcome, as far as it is known, into the folder."""
         trials = self._trials()
-        claims = [*claims_of_trials(trials), *claims_of_faults(self._faults)]
+        claims = [
+            *claims_of_trials(trials),
+            *claims_of_instructions(self._instructions),
+            *claims_of_faults(self._faults),
+        ]
         noisy = is_too_noisy(trials)
         own = replace(self._sitting, elapsed_s=round(self._spent_s, 1), status=status)
         sittings = (*self._earlier, own)
         conditions = asdict(self._conditions)
-        text = describe(self._conditions.machine, sittings, trials, self._faults, claims)
+        text = describe(
+            self._conditions.machine, sittings, trials, self._faults, self._instructions, claims
+        )
         record: dict[str, Any] = {
             "status": status,
             "machine": self._conditions.machine,
@@ -282,6 +338,7 @@ class _Session:
                 asdict(each) | {"bound": each.bound, "answer": each.answer} for each in claims
             ],
             "faults": [asdict(each) for each in self._faults],
+            "instructions": [asdict(each) for each in self._instructions],
             "command_line": list(self._request.command_line),
         }
         write_whole(self._path / RECORD, json.dumps(record, indent=2) + "\n")

@@ -43,12 +43,15 @@ MIN_EFFECT = 0.02
 class Tally:
     """What came of ``trials`` cells in which the contender takes ``effect`` more time.
 
+    ``truth`` is the true difference, a fraction: where noise is the contender's alone and lopsided,
+    it makes it slower besides.
     ``covered`` counts intervals at the end of a cell that hold the truth.  ``wrong`` are SLOWER and
     FASTER verdicts that are not true, and EQUIVALENT ones of an effect that matters.
     """
 
     law: str
     effect: float
+    truth: float
     trials: int
     covered: int
     wrong: int
@@ -98,7 +101,16 @@ def simulate(
         wrong += _is_wrong(found.kind, truth, math.log1p(found.effective_delta), min_effect)
         kinds[found.kind] = kinds.get(found.kind, 0) + 1
         blocks.append(found.blocks)
-    return Tally(law.name, effect, trials, covered, wrong, tuple(kinds.items()), fmean(blocks))
+    return Tally(
+        law.name,
+        effect,
+        math.expm1(truth),
+        trials,
+        covered,
+        wrong,
+        tuple(kinds.items()),
+        fmean(blocks),
+    )
 
 
 def _is_wrong(kind: VerdictKind, truth: float, tolerated: float, min_effect: float) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from slkbench.disk import disk_errors
 from slkbench.errors import UsageError
 from slkbench.selftest.faults import FaultOutcome
+from slkbench.selftest.instructions import InstructionTrial
 from slkbench.store import StoredRun, list_runs, read_run
 
 __all__ = [
@@ -74,6 +75,7 @@ class StoredSelftest:
     seed: int
     sittings: tuple[Sitting, ...]
     faults: tuple[FaultOutcome, ...]
+    instructions: tuple[InstructionTrial, ...] = ()
 
     @property
     def next_pass(self) -> int:
@@ -149,6 +151,7 @@ def read_selftest(path: Path) -> StoredSelftest:
                 for each in record["sittings"]
             ),
             tuple(FaultOutcome(**each) for each in record["faults"]),
+            tuple(InstructionTrial(**each) for each in record.get("instructions", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(

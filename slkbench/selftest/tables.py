@@ -9,6 +9,8 @@ from slkbench.model import Status, VerdictKind
 from slkbench.report.markdown import heading, table
 from slkbench.selftest.claims import Answer, Claim
 from slkbench.selftest.faults import FaultOutcome
+from slkbench.selftest.instructions import InstructionTrial
+from slkbench.selftest.placebos import PlaceboTrial
 from slkbench.selftest.score import Trial, grouped
 from slkbench.selftest.simulate import ModesTally, Tally
 from slkbench.selftest.stored import Sitting
@@ -17,8 +19,11 @@ from slkbench.units import format_duration, format_percent
 __all__ = [
     "claim_table",
     "contradicted",
+    "false_placebo_table",
     "fault_table",
+    "instruction_table",
     "modes_table",
+    "placebo_table",
     "power_table",
     "section",
     "simulation_table",
@@ -34,7 +39,7 @@ def simulation_table(tallies: Sequence[Tally]) -> str:
     rows = [
         (
             tally.law,
-            format_percent(tally.effect, signed=True, digits=0),
+            format_percent(tally.truth, signed=True),
             _share(tally.covered, tally.trials),
             _share(tally.wrong, tally.trials),
             *(_share(tally.count(kind), tally.trials) for kind in VerdictKind),
@@ -43,7 +48,8 @@ def simulation_table(tallies: Sequence[Tally]) -> str:
         for tally in tallies
     ]
     kinds = (str(kind) for kind in VerdictKind)
-    return table(("noise", "effect", "covered", "false", *kinds, "blocks"), rows)
+    head = ("noise", "true difference", "interval holds it", "false verdicts")
+    return table((*head, *kinds, "blocks"), rows)
 
 
 def modes_table(tallies: Sequence[ModesTally]) -> str:
@@ -177,6 +183,63 @@ def fault_table(outcomes: Sequence[FaultOutcome]) -> str:
     return table(("fault", "named", "said"), rows, left=3)
 
 
+def instruction_table(trials: Sequence[InstructionTrial]) -> str:
+    """Each number of instructions more, and what was counted."""
+    rows = [
+        (
+            trial.cell,
+            _NOTHING if trial.reason else _effect(trial.effect),
+            _NOTHING if trial.plain is None else f"{trial.plain:.1f}",
+            _change(trial.truth, digits=2),
+            _change(trial.ratio, digits=2),
+            _bounds(trial.low, trial.high, digits=2),
+            f"CAN'T TELL: {trial.reason}" if trial.reason else str(trial.kind),
+        )
+        for trial in trials
+    ]
+    head = ("cell", "wanted", "libzmq", "executes more", "counted", "extremes", "verdict")
+    return table(head, rows)
+
+
+def placebo_table(trials: Sequence[PlaceboTrial]) -> str:
+    """The placebos of each run: how many, and how many were called different."""
+    rows = []
+    for run in dict.fromkeys(trial.run for trial in trials):
+        own = [trial for trial in trials if trial.run == run]
+        whole = [trial for trial in own if trial.is_complete]
+        cut = [trial for trial in own if not trial.is_complete]
+        rows.append(
+            (
+                run,
+                _range([trial.blocks for trial in own]),
+                " and ".join(sorted({f"{trial.level:.0%}" for trial in own})),
+                _of(sum(trial.is_false for trial in whole), len(whole)),
+                _of(sum(trial.is_false for trial in cut), len(cut)),
+            )
+        )
+    head = ("run", "blocks", "level", "called different", "of those that ended early")
+    return table(head, rows)
+
+
+def false_placebo_table(trials: Sequence[PlaceboTrial]) -> str:
+    """Each placebo that was called different."""
+    rows = [
+        (
+            trial.cell,
+            trial.run,
+            _change(trial.time_ratio),
+            _bounds(trial.low, trial.high),
+            str(trial.kind),
+            str(trial.blocks),
+            "yes" if trial.is_complete else "no",
+        )
+        for trial in trials
+        if trial.is_false
+    ]
+    head = ("cell", "run", "found", "interval", "called", "blocks", "counted")
+    return table(head, rows, left=2)
+
+
 def claim_table(claims: Sequence[Claim]) -> str:
     """Each claim with what trials say of it."""
     rows = [
@@ -184,8 +247,10 @@ def claim_table(claims: Sequence[Claim]) -> str:
             claim.text,
             _of(claim.misses, claim.trials),
             format_percent(claim.allowed, digits=0),
-            format_percent(claim.bound) if claim.allowed else _NOTHING,
-            str(claim.answer),
+            format_percent(claim.bound) if claim.allowed and claim.trials else _NOTHING,
+            f"{claim.answer}: {claim.lack}"
+            if claim.answer is Answer.UNTRIED
+            else str(claim.answer),
         )
         for claim in claims
     ]
@@ -214,18 +279,23 @@ def _of(count: int, trials: int) -> str:
     return f"{count} of {trials}"
 
 
-def _change(ratio: float | None) -> str:
-    return _NOTHING if ratio is None else format_percent(ratio - 1, signed=True)
+def _change(ratio: float | None, *, digits: int = 1) -> str:
+    return _NOTHING if ratio is None else format_percent(ratio - 1, signed=True, digits=digits)
 
 
-def _bounds(low: float | None, high: float | None) -> str:
+def _bounds(low: float | None, high: float | None, *, digits: int = 1) -> str:
     if low is None or high is None:
         return _NOTHING
-    return f"[{_change(low)}, {_change(high)}]"
+    return f"[{_change(low, digits=digits)}, {_change(high, digits=digits)}]"
 
 
 def _yes(is_so: bool | None) -> str:
     return _NOTHING if is_so is None else "yes" if is_so else "NO"
+
+
+def _range(counts: Sequence[int]) -> str:
+    low, high = min(counts), max(counts)
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def _duration(times_s: Sequence[float]) -> str:

@@ -19,10 +19,15 @@ def median_rate(samples: Iterable[Sample], cell: Cell, arm: str) -> float | None
     return median(rates) if rates else None
 
 
-def median_time_ns(samples: Iterable[Sample], cell: Cell, arm: str) -> float | None:
-    """What the cell is judged by, in ns: the time per message, or the median round trip."""
-    statistic = default_statistic(cell.metric)
-    values = (value_of(sample, statistic) for sample in _measured(samples, cell, arm))
+def median_time_ns(
+    samples: Iterable[Sample], cell: Cell, arm: str, statistic: str | None = None
+) -> float | None:
+    """What the cell is judged by, in ns: the time per message, or the median round trip.
+
+    Or else the column ``statistic``.
+    """
+    asked = statistic or default_statistic(cell.metric)
+    values = (value_of(sample, asked) for sample in _measured(samples, cell, arm))
     known = [value for value in values if value is not None]
     return median(known) if known else None
 

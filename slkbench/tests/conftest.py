@@ -32,6 +32,7 @@ from slkbench.model import (
     Status,
     Transport,
 )
+from slkbench.profile.builds import VARIANTS, Build, build_serverlink
 from slkbench.runner.session import Backend
 from slkbench.scenario import scenario_hash, scenario_to_json
 from slkbench.store import RunStore
@@ -166,6 +167,26 @@ def fake_world(tmp_path: Path) -> FakeWorld:
 def fail_samples() -> Callable[..., Callable[[int, Cell, Slot, Sample], Sample]]:
     """``failing``, for an ``on_sample``."""
     return failing
+
+
+@pytest.fixture
+def build_thrice(tmp_path: Path) -> Callable[[Path, str], tuple[list[Build], int]]:
+    """``build_thrice(impl, "O2")``: three builds of a tree, and how many were trained with."""
+
+    def build(impl: Path, variant: str) -> tuple[list[Build], int]:
+        trained: list[Path] = []
+        builds = build_serverlink(
+            impl,
+            VARIANTS[variant],
+            tmp_path / "out",
+            rebuilds=3,
+            seed=1,
+            train=trained.append,
+            note=lambda _text: None,
+        )
+        return builds, len(trained)
+
+    return build
 
 
 _REAL_LIBZMQ_VARIABLE = "SLKBENCH_REAL_LIBZMQ"

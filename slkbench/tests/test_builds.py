@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from slkbench.errors import UsageError
-from slkbench.profile.builds import VARIANTS, build_libzmq, build_serverlink
+from slkbench.profile.builds import VARIANTS, Build, build_libzmq
 
 
 def version_of(library: Path, symbol: str) -> int:
@@ -23,7 +24,9 @@ def write(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
-def test_serverlink_is_linked_in_other_orders_without_its_tests_and_curve(tmp_path: Path) -> None:
+def test_serverlink_is_linked_in_other_orders_without_its_tests_and_curve(
+    tmp_path: Path, build_thrice: Callable[[Path, str], tuple[list[Build], int]]
+) -> None:
     function = 'extern "C" __attribute__((visibility("default"))) int slk_it() { return %d; }\n'
     impl = write(
         tmp_path / "impl",
@@ -35,20 +38,11 @@ def test_serverlink_is_linked_in_other_orders_without_its_tests_and_curve(tmp_pa
             "src/wire/box_test.cpp": "int main() {}\n",
         },
     )
-    trained: list[Path] = []
-    for name in ("O2", "O3-pgo"):
-        builds = build_serverlink(
-            impl,
-            VARIANTS[name],
-            tmp_path / "out",
-            rebuilds=3,
-            seed=1,
-            train=trained.append,
-            note=lambda _: None,
-        )
+    for name, times in (("O2", 0), ("O3-pgo", 1)):
+        builds, trained = build_thrice(impl, name)
+        assert trained == times
         assert [build.number for build in builds] == [1, 2, 3]
         assert {version_of(build.path, "slk_it") for build in builds} == {7}
-    assert len(trained) == 1
 
 
 @pytest.mark.skipif(shutil.which("cmake") is None, reason="cmake is not installed")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 
 from slkbench.errors import ScenarioError
 from slkbench.model import Cell, Pattern, ProfileRow, Sample, Scenario, Transport
-from slkbench.profile.builds import VARIANTS, build_serverlink
+from slkbench.profile.builds import VARIANTS, Build
 from slkbench.runner.archive import Archive
 from slkbench.runner.builds import BUILDS_FILE, build_effects
 from slkbench.runner.claim_answers import ClaimVerdict
@@ -311,23 +311,16 @@ def test_the_effect_of_a_build_is_as_sure_as_builds_are_alike(tmp_path: Path) ->
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
 @pytest.mark.parametrize("name", ["O2", "O3-pgo"])
-def test_builds_of_one_variant_differ_in_their_order(name: str, tmp_path: Path) -> None:
+def test_builds_of_one_variant_differ_in_their_order(
+    name: str, tmp_path: Path, build_thrice: Callable[[Path, str], tuple[list[Build], int]]
+) -> None:
     impl = tmp_path / "impl"
     (impl / "include").mkdir(parents=True)
     (impl / "src").mkdir()
     for letter in "abcdef":
         text = f'extern "C" __attribute__((visibility("default"))) int f{letter}() {{ return 1; }}'
         (impl / "src" / f"{letter}.cpp").write_text(text)
-    trained: list[Path] = []
-    builds = build_serverlink(
-        impl,
-        VARIANTS[name],
-        tmp_path / "out",
-        rebuilds=3,
-        seed=1,
-        train=trained.append,
-        note=lambda _text: None,
-    )
+    builds, trained = build_thrice(impl, name)
     assert [build.name for build in builds] == [f"serverlink-{name}.{n}" for n in (1, 2, 3)]
     assert len({build.path.read_bytes() for build in builds}) == 3
-    assert len(trained) == VARIANTS[name].is_trained
+    assert trained == VARIANTS[name].is_trained

@@ -142,6 +142,25 @@ def test_round_trips_are_shown_as_times(make_run: MakeRun) -> None:
     assert " ns" in table
 
 
+def test_tails_of_round_trips_are_compared_where_both_runs_have_them(make_run: MakeRun) -> None:
+    cells = (replace(CELLS[0], metric=Metric.ROUND_TRIP), CELLS[1])
+    make_run("before", cells=cells)
+    make_run("after", {"serverlink": 0.65}, cells=cells)
+    document = json.loads(invoke("compare", "before", "after", "--json").stdout)
+    # No process has a p99.9 here, and a stream has no round trips.
+    assert [each["percentile"] for each in document["percentiles"]] == ["p90", "p99"]
+    for each, times in zip(document["percentiles"], (2, 3), strict=True):
+        assert (each["cell"], each["verdict"]) == (cells[0].title, "SLOWER")
+        assert each["low"] < 1.3 < each["high"]
+        assert each["times_ns"][0] == pytest.approx(500 * times, rel=0.03)
+        assert each["min_effect"] == (0.05 if each["percentile"] == "p90" else 0.10)
+    text = invoke("compare", "before", "after").stdout
+    assert "p99" in text
+    narrow = invoke("compare", "before", "after", "--cells", "inproc 64 B")
+    assert narrow.exit_code == 0
+    assert "p99" not in narrow.stdout
+
+
 def test_an_unknown_contender_is_named_with_the_known(make_run: MakeRun) -> None:
     make_run("before")
     make_run("after")

@@ -106,6 +106,9 @@ def test_two_stored_runs_are_judged_unpaired(
     assert "unpaired" in passed.stdout
     slower = invoke(fake_world, "gate", "before", "after")
     assert slower.exit_code == 1, slower.output
+    asked = ("--fail-on", "none", "--summary", "summary.md", "--quiet")
+    assert invoke(fake_world, "gate", "before", "after", *asked).exit_code == 0
+    assert "SLOWER" in Path("summary.md").read_text(encoding="utf-8")
     assert invoke(fake_world, "gate", "after", "before").exit_code == 0
 
 
@@ -127,6 +130,31 @@ def test_options_that_measure_are_refused_with_stored_runs(
     result = invoke(fake_world, "gate", "before", "after", "-t", "tcp", "--size", "64")
     assert result.exit_code == 2
     assert "--size, --transport: of no use with stored runs" in result.stderr
+
+
+def test_a_gate_over_stored_runs_is_narrowed_to_cells(
+    fake_world: Any, write_run: Callable[..., Path]
+) -> None:
+    cells = (CELL, replace(CELL, size_bytes=1024))
+    write_run("before", cells=cells)
+    write_run("after", {"serverlink": 0.6}, cells=cells)
+    for runs in (("before", "after"), ("after",)):
+        result = invoke(fake_world, "gate", *runs, "--cells", "tcp 1 KiB", "--json")
+        titles = [cell["cell"] for cell in json.loads(result.stdout)["cells"]]
+        assert titles == ["push-pull tcp 1 KiB"]
+        nothing = invoke(fake_world, "gate", *runs, "--cells", "ipc")
+        assert nothing.exit_code == 2
+        said = "no cell fits ipc; there are: push-pull tcp 64 B; push-pull tcp 1 KiB"
+        assert said in nothing.stderr
+
+
+def test_a_gate_that_measures_is_narrowed_to_cells(fake_world: Any) -> None:
+    arguments = ("gate", "--baseline-lib", "old.so", "-p", "push-pull", "--quiet", "--json")
+    result = invoke(
+        fake_world, *arguments, "--size", "1k", "-t", "tcp", "-t", "ipc", "--cells", "tcp 1 KiB"
+    )
+    assert result.exit_code == 0, result.output
+    assert {each["cell"] for each in json.loads(result.stdout)["cells"]} == {"push-pull tcp 1 KiB"}
 
 
 def test_a_gate_that_compared_nothing_does_not_pass_silently(fake_world: Any) -> None:

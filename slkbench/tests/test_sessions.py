@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from slkbench.cli.main import cli
 from slkbench.errors import UsageError
 from slkbench.model import Cell, Pattern, Scenario, Status, Transport, Verdict, VerdictKind
+from slkbench.report.document import render_report
 from slkbench.runner.session import Request
 from slkbench.runner.sessions import run_sessions, stored_recurrences
 from slkbench.stats import recurrences
@@ -83,6 +84,15 @@ def test_each_session_is_a_run_of_its_own_with_its_seed(tmp_path: Path, fake_wor
     assert stored_recurrences(results[0].path) == ()
     text = CliRunner().invoke(cli, ["show", str(results[-1].path)]).stdout
     assert "over 3 sessions: " in text
+    reports = tmp_path / "reports"
+    (report,) = render_report([results[-1].path], reports, ["md"])
+    told = report.read_text()
+    assert "## Sessions" in told
+    assert f"[{shown[0].low:.3f}x, {shown[0].high:.3f}x]" in told
+    assert "FASTER, FASTER, FASTER" in told
+    assert "Every verdict is provisional: one session" not in told
+    (alone,) = render_report([results[0].path], reports, ["md"])
+    assert "## Sessions" not in alone.read_text()
     with pytest.raises(UsageError, match="--resume"):
         run_sessions(Request(None, resume="latest"), 3)
 
