@@ -101,7 +101,7 @@ PyObject* take(PyObject* self, PyObject* message) noexcept {
   return take_bytes(*into, message) ? PyLong_FromUnsignedLongLong(into->next()) : nullptr;
 }
 
-// Messages of a batch: bytes, or lists whose last part is the payload.
+// Messages of a batch: bytes, or lists or tuples whose last part is the payload.
 PyObject* take_many(PyObject* self, PyObject* messages) noexcept {
   auto* const into = nb::inst_ptr<ledger>(self);
   if (!PyList_Check(messages)) {
@@ -110,8 +110,8 @@ PyObject* take_many(PyObject* self, PyObject* messages) noexcept {
   }
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(messages); ++i) {
     PyObject* message = PyList_GET_ITEM(messages, i);
-    if (PyList_Check(message) && PyList_GET_SIZE(message) > 0)
-      message = PyList_GET_ITEM(message, PyList_GET_SIZE(message) - 1);
+    if ((PyList_Check(message) || PyTuple_Check(message)) && PySequence_Fast_GET_SIZE(message) > 0)
+      message = PySequence_Fast_GET_ITEM(message, PySequence_Fast_GET_SIZE(message) - 1);
     if (!take_bytes(*into, message))
       return nullptr;
   }

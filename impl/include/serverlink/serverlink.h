@@ -334,6 +334,17 @@ SLK_EXPORT int slk_send_const(void* socket, const void* data, size_t length, int
 SLK_EXPORT int slk_send_to(void* socket, const void* id, size_t id_length, const void* data,
                            size_t length, int flags);
 
+/* One part to send. */
+typedef struct slk_part_t {
+  const void* data;
+  size_t size;
+} slk_part_t;
+
+/* slk_send() of `count` parts, one or more, of one message; returns count. Without room or peer
+ * none is sent. Errors: as slk_send(), EINVAL (count is 0). ENOMEM may come behind parts that were
+ * taken, as with slk_send(). */
+SLK_EXPORT int slk_send_parts(void* socket, const slk_part_t* parts, size_t count, int flags);
+
 /* Receives one part and stores up to `capacity` bytes of it; returns its full length, which is more
  * than capacity if it was cut. The option RCVMORE tells whether more parts follow. Waits, at most
  * RCVTIMEO, for a message; with SLK_DONTWAIT never. Errors: EAGAIN (no message), ENOTSUP (PUSH),
@@ -348,6 +359,15 @@ typedef void*(slk_alloc_fn)(size_t size, int more, void* hint);
  * ever cut, and none copied twice. Errors: as slk_recv(); EFAULT (null function); ENOMEM (NULL was
  * given: the part is dropped). */
 SLK_EXPORT int slk_recv_alloc(void* socket, slk_alloc_fn* allocate, void* hint, int flags);
+
+/* Takes a part that was received: `size` bytes, there until it returns. `more`: 1 if more parts
+ * follow. Returns 0 to stop. It must not call into the library. */
+typedef int(slk_take_fn)(const void* data, size_t size, int more, void* hint);
+
+/* Receives a part as slk_recv() does, and what is there behind it, and hands out each in order by
+ * `take(data, size, more, hint)`, until that returns 0; returns how many. What stops a later part
+ * stops the next call, too, and is told there. Errors: as slk_recv(); EFAULT (null function). */
+SLK_EXPORT int slk_recv_each(void* socket, slk_take_fn* take, void* hint, int flags);
 
 /* ------------------------------------------------------------------------------------ messages */
 

@@ -9,6 +9,7 @@
 
 #include "arguments.hpp"
 #include "error.hpp"
+#include "gathering.hpp"
 #include "interpreter.hpp"
 #include "transfer.hpp"
 
@@ -23,13 +24,6 @@ namespace {
 constexpr Py_ssize_t messages_per_look = 1024;
 constexpr auto turn = std::chrono::milliseconds(5);
 constexpr int usual_max = 1000;
-// A batch that has so much ends: what is gathered beyond leaves the caches before it is looked at.
-// Below half of what malloc() gives back to the system when it becomes free, so that the memory of
-// the next batch is that of the last one, and not new.
-constexpr Py_ssize_t gathered_bytes_max = 64 * 1024;
-// What an object takes beside its content. Counted, so that the lists of a batch are fewer than
-// those that make the garbage collector look through all of them.
-constexpr Py_ssize_t object_bytes = 64;
 
 constexpr signature<2> send_many_signature{"send_many", 1, {"messages", "flags"}};
 constexpr signature<2> recv_many_signature{"recv_many", 0, {"max_messages", "timeout"}};
@@ -54,8 +48,52 @@ class turns {
   clock::time_point start_ = clock::now();
 };
 
+// Answers of send_now() beside those of the library.
+constexpr int not_now = INT_MIN;
+constexpr Py_ssize_t few_parts = 8;
+
+// The bytes of an object that need no buffer to be held for as long as the GIL is. False: of
+// another kind, or so long that other threads should run while they are copied.
+bool peek(PyObject* object, slk_part_t& part) noexcept {
+  if (PyBytes_CheckExact(object)) {
+    part = {PyBytes_AS_STRING(object), static_cast<size_t>(PyBytes_GET_SIZE(object))};
+  } else if (PyByteArray_CheckExact(object)) {
+    part = {PyByteArray_AS_STRING(object), static_cast<size_t>(PyByteArray_GET_SIZE(object))};
+  } else {
+    return false;
+  }
+  return part.size < socket::long_bytes;
+}
+
+// Sends a message of the usual kind: not_now if it is of another one, or would have to wait.
+int send_now(socket& target, PyObject* message, int flags) {
+  std::array<slk_part_t, few_parts> parts;
+  Py_ssize_t count = 1;
+  if (PyTuple_CheckExact(message) || PyList_CheckExact(message)) {
+    count = PySequence_Fast_GET_SIZE(message);
+    PyObject* const* const items = PySequence_Fast_ITEMS(message);
+    if (count < 1 || count > few_parts) {
+      return not_now;
+    }
+    for (Py_ssize_t i = 0; i < count; ++i) {
+      if (!peek(items[i], parts[static_cast<size_t>(i)])) {
+        return not_now;
+      }
+    }
+  } else if (!peek(message, parts[0])) {
+    return not_now;
+  }
+  const int sent = slk_send_parts(target.usable(), parts.data(), static_cast<size_t>(count),
+                                  flags | SLK_DONTWAIT);
+  const bool may_wait = (flags & SLK_DONTWAIT) == 0;
+  return sent < 0 && may_wait && (errno == EAGAIN || errno == EINTR) ? not_now : sent;
+}
+
 // A message of one part (anything with a buffer) or of several (a list or a tuple of such).
 int send_message(socket& target, PyObject* message, int flags) {
+  if (const int outcome = send_now(target, message, flags); outcome != not_now) [[likely]] {
+    return outcome;
+  }
   if (PyList_Check(message) || PyTuple_Check(message)) {
     return send_parts(target, part_views(message), flags);
   }
@@ -122,29 +160,39 @@ int timeout_of(PyObject* value) {
   return timeout_ms < 0 || timeout_ms > INT_MAX ? -1 : static_cast<int>(std::ceil(timeout_ms));
 }
 
-Py_ssize_t size_of_message(PyObject* message) noexcept {
-  if (PyBytes_Check(message)) {
-    return object_bytes + PyBytes_GET_SIZE(message);
+// Waits for a part, and takes what is there; -1 leaves errno, if there was nothing.
+int gather(socket& source, gathering& batch, int timeout_ms) {
+  received_part awaited;
+  bool has_waited = false;
+  const int outcome = source.attempt(
+      timeout_ms != 0 ? 0 : SLK_DONTWAIT, SLK_RCVTIMEO, source.expects_long(),
+      [&](void* handle, int now) { return slk_recv_each(handle, gathering::take, &batch, now); },
+      [&](void* handle) {
+        has_waited = true;
+        return awaited.receive_waiting(handle);
+      },
+      timeout_ms);
+  if (outcome < 0) {
+    return -1;
   }
-  Py_ssize_t size_bytes = object_bytes;
-  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(message); ++i) {
-    size_bytes += object_bytes + PyBytes_GET_SIZE(PyList_GET_ITEM(message, i));
+  if (has_waited) {
+    batch.add(awaited.take(), awaited.more());
   }
-  return size_bytes;
-}
-
-// Calls `receive(flags)`, which takes one message or answers EAGAIN, until `most` have been taken,
-// `is_enough()`, or no more are there; only the first is waited for. False: an error is set.
-template <typename Receive, typename IsEnough>
-bool receive_each(Py_ssize_t most, int timeout_ms, Receive receive, IsEnough is_enough) {
-  for (Py_ssize_t count = 0; count < most && !is_enough(); ++count) {
-    const int flags = count == 0 && timeout_ms != 0 ? 0 : SLK_DONTWAIT;
-    if (receive(flags) < 0) {
-      // What stops a later message stops the next call, too, and is told there.
-      return count > 0 || errno == EAGAIN || (set_error(errno), false);
+  // What stops a later message stops the next call, too, and is told there.
+  int more = 0;
+  while (more >= 0 && batch.is_open()) {
+    batch.make_room();
+    if (batch.in_message() && source.expects_long()) {
+      received_part rest;
+      more = receive_part(source, rest, 0);
+      if (more >= 0) {
+        batch.add(rest.take(), rest.more());
+      }
+    } else {
+      more = slk_recv_each(source.usable(), gathering::take, &batch, SLK_DONTWAIT);
     }
   }
-  return true;
+  return 0;
 }
 
 PyObject* recv_many(PyObject* self, PyObject* const* values, Py_ssize_t count,
@@ -161,37 +209,11 @@ PyObject* recv_many(PyObject* self, PyObject* const* values, Py_ssize_t count,
       PyErr_Format(PyExc_ValueError, "max_messages is %d and has to be 1 or more", most);
       return nullptr;
     }
-    auto messages = nb::steal(PyList_New(0));
-    if (!messages.is_valid()) {
-      return nullptr;
+    gathering batch(source, most);
+    if (gather(source, batch, timeout_ms) < 0 && errno == EAGAIN) {
+      return PyList_New(0);
     }
-    nb::object name;  // the first part of the last message that had several: a ROUTER's peer
-    Py_ssize_t gathered_bytes = 0;
-    const auto is_enough = [&] { return gathered_bytes >= gathered_bytes_max; };
-    const auto receive = [&](int flags) {
-      received_part part;
-      if (receive_part_to_compare(source, part, flags, timeout_ms) < 0) {
-        return -1;
-      }
-      PyObject* taken = nullptr;
-      if (part.more()) {
-        PyObject* const head = part.take_same_as(name.ptr());
-        if (head != name.ptr()) {
-          name = nb::borrow(head);
-        }
-        taken = message_of(source, head, 0);
-      } else {
-        taken = part.take();
-      }
-      const auto message = nb::steal(taken);
-      if (!message.is_valid() || PyList_Append(messages.ptr(), message.ptr()) != 0) {
-        throw nb::python_error();
-      }
-      gathered_bytes += size_of_message(message.ptr());
-      return 0;
-    };
-    const bool fine = receive_each(most, timeout_ms, receive, is_enough);
-    return fine ? messages.release().ptr() : nullptr;
+    return batch.messages();
   });
 }
 
@@ -217,20 +239,19 @@ PyObject* recv_into_many(PyObject* self, PyObject* const* values, Py_ssize_t cou
     }
     char* slot = target.data();
     const auto room = static_cast<size_t>(slot_bytes);
-    const auto receive = [&](int flags) {
+    for (Py_ssize_t i = 0; i < target.size() / slot_bytes; ++i, slot += slot_bytes) {
+      const int flags = i == 0 && timeout_ms != 0 ? 0 : SLK_DONTWAIT;  // only the first is awaited
       const int size = receive_into(source, slot, room, flags, timeout_ms);
-      if (size >= 0) {
-        slot += slot_bytes;
-        const auto number = nb::steal(PyLong_FromLong(size));
-        if (!number.is_valid() || PyList_Append(sizes.ptr(), number.ptr()) != 0) {
-          throw nb::python_error();
-        }
+      if (size < 0) {
+        // What stops a later part stops the next call, too, and is told there.
+        return i > 0 || errno == EAGAIN ? sizes.release().ptr() : (set_error(errno), nullptr);
       }
-      return size;
-    };
-    const bool fine =
-        receive_each(target.size() / slot_bytes, timeout_ms, receive, [] { return false; });
-    return fine ? sizes.release().ptr() : nullptr;
+      const auto number = nb::steal(PyLong_FromLong(size));
+      if (!number.is_valid() || PyList_Append(sizes.ptr(), number.ptr()) != 0) {
+        throw nb::python_error();
+      }
+    }
+    return sizes.release().ptr();
   });
 }
 
@@ -249,7 +270,7 @@ void define_batches(nb::handle type) {
           "recv_many", recv_many,
           "recv_many($self, max_messages=1000, timeout=None)\n--\n\n"
           "Wait for a message and receive it and what is there behind it.\n\n"
-          "A message of one part is bytes, one of several the list of them. `timeout` is in ms:\n"
+          "A message of one part is bytes, one of several the tuple of them. `timeout` is in ms:\n"
           "None as RCVTIMEO says, negative for ever. Returns [] if the time is over, and ends a\n"
           "batch that fills 64 KiB of memory: the next call takes what is left. Raises as recv; "
           "ValueError\n"

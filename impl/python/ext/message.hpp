@@ -6,7 +6,6 @@
 
 #include <array>
 #include <cstddef>
-#include <cstring>
 #include <memory>
 #include <new>
 #include <utility>
@@ -141,12 +140,6 @@ class received_part {
     return slk_recv_alloc(handle, &received_part::allocate, this, flags);
   }
 
-  // The same, but a short part that has more behind it is only looked at: it may be one that came
-  // before, and is then no new object. For take_same_as().
-  int receive_to_compare(void* handle, int flags) noexcept {
-    return slk_recv_alloc(handle, &received_part::allocate_unless_name, this, flags);
-  }
-
   // Without the GIL, which it takes only to make the object of a part that is not short.
   int receive_waiting(void* handle) noexcept {
     return slk_recv_alloc(handle, &received_part::allocate_without_gil, this, 0);
@@ -163,19 +156,7 @@ class received_part {
     return std::exchange(bytes_, nullptr);
   }
 
-  // take(), or a reference to `other`, a bytes object or null, if it is equal.
-  PyObject* take_same_as(PyObject* other) noexcept {
-    if (is_noted_ && other != nullptr &&
-        PyBytes_GET_SIZE(other) == static_cast<Py_ssize_t>(noted_size_) &&
-        std::memcmp(PyBytes_AS_STRING(other), noted_.data(), noted_size_) == 0) {
-      is_noted_ = false;
-      return Py_NewRef(other);
-    }
-    return take();
-  }
-
  private:
-  static constexpr size_t name_bytes_max = 255;  // of a routing id
   static constexpr size_t short_bytes_max = 1024;
 
   static void* allocate(size_t size, int more, void* hint) noexcept {
@@ -188,15 +169,10 @@ class received_part {
     }
     return PyBytes_AS_STRING(part.bytes_);
   }
-  static void* allocate_unless_name(size_t size, int more, void* hint) noexcept {
-    return more != 0 && size <= name_bytes_max ? note(size, more, hint)
-                                               : allocate(size, more, hint);
-  }
   static void* allocate_without_gil(size_t size, int more, void* hint) noexcept {
-    return size <= short_bytes_max ? note(size, more, hint)
-                                   : with_gil([&] { return allocate(size, more, hint); });
-  }
-  static void* note(size_t size, int more, void* hint) noexcept {
+    if (size > short_bytes_max) {
+      return with_gil([&] { return allocate(size, more, hint); });
+    }
     auto& part = *static_cast<received_part*>(hint);
     part.more_ = more != 0;
     part.is_noted_ = true;

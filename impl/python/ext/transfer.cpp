@@ -217,15 +217,6 @@ int receive_part(socket& source, received_part& part, int flags, int timeout_ms)
   return size;
 }
 
-int receive_part_to_compare(socket& source, received_part& part, int flags, int timeout_ms) {
-  const int size = source.attempt(
-      flags, SLK_RCVTIMEO, source.expects_long(),
-      [&](void* handle, int now) { return part.receive_to_compare(handle, now); },
-      [&](void* handle) { return part.receive_waiting(handle); }, timeout_ms);
-  source.note_received(size);
-  return size;
-}
-
 int receive_into(socket& source, char* into, size_t room_bytes, int flags, int timeout_ms) {
   const int stored = source.attempt(
       flags, SLK_RCVTIMEO, source.expects_long(),

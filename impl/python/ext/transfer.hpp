@@ -28,9 +28,6 @@ int send_parts(socket& target, const part_views& parts, int flags);
 int receive_part(socket& source, received_part& part, int flags,
                  int timeout_ms = socket::follow_option);
 
-// The same for received_part::take_same_as().
-int receive_part_to_compare(socket& source, received_part& part, int flags, int timeout_ms);
-
 // The same into memory; answers the part's size, which may exceed the room.
 int receive_into(socket& source, char* into, size_t room_bytes, int flags,
                  int timeout_ms = socket::follow_option);

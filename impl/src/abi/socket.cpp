@@ -1,6 +1,8 @@
 #include <serverlink/serverlink.h>
 
+#include <climits>
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include "abi/error.hpp"
@@ -146,6 +148,26 @@ int slk_send_to(void* socket, const void* id, size_t id_length, const void* data
   });
 }
 
+int slk_send_parts(void* socket, const slk_part_t* parts, size_t count, int flags) {
+  const socket_call target(socket);
+  if (!target) {
+    return fail(ENOTSOCK);
+  }
+  if (count < 1 || count > INT_MAX) {
+    return fail(EINVAL);
+  }
+  if (parts == nullptr) {
+    return fail(EFAULT);
+  }
+  const std::span<const slk_part_t> all(parts, count);
+  for (const slk_part_t& part : all) {
+    if (part.data == nullptr && part.size > 0) {
+      return fail(EFAULT);
+    }
+  }
+  return guard([&] { return target->send(all, flags); });
+}
+
 int slk_recv(void* socket, void* buffer, size_t capacity, int flags) {
   const socket_call target(socket);
   if (!target) {
@@ -166,6 +188,17 @@ int slk_recv_alloc(void* socket, slk_alloc_fn* allocate, void* hint, int flags) 
     return fail(EFAULT);
   }
   return guard([&] { return target->receive(allocate, hint, flags); });
+}
+
+int slk_recv_each(void* socket, slk_take_fn* take, void* hint, int flags) {
+  const socket_call target(socket);
+  if (!target) {
+    return fail(ENOTSOCK);
+  }
+  if (take == nullptr) {
+    return fail(EFAULT);
+  }
+  return guard([&] { return target->receive_each(take, hint, flags); });
 }
 
 }  // extern "C"

@@ -10,9 +10,11 @@
 #include <poll.h>
 #include <serverlink/serverlink.h>
 
+#include <climits>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -58,6 +60,18 @@ class alignas(cache_line_bytes) socket {
   // A ROUTER's naming frame and the next frame, or neither. -ENOTSUP, -EFSM, as send().
   [[nodiscard]] long send_to(std::string_view routing_id, const void* data, std::size_t size_bytes,
                              int flags);
+  // The parts of one message, at least one; how many. A failure leaves those in front as send().
+  [[nodiscard]] long send(std::span<const slk_part_t> parts, int flags) {
+    const std::size_t last = parts.size() - 1;
+    for (std::size_t i = 0; i <= last; ++i) {
+      const auto* data = static_cast<const std::uint8_t*>(parts[i].data);
+      const int error = send_frame(data, parts[i].size, i < last ? flags | SLK_SNDMORE : flags);
+      if (error != 0) [[unlikely]] {
+        return -error;
+      }
+    }
+    return static_cast<long>(parts.size());
+  }
   // On success the message is empty, on failure untouched.
   [[nodiscard]] long send(message& from, int flags);
   // The frame's size, which may exceed the capacity: the rest is cut off.
@@ -87,6 +101,20 @@ class alignas(cache_line_bytes) socket {
     return static_cast<long>(frame.size_bytes);
   }
   [[nodiscard]] long receive(message& into, int flags);
+  // A part, and those behind it that are there, until `take` answers 0; how many.
+  [[nodiscard]] long receive_each(slk_take_fn* take, void* hint, int flags) {
+    frame_view frame;
+    pipe* from = nullptr;
+    if (const int error = fetch_or_wait(frame, from, flags); error != 0) {
+      return -error;
+    }
+    int count = 1;
+    while (take(frame.data, frame.size_bytes, frame.more ? 1 : 0, hint) != 0 && count < INT_MAX &&
+           fetch_next(frame, from)) {
+      ++count;
+    }
+    return count;
+  }
 
   [[nodiscard]] int bind(std::string_view endpoint);
   [[nodiscard]] int unbind(std::string_view endpoint);
@@ -260,6 +288,18 @@ class alignas(cache_line_bytes) socket {
       return error == EAGAIN ? wait_to_fetch(frame, from, flags) : error;
     }
     return enter_to_fetch(frame, from, flags);
+  }
+  // The frame behind one that was fetched, if it is there. What is wrong is told by the next call.
+  [[nodiscard]] bool fetch_next(frame_view& frame, pipe*& from) noexcept {
+    if (frame.more && fetch(frame, from) == 0) {  // nothing comes between the parts of a message
+      receive_more_ = frame.more;
+      return true;
+    }
+    try {
+      return fetch_or_wait(frame, from, SLK_DONTWAIT) == 0;
+    } catch (...) {
+      return false;
+    }
   }
   [[nodiscard]] int enter_to_fetch(frame_view& frame, pipe*& from, int flags);
   [[nodiscard]] int wait_to_fetch(frame_view& frame, pipe*& from, int flags);

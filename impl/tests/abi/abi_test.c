@@ -290,6 +290,52 @@ static void test_receive_into_memory_on_demand(void* ctx) {
   EXPECT_ERROR(slk_recv_alloc(pull, give, &part, 0) == -1, ENOTSOCK);
 }
 
+struct taken {
+  char text[64];
+  int more;
+  int left;
+};
+
+static int take(const void* data, size_t size, int more, void* hint) {
+  struct taken* into = hint;
+  strncat(into->text, data, size);
+  strcat(into->text, more ? "+" : ".");
+  into->more = more;
+  return --into->left > 0;
+}
+
+static void test_many_parts_in_one_call(void* ctx) {
+  const slk_part_t parts[] = {{"a", 1}, {NULL, 0}, {"ccc", 3}};
+  const slk_part_t wrong[] = {{"a", 1}, {NULL, 1}};
+  struct taken all = {"", 0, 4};
+  void* pull = make_socket(ctx, SLK_PULL);
+  void* push = make_socket(ctx, SLK_PUSH);
+  EXPECT(slk_bind(pull, "inproc://parts") == 0);
+  EXPECT_ERROR(slk_send_parts(push, parts, 3, SLK_DONTWAIT) == -1, EAGAIN);
+  EXPECT(slk_connect(push, "inproc://parts") == 0);
+  EXPECT_ERROR(slk_send_parts(push, parts, 0, 0) == -1, EINVAL);
+  EXPECT_ERROR(slk_send_parts(push, NULL, 1, 0) == -1, EFAULT);
+  EXPECT_ERROR(slk_send_parts(push, wrong, 2, 0) == -1, EFAULT);
+  EXPECT_ERROR(slk_send_parts(pull, parts, 3, 0) == -1, ENOTSUP);
+  EXPECT_ERROR(slk_recv_each(pull, take, &all, SLK_DONTWAIT) == -1, EAGAIN);
+  EXPECT_ERROR(slk_recv_each(pull, NULL, &all, 0) == -1, EFAULT);
+  EXPECT_ERROR(slk_recv_each(push, take, &all, 0) == -1, ENOTSUP);
+  EXPECT(slk_send_parts(push, parts, 3, 0) == 3);
+  EXPECT(slk_send_parts(push, parts, 2, SLK_SNDMORE) == 2);
+  EXPECT(slk_send_parts(push, parts + 2, 1, 0) == 1);
+  EXPECT(slk_recv_each(pull, take, &all, 0) == 4);
+  EXPECT(strcmp(all.text, "a++ccc.a+") == 0);
+  EXPECT(get_int(pull, SLK_RCVMORE) == 1);
+  all.left = 10;
+  EXPECT(slk_recv_each(pull, take, &all, 0) == 2);
+  EXPECT(strcmp(all.text, "a++ccc.a++ccc.") == 0);
+  EXPECT(get_int(pull, SLK_RCVMORE) == 0);
+  EXPECT(slk_close(push) == 0);
+  EXPECT(slk_close(pull) == 0);
+  EXPECT_ERROR(slk_send_parts(push, parts, 3, 0) == -1, ENOTSOCK);
+  EXPECT_ERROR(slk_recv_each(pull, take, &all, 0) == -1, ENOTSOCK);
+}
+
 static void test_send_and_receive(void* ctx) {
   static const char constant[] = "constant";
   char buffer[16] = "---------------";
@@ -383,6 +429,7 @@ int main(void) {
   test_socket_options(ctx);
   test_endpoints(ctx);
   test_send_and_receive(ctx);
+  test_many_parts_in_one_call(ctx);
   test_receive_into_memory_on_demand(ctx);
   test_router(ctx);
   test_poll(ctx);
