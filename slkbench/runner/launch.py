@@ -24,9 +24,10 @@ from slkbench.model import (
     Topology,
     Transport,
 )
+from slkbench.runner.conversation import Conversation
 from slkbench.runner.launch_load import LoadMeter
 from slkbench.runner.launch_memory import usual_memory_bytes
-from slkbench.runner.launch_process import Conversation, LaunchFailure
+from slkbench.runner.launch_process import LaunchFailure
 from slkbench.runner.launch_sample import (
     UnlikeAResultError,
     blank_sample,

@@ -29,9 +29,10 @@ from slkbench.model import (
     Topology,
     Transport,
 )
+from slkbench.runner.conversation import Conversation
 from slkbench.runner.launch import ProcessLauncher, calibrate
 from slkbench.runner.launch_load import LoadMeter
-from slkbench.runner.launch_process import Conversation, LaunchFailure
+from slkbench.runner.launch_process import LaunchFailure
 
 FLOOR = Contender("floor", Layer.NATIVE, ContenderKind.FLOOR)
 MISSING = Contender("gone", Layer.NATIVE, ContenderKind.LIBRARY, path="/no/such/lib.so")

@@ -15,11 +15,13 @@ import zmq
 import serverlink
 
 StartPeer = Callable[..., Any]
+ConnectPeer = Callable[..., Any]
 MakeSocket = Callable[[str, int], Any]
 NumberOf = Callable[[list[bytes]], int]
 Numbered = Callable[..., list[bytes]]
 
-LIBRARIES: Final = ["serverlink", "zmq"]
+pytestmark = pytest.mark.slow
+
 BAD: Final = {"lost": 0.03, "repeated": 0.02, "spoilt": 0.01, "delay_ms": 1, "jitter_ms": 2}
 MESSAGES: Final = 8000
 BODY_BYTES: Final = 300
@@ -88,6 +90,32 @@ def cable() -> Iterator[Cable]:
     made.process.communicate()
 
 
+@pytest.fixture
+def bad_cable(cable: Cable) -> Cable:
+    """The cable, doing to packets whatever networks do."""
+    cable.set(**BAD)
+    return cable
+
+
+@pytest.fixture(params=["serverlink", "zmq"])
+def library(request: pytest.FixtureRequest) -> str:
+    """Whose peer is at the far end."""
+    return str(request.param)
+
+
+@pytest.fixture
+def connect_peer(start_peer: StartPeer, cable: Cable, library: str) -> ConnectPeer:
+    """Bind a socket to this end of the cable, and start a peer at the far end that connects."""
+
+    def connect(socket: Any, *arguments: str, **options: int) -> Any:
+        port = socket.bind_to_random_port(cable.address)
+        role, *name = arguments
+        endpoint = f"{cable.address}:{port}"
+        return start_peer(library, role, endpoint, *name, prefix=cable.far_end, **options)
+
+    return connect
+
+
 def was_bad(counts: dict[str, Any]) -> bool:
     """Whether the network did all that it was to do."""
     return all(counts[what] > 0 for what in ("lost", "repeated", "spoilt", "reordered"))
@@ -98,63 +126,46 @@ def event_of(monitor: Any) -> int:
     return int(serverlink.recv_monitor_message(monitor)["event"])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("library", LIBRARIES)
 def test_a_bad_network_loses_nothing_on_its_way_here(
     make_socket: MakeSocket,
-    start_peer: StartPeer,
+    connect_peer: ConnectPeer,
     number_of: NumberOf,
-    cable: Cable,
-    library: str,
+    bad_cable: Cable,
 ) -> None:
     """On a connection that lives nothing is lost, repeated or reordered."""
-    cable.set(**BAD)
     pull = make_socket("serverlink", zmq.PULL)
-    port = pull.bind_to_random_port(cable.address)
-    endpoint = f"{cable.address}:{port}"
-    start_peer(library, "push", endpoint, prefix=cable.far_end, BODY_BYTES=BODY_BYTES)
+    connect_peer(pull, "push", BODY_BYTES=BODY_BYTES)
     for expected in range(MESSAGES):
         assert number_of(pull.recv_multipart()) == expected
-    assert was_bad(cable.counts())
+    assert was_bad(bad_cable.counts())
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("library", LIBRARIES)
 def test_a_bad_network_loses_nothing_on_its_way_there(
     make_socket: MakeSocket,
-    start_peer: StartPeer,
+    connect_peer: ConnectPeer,
     numbered: Numbered,
-    cable: Cable,
-    library: str,
+    bad_cable: Cable,
 ) -> None:
     """The peer checks that all come, in order, and counts them."""
-    cable.set(**BAD)
     push = make_socket("serverlink", zmq.PUSH)
-    port = push.bind_to_random_port(cable.address)
-    receiver = start_peer(library, "pull", f"{cable.address}:{port}", prefix=cable.far_end)
+    receiver = connect_peer(push, "pull")
     for number in range(MESSAGES):
         push.send_multipart(numbered(number, BODY_BYTES))
     push.send(b"last")
     assert receiver.stdout.readline() == "ready\n"
     assert receiver.stdout.readline() == f"{MESSAGES}\n"
-    assert was_bad(cable.counts())
+    assert was_bad(bad_cable.counts())
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("library", LIBRARIES)
 def test_round_trips_over_a_bad_network(
     make_socket: MakeSocket,
-    start_peer: StartPeer,
+    connect_peer: ConnectPeer,
     numbered: Numbered,
-    cable: Cable,
-    library: str,
+    bad_cable: Cable,
 ) -> None:
     """Each question is answered once, in their order, while others are under way."""
-    cable.set(**BAD)
     router = make_socket("serverlink", zmq.ROUTER)
-    port = router.bind_to_random_port(cable.address)
-    endpoint = f"{cable.address}:{port}"
-    worker = start_peer(library, "dealer", endpoint, "worker", prefix=cable.far_end)
+    worker = connect_peer(router, "dealer", "worker")
     process = str(worker.pid).encode()
     assert router.recv_multipart() == [b"worker", b"here", process]
     questions = [numbered(number, BODY_BYTES) for number in range(MESSAGES // 2)]
@@ -166,26 +177,21 @@ def test_round_trips_over_a_bad_network(
             assert router.recv_multipart() == [b"worker", *answered, process]
     for question in questions[-under_way:]:
         assert router.recv_multipart() == [b"worker", *question, process]
-    assert was_bad(cable.counts())
+    assert was_bad(bad_cable.counts())
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("library", LIBRARIES)
 def test_a_short_cut_loses_nothing(
     make_socket: MakeSocket,
-    start_peer: StartPeer,
+    connect_peer: ConnectPeer,
     number_of: NumberOf,
     cable: Cable,
-    library: str,
 ) -> None:
     """Shorter than the patience of heartbeats: the connection lives, and TCP sends again."""
     pull = make_socket("serverlink", zmq.PULL)
     pull.heartbeat_ivl = 20
     pull.heartbeat_timeout = 10_000
-    port = pull.bind_to_random_port(cable.address)
-    endpoint = f"{cable.address}:{port}"
     with pull.get_monitor_socket(serverlink.EVENT_DISCONNECTED) as monitor:
-        start_peer(library, "push", endpoint, prefix=cable.far_end, BODY_BYTES=BODY_BYTES)
+        connect_peer(pull, "push", BODY_BYTES=BODY_BYTES)
         expected = 0
         while expected < 500:
             assert number_of(pull.recv_multipart()) == expected
@@ -201,11 +207,9 @@ def test_a_short_cut_loses_nothing(
         assert not monitor.poll(0)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("library", LIBRARIES)
 def test_a_cut_in_a_flood_is_noticed_and_mended(
     make_socket: MakeSocket,
-    start_peer: StartPeer,
+    connect_peer: ConnectPeer,
     number_of: NumberOf,
     cable: Cable,
     library: str,
@@ -218,13 +222,11 @@ def test_a_cut_in_a_flood_is_noticed_and_mended(
     pull = make_socket("serverlink", zmq.PULL)
     pull.heartbeat_ivl = BEATS["HEARTBEAT_IVL"]
     pull.heartbeat_timeout = BEATS["HEARTBEAT_TIMEOUT"]
-    port = pull.bind_to_random_port(cable.address)
-    endpoint = f"{cable.address}:{port}"
     options = BEATS | {"BODY_BYTES": 1000, "RECONNECT_IVL": 20, "MONITOR": 1}
     wanted = serverlink.EVENT_HANDSHAKE_SUCCEEDED | serverlink.EVENT_DISCONNECTED
     with pull.get_monitor_socket(wanted) as monitor:
         monitor.rcvtimeo = pull.rcvtimeo
-        sender = start_peer(library, "push", endpoint, prefix=cable.far_end, **options)
+        sender = connect_peer(pull, "push", **options)
         assert event_of(monitor) == serverlink.EVENT_HANDSHAKE_SUCCEEDED
         assert sender.stdout.readline() == "connected\n"
         latest = -1
@@ -254,21 +256,17 @@ def next_of(pull: Any, number_of: NumberOf, latest: int) -> int:
     return number
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("library", LIBRARIES)
 def test_a_cut_in_silence_is_noticed_at_both_ends_and_mended(
-    make_socket: MakeSocket, start_peer: StartPeer, cable: Cable, library: str
+    make_socket: MakeSocket, connect_peer: ConnectPeer, cable: Cable
 ) -> None:
     """Only silence tells. A question asked meanwhile is lost; the peer comes back by its name."""
     router = make_socket("serverlink", zmq.ROUTER)
     router.heartbeat_ivl = BEATS["HEARTBEAT_IVL"]
     router.heartbeat_timeout = BEATS["HEARTBEAT_TIMEOUT"]
-    port = router.bind_to_random_port(cable.address)
-    endpoint = f"{cable.address}:{port}"
     options = BEATS | {"RECONNECT_IVL": 20, "MONITOR": 1}
     with router.get_monitor_socket(serverlink.EVENT_DISCONNECTED) as monitor:
         monitor.rcvtimeo = router.rcvtimeo
-        worker = start_peer(library, "dealer", endpoint, "worker", prefix=cable.far_end, **options)
+        worker = connect_peer(router, "dealer", "worker", **options)
         process = str(worker.pid).encode()
         assert router.recv_multipart() == [b"worker", b"here", process]
         assert worker.stdout.readline() == "connected\n"
@@ -285,21 +283,16 @@ def test_a_cut_in_silence_is_noticed_at_both_ends_and_mended(
     assert router.recv_multipart() == [b"worker", b"question", process]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("library", LIBRARIES)
 def test_a_connection_begins_when_the_cable_is_mended(
     make_socket: MakeSocket,
-    start_peer: StartPeer,
+    connect_peer: ConnectPeer,
     number_of: NumberOf,
     cable: Cable,
-    library: str,
 ) -> None:
     """The first attempts are lost. What was sent meanwhile waits, and comes whole."""
     pull = make_socket("serverlink", zmq.PULL)
-    port = pull.bind_to_random_port(cable.address)
-    endpoint = f"{cable.address}:{port}"
     cable.cut()
-    start_peer(library, "push", endpoint, prefix=cable.far_end, BODY_BYTES=BODY_BYTES)
+    connect_peer(pull, "push", BODY_BYTES=BODY_BYTES)
     while cable.counts()["lost"] == 0:
         assert not pull.poll(10)
     cable.mend()

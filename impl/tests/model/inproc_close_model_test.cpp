@@ -1,5 +1,5 @@
 // Models the end of an inproc connection (impl/src/pipe/inproc_pipe.cpp: join, leave; inbox.cpp:
-// post, take; socket/socket.cpp: enter, fetch_or_wait, reap_ended): what was published before the
+// post, take; socket/socket*.cpp: enter, fetch_or_wait, reap_ended): what was published before the
 // close is received before the end is seen, no event is lost, the end is told once, and nobody
 // wakes a socket that has gone.
 

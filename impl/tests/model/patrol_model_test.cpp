@@ -1,4 +1,4 @@
-// Models the patrol of slk::stream_pipe (impl/src/pipe/stream_pipe.cpp: arm, patrol_watches,
+// Models the patrol of slk::stream_pipe (impl/src/pipe/stream_pipe*.cpp: arm, patrol_watches,
 // on_patrol, wait_until_writable, end_waiting, open, close), with the list of slk::io_thread
 // (impl/src/io/io_thread.cpp: arm, patrol, wait_and_dispatch) and the lock of slk::stream_writer.
 //

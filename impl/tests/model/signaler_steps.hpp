@@ -36,16 +36,9 @@ inline step fence_step(fence_kind kind) {
   return {};
 }
 
-// signaler::wake_if_sleeping(). Its label "woken" is behind it.
-inline program wake_if_sleeping(signal_words of, fence_kind kind) {
+// signaler::wake(), where every wake-up ends. Its label "woken" is behind it.
+inline program wake(signal_words of) {
   return {
-      fence_step(kind),
-      {"look at sleeping",
-       [of](cpu& c) {
-         if ((c.load(of.sleeping) & place_bit) == 0) {
-           c.go("woken");
-         }
-       }},
       {"take the wake-up",
        [of](cpu& c) {
          if ((c.modify(of.sleeping, without_place, order::acq_rel) & place_bit) == 0) {
@@ -57,44 +50,51 @@ inline program wake_if_sleeping(signal_words of, fence_kind kind) {
   };
 }
 
+// signaler::wake_if_sleeping().
+inline program wake_if_sleeping(signal_words of, fence_kind kind) {
+  return join({
+      {fence_step(kind),
+       {"look at sleeping",
+        [of](cpu& c) {
+          if ((c.load(of.sleeping) & place_bit) == 0) {
+            c.go("woken");
+          }
+        }}},
+      wake(of),
+  });
+}
+
 // signaler::wake_if_sleeping_often(), with the sleeper's place or wakers_fence in the word. The
 // local counts what the waker did in vain, so often at most.
 inline program wake_if_sleeping_often(signal_words of, word vain_fences, word vain_fences_max) {
-  return {
-      fence_step(fence_kind::light),
-      {"look at the word",
-       [of](cpu& c) {
-         if (c.load(of.sleeping) == 0) {
-           c.go("woken");
-         }
-       }},
-      {"own fence", [](cpu& c) { c.fence(); }},
-      {"look again",
-       [=](cpu& c) {
-         const word now = c.load(of.sleeping);
-         if ((now & place_bit) != 0) {
-           c.local(vain_fences) = 0;
-           c.go("take the wake-up");
-         } else if (now == 0 || ++c.local(vain_fences) < vain_fences_max) {
-           c.go("woken");
-         }
-       }},
-      {"clear",
-       [=](cpu& c) {
-         c.local(vain_fences) = 0;
-         const auto change = [](word value) { return value == wakers_fence ? word{0} : value; };
-         static_cast<void>(c.modify(of.sleeping, change, order::relaxed));
-         c.go("woken");
-       }},
-      {"take the wake-up",
-       [of](cpu& c) {
-         if ((c.modify(of.sleeping, without_place, order::acq_rel) & place_bit) == 0) {
-           c.go("woken");
-         }
-       }},
-      {"raise", [of](cpu& c) { ++c.direct(of.event); }},
-      {"woken", {}},
-  };
+  return join({
+      {fence_step(fence_kind::light),
+       {"look at the word",
+        [of](cpu& c) {
+          if (c.load(of.sleeping) == 0) {
+            c.go("woken");
+          }
+        }},
+       {"own fence", [](cpu& c) { c.fence(); }},
+       {"look again",
+        [=](cpu& c) {
+          const word now = c.load(of.sleeping);
+          if ((now & place_bit) != 0) {
+            c.local(vain_fences) = 0;
+            c.go("take the wake-up");
+          } else if (now == 0 || ++c.local(vain_fences) < vain_fences_max) {
+            c.go("woken");
+          }
+        }},
+       {"clear",
+        [=](cpu& c) {
+          c.local(vain_fences) = 0;
+          const auto change = [](word value) { return value == wakers_fence ? word{0} : value; };
+          static_cast<void>(c.modify(of.sleeping, change, order::relaxed));
+          c.go("woken");
+        }}},
+      wake(of),
+  });
 }
 
 // signaler::prepare_sleep() of one with frequent wakers, of whom some may pass their own fence.

@@ -1,0 +1,185 @@
+"""How calls on a socket wait: in turn, for its descriptor, on the loop that runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import TypeVar
+
+from serverlink import constants as c
+from serverlink.context import Context
+from serverlink.error import Again
+from serverlink.socket import Socket as _Socket
+
+__all__ = ["CALLS_PER_TURN", "AwaitedSocket", "Turn"]
+
+T = TypeVar("T")
+
+# After so many calls that did not have to wait, other tasks get their turn.
+CALLS_PER_TURN = 128
+
+
+class Turn:
+    """The place of a call in the queue of those that wait."""
+
+    __slots__ = ("expired", "told")
+
+    def __init__(self) -> None:
+        self.expired = False
+        self.told: asyncio.Future[None] | None = None
+
+    def wake(self) -> None:
+        """Let the call look again."""
+        if self.told is not None and not self.told.done():
+            self.told.set_result(None)
+
+    def expire(self) -> None:
+        """Let it look for the last time."""
+        self.expired = True
+        self.wake()
+
+
+class AwaitedSocket(_Socket):
+    """A socket for whose descriptor calls wait; those that do not wait see to those that do."""
+
+    __slots__ = ("_calls", "_fd", "_loop", "_polling", "_reading", "_writing")
+
+    def __init__(self, context: Context, socket_type: int) -> None:
+        """Raise ServerLinkError: EINVAL (unknown type), EMFILE (too many sockets)."""
+        super().__init__(context, socket_type)
+        self._calls = 0
+        self._fd = -1
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._reading: deque[Turn] = deque()
+        self._writing: deque[Turn] = deque()
+        self._polling: set[Callable[[], object]] = set()
+
+    # -- calls that do not wait, while others do --------------------------------------------------
+
+    def setsockopt(self, option: int, value: int | bytes) -> None:
+        """Set an option; as ``Socket.setsockopt``."""
+        super().setsockopt(option, value)
+        self._rearm()
+
+    def getsockopt(self, option: int) -> int | bytes:
+        """The value of an option; as ``Socket.getsockopt``."""
+        value = super().getsockopt(option)
+        self._rearm()
+        return value
+
+    set = setsockopt
+    get = getsockopt
+
+    def _bind(self, endpoint: str) -> None:
+        super()._bind(endpoint)
+        self._rearm()
+
+    def _unbind(self, endpoint: str) -> None:
+        super()._unbind(endpoint)
+        self._rearm()
+
+    def _connect(self, endpoint: str) -> None:
+        super()._connect(endpoint)
+        self._rearm()
+
+    def _disconnect(self, endpoint: str) -> None:
+        super()._disconnect(endpoint)
+        self._rearm()
+
+    # -- waiting ----------------------------------------------------------------------------------
+
+    def close(self, linger: int | None = None) -> None:
+        """Close the socket; calls that wait raise ServerLinkError with ENOTSOCK."""
+        super().close(linger)
+        self._unwatch()
+        self._wake()
+
+    async def _wait(
+        self,
+        queue: deque[Turn],
+        attempt: Callable[[], T | None],
+        limit_ms: float,
+        turn: Turn | None = None,
+    ) -> T:
+        """What ``attempt`` gives, in turn; Again after the time. Nothing is awaited after it.
+
+        A ``turn`` that is given is in the queue already.
+        """
+        if not self._calls % CALLS_PER_TURN:
+            await asyncio.sleep(0)  # the turn of other tasks; somebody may come before us
+        if turn is None:
+            if not queue and (got := attempt()) is not None:
+                self._rearm()
+                return got
+            if limit_ms == 0:
+                raise Again
+            turn = Turn()
+            queue.append(turn)
+        loop = asyncio.get_running_loop()
+        turn.expired = limit_ms == 0
+        timer = loop.call_later(limit_ms / 1000, turn.expire) if limit_ms > 0 else None
+        try:
+            self._watch(loop)
+            while True:
+                if queue[0] is turn and (got := attempt()) is not None:
+                    return got
+                if turn.expired:
+                    raise Again
+                turn.told = loop.create_future()
+                await turn.told
+        finally:
+            if timer is not None:
+                timer.cancel()
+            self._leave(queue, turn)
+            self._rearm()
+
+    def _leave(self, queue: deque[Turn], turn: Turn) -> None:
+        if turn not in queue:
+            return
+        first = queue[0] is turn
+        queue.remove(turn)
+        if first and queue:
+            queue[0].wake()
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._loop is not loop:
+            self._unwatch()
+            self._fd = self.fd
+            loop.add_reader(self._fd, self._on_readable)
+            self._loop = loop
+
+    def _rearm(self) -> None:
+        """After a call on the socket: the descriptor tells those that wait of nothing before it.
+
+        Every call takes the descriptor's signal back; reading EVENTS has it given again.
+        """
+        if not (self._reading or self._writing or self._polling) or self.closed:
+            return
+        events = self._get_int(c.EVENTS)
+        if events & c.POLLIN and self._reading:
+            self._reading[0].wake()
+        if events & c.POLLOUT and self._writing:
+            self._writing[0].wake()
+        if events:
+            for tell in list(self._polling):
+                tell()
+
+    def _unwatch(self) -> None:
+        loop, self._loop = self._loop, None
+        if loop is not None and not loop.is_closed():
+            loop.remove_reader(self._fd)
+
+    def _on_readable(self) -> None:
+        if self.closed or not (self._reading or self._writing or self._polling):
+            self._unwatch()  # a level that nobody waits for would keep the loop busy
+        self._wake()
+
+    def _wake(self) -> None:
+        for queue in (self._reading, self._writing):
+            for turn in queue:
+                turn.wake()
+                if not self.closed:
+                    break  # the first in the queue wakes the next
+        for tell in list(self._polling):
+            tell()
