@@ -95,7 +95,7 @@ def operations(**options: Any) -> int:
 
     One message in some has its calls timed, by the time stamp counter where it is invariant; the
     timer's own cost is subtracted. Runs without timed calls, with some and with those of every
-    message take turns, and what timing costs is said.
+    message take turns; the table says what timing costs, and whether it is shown to be below 2 %.
     """
     return _profile("operations", options)
 
@@ -225,37 +225,40 @@ def builds(**options: Any) -> int:
     objects in another order; the interval is over these builds, because link order alone can do
     more than flags.
     """
-    import tempfile
-
+    from slkbench.cli.display import progress_display
     from slkbench.cli.selection import scenario_of
+    from slkbench.folders import scratch_folder
     from slkbench.profile.builds import VARIANTS
     from slkbench.report.builds import BUILDS_NOTE, effects_table
-    from slkbench.runner.builds import BuildRequest, build_effects, run_builds
+    from slkbench.runner.builds import BuildRequest, build_effects, make_builds, run_builds
     from slkbench.store import read_run
 
     for name in options["variants"]:
         if name not in VARIANTS:
             raise click.UsageError(f"no variant {name}; there are {', '.join(VARIANTS)}")
+    if options["contenders"]:
+        raise click.UsageError("the builds are the contenders; --lib NAME=PATH adds others")
     settled = ("min_time", "budget", "min_effect", "seed", "label", "resume", "count", "affinity")
     chosen = {**dict.fromkeys((*settled, "timeout")), **options, "libs": (), "contenders": ()}
     scenario = scenario_of(chosen)
     assert scenario is not None
-    with (
-        tempfile.TemporaryDirectory(prefix="slkbench-") as scratch,
-        progress(quiet=options["quiet"]) as note,
-    ):
+    with scratch_folder() as scratch:
         request = BuildRequest(
             scenario=replace(scenario, budget_s=None),
-            into=(options["keep"] or Path(scratch)).absolute(),
-            variants=options["variants"] or tuple(VARIANTS),
+            into=(options["keep"] or scratch).absolute(),
+            variants=tuple(dict.fromkeys(options["variants"])) or tuple(VARIANTS),
             rebuilds=options["rebuilds"],
             impl=options["impl"],
             source=options["source"],
+            libs=options["libs"],
             results=options["out"],
             wait_s=options["wait"],
             command_line=tuple(sys.argv),
         )
-        path = run_builds(request, lambda text: note(0, 1, text))
+        with progress(quiet=options["quiet"]) as note:
+            builds = make_builds(request, note)
+        with progress_display(quiet=options["quiet"]) as observer:
+            path = run_builds(request, builds, observer)
     print_tables([effects_table(build_effects(read_run(path)))])
     say(BUILDS_NOTE)
     say(f"\nthe samples are in {path}")

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <numeric>
@@ -78,7 +79,7 @@ struct timing {
   operation_timer::recv_function recv = nullptr;
   bool uses_tsc = false;
   int frames = 1;
-  std::uint32_t one_in = 1;
+  std::uint32_t one_in = 1;  // 0: none is timed
   std::size_t records_max = 0;
   std::int64_t epoch_ticks = 0;  // the same moment by both clocks
   std::int64_t epoch_ns = 0;
@@ -192,8 +193,10 @@ void operation_timer::prepare(send_function send_by, recv_function recv_by,
   state.recv = recv_by;
   state.uses_tsc = has_invariant_tsc();
   state.frames = spec.pattern == pattern_kind::router_router ? 2 : 1;
-  state.one_in = static_cast<std::uint32_t>(spec.time_one_in);
-  auto messages = static_cast<std::size_t>((spec.warmup + spec.messages) / spec.time_one_in);
+  const int one_in = std::max(0, spec.time_one_in);
+  state.one_in = static_cast<std::uint32_t>(one_in);
+  auto messages =
+      one_in == 0 ? 0 : static_cast<std::size_t>((spec.warmup + spec.messages) / one_in);
   if (state.one_in == 1)
     messages = std::min(messages, every_message_records);
   // A half more than chance will want.
@@ -204,6 +207,8 @@ void operation_timer::prepare(send_function send_by, recv_function recv_by,
 }
 
 operation_timer::turn operation_timer::next(role_kind role) noexcept {
+  if (state.one_in == 0)
+    return {false, std::numeric_limits<std::uint32_t>::max()};
   recorder& mine = recorder_of_thread();
   if (mine.is_iteration_open) {
     // The message before was timed, and its iteration ends where this one begins.

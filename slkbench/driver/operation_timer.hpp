@@ -1,8 +1,9 @@
 // How long single calls of a library take: one message in some has its calls timed.
 //
 // A workload that is not timed runs the code that it always runs: timed_link.hpp has a link of its
-// own. Which messages are timed is left to chance, so that no rhythm of the library's own is missed
-// or hit each time. One in 1 is every message.
+// own, also to run without timing a message: what timing costs is then no matter of where code
+// lies. Which messages are timed is left to chance, so that no rhythm of the library's own is
+// missed or hit each time. One in 1 is every message.
 #pragma once
 
 #include <cstddef>

@@ -173,7 +173,7 @@ failure make_library_role(const workload_spec& spec, role_kind kind, common_grou
   if (!ground.table) {
     if (failure problem = function_table::load(spec.path, spec.abi, ground.table))
       return problem;
-    if (spec.time_one_in > 0)
+    if (spec.time_one_in != 0)
       operation_timer::prepare(ground.table->send, ground.table->recv, spec);
   }
   std::shared_ptr<library_context> context = ground.context;
@@ -199,7 +199,7 @@ failure make_library_role(const workload_spec& spec, role_kind kind, common_grou
       out = std::make_unique<role_over<fan_push_pull_link>>(spec, kind, std::move(context));
     return {};
   }
-  if (spec.time_one_in > 0) {
+  if (spec.time_one_in != 0) {
     if (is_router)
       out = std::make_unique<role_over<timed_link<router_link>>>(spec, kind, std::move(context));
     else
@@ -221,7 +221,7 @@ failure make_role(const workload_spec& spec, role_kind kind, std::shared_ptr<com
     ground = std::make_shared<common_ground>();
   if (spec.contender == contender_kind::library)
     return make_library_role(spec, kind, *ground, out);
-  if (spec.time_one_in > 0)
+  if (spec.time_one_in != 0)
     return unsupported("the floor makes no calls that could be timed");
   if (has_fan(spec) || spec.idle_peers > 0)
     return unsupported("the floor has one sender and one receiver");

@@ -41,7 +41,8 @@ struct workload_spec {
   int limit_ms = 60'000;  // longest wait for the other role to finish its part
   std::vector<int> sender_cpus;
   std::vector<int> receiver_cpus;
-  int time_one_in = 0;  // of so many messages one has its calls timed; 0: none
+  // Of so many messages one has its calls timed; 0: none; -1: none, by the code that could.
+  int time_one_in = 0;
   int control_fd = -1;  // to the other role's process; unused where both are here
 };
 

@@ -63,7 +63,8 @@ class Account:
 class Measured:
     """Times per message of two sides in a run's samples, and by how much the second is longer.
 
-    ``low`` and ``high`` bound the difference at 95 %; None where there are too few blocks.
+    The first is its median over blocks, the second that by the paired ratio, so the difference is
+    theirs.  ``low`` and ``high`` bound it at 95 %; None where there are too few blocks.
     """
 
     first_ns: float
@@ -190,25 +191,25 @@ def explain_pattern(
 def _measured(first: Sequence[Sample], second: Sequence[Sample]) -> Measured | None:
     """Paired by the number of the block, without blocks that were disturbed."""
     disturbed = {*discarded_blocks(list(first)), *discarded_blocks(list(second))}
-    sides = [
-        {
-            key: math.exp(value)
-            for key, value in log_times(samples, TIME_PER_MESSAGE, without=disturbed).items()
-        }
-        for samples in (first, second)
-    ]
+    sides = [log_times(samples, TIME_PER_MESSAGE, without=disturbed) for samples in (first, second)]
     common = sorted(set(sides[0]) & set(sides[1]))
     if not common:
         return None
-    differences = [sides[1][key] - sides[0][key] for key in common]
-    point = hodges_lehmann(differences)
+    # By ratios, as verdicts are: where a block is slow for both sides, so are their differences.
+    ratios = [sides[1][key] - sides[0][key] for key in common]
+    point = hodges_lehmann(ratios)
     assert point is not None
-    bounds = interval(differences, _LEVEL)
+    bounds = interval(ratios, _LEVEL)
+    first_ns = math.exp(median(sides[0][key] for key in common))
+
+    def more_ns(log_ratio: float) -> float:
+        return first_ns * math.expm1(log_ratio)
+
     return Measured(
-        first_ns=median(sides[0][key] for key in common),
-        second_ns=median(sides[1][key] for key in common),
-        difference_ns=point,
-        low_ns=bounds.low if bounds else None,
-        high_ns=bounds.high if bounds else None,
+        first_ns=first_ns,
+        second_ns=first_ns * math.exp(point),
+        difference_ns=more_ns(point),
+        low_ns=more_ns(bounds.low) if bounds else None,
+        high_ns=more_ns(bounds.high) if bounds else None,
         blocks=len(common),
     )

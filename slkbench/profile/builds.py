@@ -18,7 +18,16 @@ from pathlib import Path
 
 from slkbench.errors import UsageError
 
-__all__ = ["VARIANTS", "Build", "Variant", "build_libzmq", "build_serverlink", "find_impl"]
+__all__ = [
+    "VARIANTS",
+    "Build",
+    "Variant",
+    "build_libzmq",
+    "build_serverlink",
+    "build_steps",
+    "check_source",
+    "find_impl",
+]
 
 Note = Callable[[str], None]
 Train = Callable[[Path], None]
@@ -79,6 +88,14 @@ def find_impl(given: Path | None) -> Path:
     return folder
 
 
+def build_steps(variant: Variant, *, rebuilds: int, with_libzmq: bool) -> list[str]:
+    """How the notes begin that are heard of one variant, in their order."""
+    links = ["linking"] * rebuilds
+    if variant.is_trained:
+        return ["compiling", "training", "compiling", *links]
+    return ["compiling", *links] * (2 if with_libzmq else 1)
+
+
 def build_serverlink(
     impl: Path, variant: Variant, into: Path, *, rebuilds: int, seed: int, train: Train, note: Note
 ) -> list[Build]:
@@ -116,7 +133,7 @@ def build_serverlink(
         counts = folder / "counts"
         counting = (f"-fprofile-generate={counts}", "-fprofile-update=atomic")
         library = link(compile_all(counting), folder / "counting" / "libserverlink.so", counting)
-        note("training")
+        note(f"training serverlink {variant.name}")
         train(library)
         trained = (f"-fprofile-use={counts}", "-fprofile-correction", "-Wno-missing-profile")
     objects = compile_all(trained)
@@ -124,8 +141,19 @@ def build_serverlink(
     for number in range(1, rebuilds + 1):
         order = _shuffled(objects, seed, variant.name, number)
         path = folder / str(number) / "libserverlink.so"
+        note(f"linking serverlink {variant.name}, order {number} of {rebuilds}")
         builds.append(Build("serverlink", variant.name, number, link(order, path, trained)))
     return builds
+
+
+def check_source(source: Path) -> str:
+    """The path of cmake. Raises UsageError without it, or where there is no tree of libzmq."""
+    cmake = shutil.which("cmake")
+    if cmake is None or not (source / "CMakeLists.txt").is_file():
+        raise UsageError(
+            f"--source {source}: libzmq is built from its source tree, by cmake (pip install cmake)"
+        )
+    return cmake
 
 
 def build_libzmq(
@@ -137,11 +165,7 @@ def build_libzmq(
     """
     if variant.is_trained:
         return []
-    cmake = shutil.which("cmake")
-    if cmake is None or not (source / "CMakeLists.txt").is_file():
-        raise UsageError(
-            f"--source {source}: libzmq is built from its source tree, by cmake (pip install cmake)"
-        )
+    cmake = check_source(source)
     folder = into / f"libzmq-{variant.name}"
     flags = " ".join((*variant.flags, "-g1", "-DNDEBUG", "-fno-omit-frame-pointer"))
     switches = ("BUILD_TESTS", "BUILD_STATIC", "WITH_DOCS", "WITH_PERF_TOOL", "ENABLE_CURVE")
@@ -167,6 +191,7 @@ def build_libzmq(
     for number in range(1, rebuilds + 1):
         path = folder / str(number) / "libzmq.so.5"
         path.parent.mkdir(parents=True, exist_ok=True)
+        note(f"linking libzmq {variant.name}, order {number} of {rebuilds}")
         order = map(str, _shuffled(objects, seed, variant.name, number))
         link = (*variant.flags, "-shared", "-pthread", "-Wl,-z,defs", "-o", str(path))
         _run([_compiler(), *link, *order, "-lrt", "-ldl"])

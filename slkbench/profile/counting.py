@@ -61,8 +61,9 @@ Counts = Mapping[Key, float]
 class Request:
     """How a workload is profiled.
 
-    The shorter run times ``messages``, the longer one three times as many.  ``note`` hears, before
-    each run, what is about to be done.  ``attachments`` is a folder for files beside the rows.
+    The shorter run times ``messages``, the longer one three times as many; ``is_count_given`` where
+    the user has said so.  ``note`` hears, before each run, what is about to be done.
+    ``attachments`` is a folder for files beside the rows.
     """
 
     workload: Workload
@@ -70,6 +71,7 @@ class Request:
     repetitions: int = 1
     note: Callable[[str], None] = lambda _text: None
     attachments: Path | None = None
+    is_count_given: bool = False
 
     @property
     def messages_more(self) -> int:

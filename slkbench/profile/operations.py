@@ -2,7 +2,9 @@
 
 One message in some has its calls timed, so that timing changes little; how little is measured too:
 runs without timed calls, with some and with those of every message take turns, and the cost is the
-paired difference of their times.
+paired difference of their times.  All three run the same machine code, or where that lies in memory
+would be part of the difference.  How many is some, a pilot tells: beside its looks at the timer, a
+message that is timed has branches mispredicted and makes the other thread wait.
 """
 
 from __future__ import annotations
@@ -18,27 +20,33 @@ from slkbench.profile.counting import Request, known_row
 from slkbench.profile.workload import ProcessReport, Workload, elapsed_ns_of, run_workload
 from slkbench.stats import hodges_lehmann, interval, summarise
 
-__all__ = ["EVERY", "TOOL", "profile_operations"]
+__all__ = ["EVERY", "INFLUENCE_MAX", "TOOL", "profile_operations"]
 
 TOOL = "operations"
 EVERY = "every"
 """What rows are about that are not of some timed messages but of timing each of them."""
 
+INFLUENCE_MAX = 0.02
+"""The share of a message's time that timing some of them is to cost at most."""
+
 _LEVEL = 0.95
-# Two looks at the timer for each of two frames and one at the end, on a slow timer.
+_NEVER = -1
+# Two looks at the timer for each of two frames and one at the end.
 _TIMED_MESSAGE_NS = 200.0
-_COST_WANTED = 0.005
-_ONE_IN_MIN, _ONE_IN_MAX = 16, 1000
+_INFLUENCE_WANTED = 0.004
+_ONE_IN_MIN = 16
+_PILOT_ONE_IN = 50
+_PILOT_PAIRS = 3
+# Long enough that a process's start and end are no part of it, for a message of any speed.
+_RUN_NS = 0.4e9
+_TIMED_MIN = 200  # in a run, for its p99
 _FIGURES = ("mean_ns", "p50_ns", "p99_ns", "max_ns")
 
 
 def profile_operations(request: Request) -> list[ProfileRow]:
     """Rows of one contender in one cell. Raises ProfileFailure."""
-    request.note("a run without timed calls")
-    messages = request.messages
-    pilot = run_workload(request.workload, messages, wrap=_as_it_is)
-    one_in = _one_in(elapsed_ns_of(pilot) / messages)
-    arms = [replace(request.workload, time_one_in=each) for each in (0, one_in, 1)]
+    messages, one_in = _pilot(request)
+    arms = [replace(request.workload, time_one_in=each) for each in (_NEVER, one_in, 1)]
     plain_ns: list[list[float]] = []
     timed_ns: list[list[float]] = []
     every_ns: list[list[float]] = []
@@ -71,9 +79,24 @@ def _as_it_is(_role: str, command: list[str]) -> list[str]:
     return command
 
 
-def _one_in(message_ns: float) -> int:
-    wanted = math.ceil(_TIMED_MESSAGE_NS / (_COST_WANTED * message_ns))
-    return max(_ONE_IN_MIN, min(_ONE_IN_MAX, wanted))
+def _pilot(request: Request) -> tuple[int, int]:
+    """How many messages a run needs, and of how many one can be timed without changing much."""
+    request.note("a pilot")
+    plain = replace(request.workload, time_one_in=_NEVER)
+    timed = replace(request.workload, time_one_in=_PILOT_ONE_IN)
+    message_ns = _time(plain, request.messages)[0] / request.messages
+    messages = request.messages
+    if not request.is_count_given:
+        messages = max(messages, round(_RUN_NS / message_ns))
+    costs_ns = []
+    for number in range(_PILOT_PAIRS):
+        request.note(f"a pilot, {number + 1} of {_PILOT_PAIRS}")
+        turns = [_time(each, messages)[0] / messages for each in (plain, timed, timed, plain)]
+        message_ns = min(message_ns, *turns)
+        costs_ns.append((turns[1] + turns[2] - turns[0] - turns[3]) / 2 * _PILOT_ONE_IN)
+    cost_ns = max(_TIMED_MESSAGE_NS, *costs_ns)
+    wanted = math.ceil(cost_ns / (_INFLUENCE_WANTED * message_ns))
+    return messages, max(_ONE_IN_MIN, min(messages // _TIMED_MIN, wanted))
 
 
 def _time(workload: Workload, messages: int) -> tuple[float, tuple[ProcessReport, ...]]:

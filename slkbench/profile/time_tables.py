@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from slkbench.model import ProfileRow
 from slkbench.profile.counting import ROLES
 from slkbench.profile.cpu import PARTS
-from slkbench.profile.operations import EVERY
+from slkbench.profile.operations import EVERY, INFLUENCE_MAX
 from slkbench.profile.side_by_side import (
     NOTHING,
     Side,
@@ -47,6 +47,7 @@ def operation_tables(title: str, side: Side) -> list[Table]:
         side.line(("rate, none timed",), _bounded(side, "rate", format_rate)),
         side.line(("rate, some timed",), _bounded(side, "timed-rate", format_rate)),
         side.line(("instrumentation costs",), _bounded(side, "instrumentation-cost", _percent)),
+        side.line((f"which is below {INFLUENCE_MAX:.0%}",), _is_small(side)),
         side.line(("rate, every message timed",), _bounded(side, "timed-rate", format_rate, EVERY)),
         side.line(
             ("of every message it costs",), _bounded(side, "instrumentation-cost", _percent, EVERY)
@@ -86,6 +87,22 @@ def _bounded(
         if row.low is None or row.high is None:
             return form(row.count)
         return f"{form(row.count)} [{form(row.low)}, {form(row.high)}]"
+
+    return show
+
+
+def _is_small(side: Side) -> Callable[[str], str | None]:
+    """Whether the times of operations are those of a run that nothing is timed in."""
+
+    def show(contender: str) -> str | None:
+        row = side.find(contender, "all", "instrumentation-cost")
+        if row is None or row.count is None:
+            return None
+        if row.high is None:
+            return "not shown: too few repetitions"
+        if row.high < INFLUENCE_MAX:
+            return "shown"
+        return "refuted" if (row.low or 0.0) > INFLUENCE_MAX else "not shown: take more repetitions"
 
     return show
 

@@ -65,7 +65,8 @@ class Workload:
     """What is profiled: ``kind`` is ``threads`` (as in a sample) or ``lockstep``.
 
     ``turn_of`` sets how many messages are under way at once in lockstep.  One message in
-    ``time_one_in`` has its calls timed; none where that is 0.
+    ``time_one_in`` has its calls timed; none where that is 0, nor where it is -1, but then by the
+    code that could.
     """
 
     cell: Cell

@@ -35,6 +35,8 @@ def cost_sections(
     explanation: Explanation | None,
     charts: Sequence[tuple[str, str]],
     flames: Sequence[str],
+    *,
+    has_builds: bool = False,
 ) -> list[Section]:
     """The sections of a report on what messages cost, and on the tools that tell it."""
     sections: list[Section] = []
@@ -48,11 +50,13 @@ def cost_sections(
                 body += [heading(3, "Flame graphs"), "\n".join(f"- [{n}]({n})" for n in flames)]
             sections.append((title, body))
     if profiles or metadata.get("tools"):
-        sections.append(("Tools used", tools_section(profiles, metadata)))
+        sections.append(("Tools used", tools_section(profiles, metadata, has_builds=has_builds)))
     return sections
 
 
-def tools_section(profiles: Profiles, metadata: Mapping[str, Any]) -> list[str]:
+def tools_section(
+    profiles: Profiles, metadata: Mapping[str, Any], *, has_builds: bool = False
+) -> list[str]:
     """Which tools were there, which were used, and which section a missing one has cost."""
     stored = metadata.get("tools")
     versions: Mapping[str, Any] = stored if isinstance(stored, dict) else {}
@@ -68,6 +72,9 @@ def tools_section(profiles: Profiles, metadata: Mapping[str, Any]) -> list[str]:
             status = "not used"
             note = f"slkbench profile {tool} --run RUN adds the section {title}"
         rows.append((code(program), status, title, note))
+    status = "used" if has_builds else "not used"
+    note = "" if has_builds else "slkbench profile builds is a run of its own"
+    rows.append((code("g++"), status, "Build variants", note))
     return [table(("Tool", "Status", "Section", "Notes"), rows, left=4)]
 
 

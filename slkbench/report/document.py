@@ -125,8 +125,11 @@ def render_run(run: StoredRun, out_dir: Path, formats: Sequence[str] = FORMATS) 
             written += [folder / name for name in (*(name for name, _ in charts), *flames)]
         if "md" in formats:
             path = folder / "report.md"
-            costs = cost_sections(profiles, run.metadata, explanation, charts, flames)
-            text = _text(evidence, drawn, costs, build_effects(run))
+            effects = build_effects(run)
+            costs = cost_sections(
+                profiles, run.metadata, explanation, charts, flames, has_builds=bool(effects)
+            )
+            text = _text(evidence, drawn, costs, effects)
             replace_file(path, text.encode())
             written.insert(0, path)
     except OSError as error:

@@ -21,8 +21,9 @@ EXPLAIN_NOTE = (
     "(idle); its time on a core is shared out as perf's samples are, so the parts of a thread add "
     "up to the time per message. The first table is of the threads that limit, which are those "
     "blocked least; in the second, of all threads, each part is divided by the number of cores. "
-    "Measured is the paired difference of the run's samples [95 %]; the parts are of the profile's "
-    "runs, and unexplained is what is between them: other processes at another time."
+    "Measured is of the run's samples: the median of the first, and what the paired ratio of the "
+    "second makes of it [95 %]; the parts are of the profile's runs, and unexplained is what is "
+    "between them: other processes at another time."
 )
 _SHOWN_PER_CHART = 6
 # Okabe-Ito, and grey for what is no work; hatches for print.

@@ -17,8 +17,8 @@ CAVEATS = {
     "operations": "Medians over runs. Of the messages some, chosen by chance, have their calls "
     "timed; the timer's cost is subtracted. A total iteration is from one message to the next, "
     "with slkbench's own part. p99 and max are within a run. Instrumentation costs: time per "
-    "message with timed calls against without, paired in mirrored turns; that of every message is "
-    "what a benchmark pays that times all its calls.",
+    "message with timed calls against without, by the same machine code, paired in mirrored turns; "
+    "that of every message is what a benchmark pays that times all its calls.",
     "cpu": "Times of threads are the kernel's, of runs without perf; what they do on a core is "
     "told by perf's samples of the CPU clock while messages are timed, in runs that take "
     "turns with these. Waiting for a core is being runnable without one; blocked is the "

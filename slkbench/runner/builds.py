@@ -8,29 +8,49 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, variance
-from typing import Any
+from typing import Any, TypedDict
 
-from slkbench.contenders import parse_lib
+from slkbench.contenders import parse_lib, resolve_contenders
 from slkbench.errors import StoreError
 from slkbench.machine import read_machine
 from slkbench.model import Cell, Contender, Scenario
-from slkbench.profile.builds import VARIANTS, Build, build_libzmq, build_serverlink, find_impl
+from slkbench.profile.builds import (
+    VARIANTS,
+    Build,
+    build_libzmq,
+    build_serverlink,
+    build_steps,
+    check_source,
+    find_impl,
+)
 from slkbench.profile.workload import THREADS, Workload, run_workload
+from slkbench.runner.lock import LOCK_FILE, machine_lock
 from slkbench.runner.placement import choose_placement, usable_cores
 from slkbench.runner.progress import Observer
-from slkbench.runner.session import Request, run_request
+from slkbench.runner.session import Request, run_request, terminable
 from slkbench.stats import TIME_PER_MESSAGE, discarded_blocks
 from slkbench.stats.blocks import log_times
-from slkbench.store import StoredRun, write_whole
+from slkbench.store import StoredRun
+from slkbench.units import format_duration
 
-__all__ = ["BUILDS_FILE", "BuildEffect", "BuildRequest", "build_effects", "run_builds"]
+__all__ = [
+    "BUILDS_FILE",
+    "BuildEffect",
+    "BuildRequest",
+    "build_effects",
+    "make_builds",
+    "run_builds",
+]
 
 BUILDS_FILE = "builds.json"
 """In a run's folder: which of its contenders is which build."""
+
+Note = Callable[[int, int, str], None]
 
 _LEVEL = 0.95
 _TRAINING_MESSAGES = 200_000
@@ -39,7 +59,10 @@ _TRAINING_BYTES = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
-    """What to build and where to measure it. ``source`` is libzmq's tree, if it is built too."""
+    """What to build and where to measure it, beside ``libs`` that are there already.
+
+    ``source`` is libzmq's tree, if it is built too.
+    """
 
     scenario: Scenario
     into: Path
@@ -47,10 +70,12 @@ class BuildRequest:
     rebuilds: int = 3
     impl: Path | None = None
     source: Path | None = None
+    libs: tuple[str, ...] = ()
     seed: int = 1
     results: Path = Path("results")
     wait_s: float = 0.0
     command_line: tuple[str, ...] = ()
+    lock_file: Path = LOCK_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,57 +96,83 @@ class BuildEffect:
     spread: float
 
 
-def run_builds(
-    request: BuildRequest, note: Callable[[str], None], observer: Observer | None = None
-) -> Path:
-    """Build, measure, store. The run's folder; ``build_effects`` judges it.
+class _How(TypedDict):
+    rebuilds: int
+    seed: int
+    note: Callable[[str], None]
 
-    Raises UsageError where something cannot be built.
+
+class _Steps:
+    """What is done of all builds, and how long the rest takes, judged by what was alike."""
+
+    def __init__(self, ahead: list[str], note: Note) -> None:
+        self._ahead = ahead
+        self._of = len(ahead)
+        self._note = note
+        self._took_s: dict[str, list[float]] = {}
+        self._since_s = time.monotonic()
+        self._under_way: str | None = None
+
+    def begin(self, text: str) -> None:
+        """A step begins, so the one before is over."""
+        now_s = time.monotonic()
+        if self._under_way is not None:
+            self._took_s.setdefault(self._under_way, []).append(now_s - self._since_s)
+        self._since_s = now_s
+        left = self._left()
+        if self._ahead:
+            self._under_way = self._ahead.pop(0)
+        self._note(self._of - len(self._ahead) - 1, self._of, text + left)
+
+    def _left(self) -> str:
+        known = {kind: fmean(took_s) for kind, took_s in self._took_s.items()}
+        if "linking" not in known:
+            return ""
+        # Training is a run of some messages; until one was seen it counts for nothing.
+        ahead_s = sum(known.get(kind, 0.0) for kind in self._ahead)
+        return f"; builds take about {format_duration(ahead_s)} more"
+
+
+def make_builds(request: BuildRequest, note: Note) -> tuple[Build, ...]:
+    """Build all variants; ``note`` hears of each step, with how many are done and of how many.
+
+    Raises UsageError where something cannot be built or somebody measures.
     """
     impl = find_impl(request.impl)
+    if request.source is not None:
+        check_source(request.source)
+    resolve_contenders(_scenario_of(request, ()), request.libs)
     builds: list[Build] = []
+    variants = [VARIANTS[name] for name in request.variants]
+    ahead = [
+        step
+        for each in variants
+        for step in build_steps(
+            each, rebuilds=request.rebuilds, with_libzmq=request.source is not None
+        )
+    ]
+    steps = _Steps(ahead, note)
 
     def train(library: Path) -> None:
         _train(parse_lib(f"training={library}"), request.scenario)
 
-    for name in request.variants:
-        variant = VARIANTS[name]
-        builds += build_serverlink(
-            impl,
-            variant,
-            request.into,
-            rebuilds=request.rebuilds,
-            seed=request.seed,
-            train=train,
-            note=note,
-        )
-        if request.source is not None:
-            builds += build_libzmq(
-                request.source,
-                variant,
-                request.into,
-                rebuilds=request.rebuilds,
-                seed=request.seed,
-                note=note,
-            )
-    names = tuple(build.name for build in builds)
-    scenario = replace(
-        request.scenario,
-        name="builds",
-        contenders=("libzmq", *names),
-        baseline="libzmq",
-        placebo=False,
-    )
-    result = run_request(
-        Request(
-            scenario,
-            libs=tuple(f"{build.name}={build.path}" for build in builds),
-            results=request.results,
-            wait_s=request.wait_s,
-            command_line=request.command_line,
-        ),
-        observer=observer,
-    )
+    how: _How = {"rebuilds": request.rebuilds, "seed": request.seed, "note": steps.begin}
+    # Compilers would disturb who measures.
+    with machine_lock(request.lock_file, wait_s=request.wait_s), terminable():
+        for each in variants:
+            builds += build_serverlink(impl, each, request.into, train=train, **how)
+            if request.source is not None:
+                builds += build_libzmq(request.source, each, request.into, **how)
+    return tuple(builds)
+
+
+def run_builds(
+    request: BuildRequest, builds: Sequence[Build], observer: Observer | None = None
+) -> Path:
+    """Measure the builds in a run, whose folder this is; ``build_effects`` judges it.
+
+    Raises what a run raises.
+    """
     record = [
         {
             "name": build.name,
@@ -133,8 +184,30 @@ def run_builds(
         }
         for build in builds
     ]
-    write_whole(result.path / BUILDS_FILE, json.dumps(record, indent=2) + "\n")
+    result = run_request(
+        Request(
+            _scenario_of(request, builds),
+            libs=(*request.libs, *(f"{build.name}={build.path}" for build in builds)),
+            results=request.results,
+            wait_s=request.wait_s,
+            command_line=request.command_line,
+            files=((BUILDS_FILE, json.dumps(record, indent=2) + "\n"),),
+        ),
+        observer=observer,
+    )
     return result.path
+
+
+def _scenario_of(request: BuildRequest, builds: Sequence[Build]) -> Scenario:
+    """The cells, with libzmq, what the user added, and the builds."""
+    others = (parse_lib(text).name for text in request.libs)
+    return replace(
+        request.scenario,
+        name="builds",
+        contenders=("libzmq", *others, *(build.name for build in builds)),
+        baseline="libzmq",
+        placebo=False,
+    )
 
 
 def _train(library: Contender, scenario: Scenario) -> None:

@@ -168,7 +168,14 @@ def _profile(
     messages = request.messages or tool.usual_messages(workload.cell)
     try:
         return tool.profile(
-            Request(workload, messages, request.repetitions or tool.repetitions, tell, stacks)
+            Request(
+                workload,
+                messages,
+                request.repetitions or tool.repetitions,
+                tell,
+                stacks,
+                is_count_given=request.messages is not None,
+            )
         )
     except ProfileFailure as failure:
         status = Status.SKIPPED if failure.is_unsupported else Status.FAILED

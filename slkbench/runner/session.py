@@ -38,7 +38,7 @@ from slkbench.runner.provenance import check_same_conditions, package_folder, ru
 from slkbench.runner.rate_search import find_rates, with_stored_rates
 from slkbench.runner.result import RunResult, judge_run
 from slkbench.scenario import scenario_hash, scenario_to_json
-from slkbench.store import RunStore, StoredRun, find_run, read_run
+from slkbench.store import RunStore, StoredRun, find_run, read_run, write_whole
 
 __all__ = ["Backend", "Request", "preview", "process_backend", "run_request", "terminable"]
 
@@ -54,7 +54,7 @@ class Request:
     libraries as ``NAME=PATH[:ABI]``.  ``wait_s`` is how long to wait for the machine, negative for
     ever.  ``memory_bytes`` is how much memory a measured process may have, None what is usual.
     ``drops_decided`` lets a contender that is decided rest while others are not; such a run cannot
-    be resumed.
+    be resumed.  ``files`` (name, text) are put into the run's folder before the first sample.
     """
 
     scenario: Scenario | None
@@ -67,6 +67,7 @@ class Request:
     memory_bytes: int | None = None
     command_line: tuple[str, ...] = ()
     drops_decided: bool = False
+    files: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +226,8 @@ def _create(request: Request, outside: Backend, scratch: Path, observer: Observe
         commit=(git[0] or "nogit")[:_COMMIT_LETTERS],
         dirty=git[1],
     )
+    for name, text in request.files:
+        write_whole(store.path / name, text)
     _add_skipped(store, scenario, contenders)
     runs = tuple(
         CellRun(cell, arms[cell.key], drops_decided=request.drops_decided)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import ctypes
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from slkbench.errors import UsageError
 from slkbench.profile.builds import VARIANTS, Build, build_libzmq
+from slkbench.runner.builds import BuildRequest, make_builds
+from slkbench.scenario import ad_hoc_scenario
 
 
 def version_of(library: Path, symbol: str) -> int:
@@ -43,6 +46,37 @@ def test_serverlink_is_linked_in_other_orders_without_its_tests_and_curve(
         assert trained == times
         assert [build.number for build in builds] == [1, 2, 3]
         assert {version_of(build.path, "slk_it") for build in builds} == {7}
+
+
+def test_each_step_of_building_is_told_before_it_begins(tmp_path: Path) -> None:
+    source = 'extern "C" int slk_it() { return 7; }\n'
+    files = {"include/serverlink/serverlink.h": "", "src/abi/it.cpp": source}
+    heard: list[tuple[int, int, str]] = []
+    request = BuildRequest(
+        ad_hoc_scenario(contenders=("libzmq",)),
+        tmp_path / "out",
+        variants=("O3", "O2"),
+        impl=write(tmp_path / "impl", files),
+        lock_file=tmp_path / "lock",
+    )
+    builds = make_builds(request, lambda done, of, text: heard.append((done, of, text)))
+    assert len(builds) == 6
+    assert [(done, of) for done, of, _ in heard] == [(number, 8) for number in range(8)]
+    assert heard[1][2] == "linking serverlink O3, order 1 of 3"
+    assert "builds take about" in heard[-1][2]
+
+
+def test_what_cannot_be_built_is_refused_before_anything_is(tmp_path: Path) -> None:
+    impl = write(tmp_path / "impl", {"include/serverlink/serverlink.h": "", "src/it.cpp": ""})
+    request = BuildRequest(
+        ad_hoc_scenario(contenders=("libzmq",)), tmp_path / "out", impl=impl, source=tmp_path
+    )
+    for wrong, words in (
+        (request, "--source"),
+        (replace(request, source=None, libs=("no path",)), "NAME=PATH"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            make_builds(wrong, lambda *_: pytest.fail("something is built"))
 
 
 @pytest.mark.skipif(shutil.which("cmake") is None, reason="cmake is not installed")

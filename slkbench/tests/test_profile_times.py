@@ -142,7 +142,8 @@ def test_what_the_parts_leave_is_unexplained() -> None:
             size_bytes=64,
             metric="throughput",
             messages=1000,
-            time_per_message_ns=ns + block,
+            # A block in which the machine is slow for both says nothing else than the others.
+            time_per_message_ns=3 * ns if block == 5 else ns,
         )
         for block in range(6)
         for arm, ns in (("libzmq", 490.0), ("serverlink", 160.0))
@@ -168,22 +169,37 @@ def test_flame_graphs_are_xml_on_one_scale() -> None:
     assert max(widths) == pytest.approx(2 * widths[-1])
 
 
-def test_operations_stand_side_by_side_with_what_timing_costs() -> None:
+@pytest.mark.parametrize(
+    ("low", "high", "is_small"),
+    [
+        (0.0, 0.015, "shown"),
+        (0.0, 0.02, "not shown: take more repetitions"),
+        (None, None, "not shown: too few repetitions"),
+        (0.021, 0.03, "refuted"),
+    ],
+)
+def test_operations_stand_side_by_side_with_what_timing_costs(
+    low: float | None, high: float | None, is_small: str
+) -> None:
     blank = ProfileRow(tool="operations", contender="libzmq", pattern="router-router")
     blank = replace(blank, transport="tcp", size_bytes=64)
     rows = [
         replace(blank, role="sender", what="send message", quantity="mean-ns", count=570.0),
-        replace(blank, role="all", quantity="instrumentation-cost", count=0.01, low=0.0, high=0.02),
+        replace(blank, role="all", quantity="instrumentation-cost", count=0.01, low=low, high=high),
         replace(blank, role="all", what="every", quantity="instrumentation-cost", count=0.3),
         replace(blank, role="harness", quantity="timed-one-in", count=120.0),
     ]
     times, overall = profile_tables(rows)
     assert times.rows == (("sender", "send message", "mean", "0.570"),)
-    assert overall.rows == (
-        ("timed messages", "one in 120"),
-        ("instrumentation costs", "+1.0% [+0.0%, +2.0%]"),
-        ("of every message it costs", "+30.0%"),
-    )
+    assert [row[0] for row in overall.rows] == [
+        "timed messages",
+        "instrumentation costs",
+        "which is below 2%",
+        "of every message it costs",
+    ]
+    assert overall.rows[0][1] == "one in 120"
+    assert overall.rows[1][1].startswith("+1.0%")
+    assert overall.rows[2][1] == is_small
 
 
 def test_the_memory_of_a_backlog_is_shown() -> None:
