@@ -192,16 +192,16 @@ def _measure(steps: tuple[Step, ...], options: dict[str, Any]) -> None:
     from slkbench.runner.claim_work import Measuring, measure_steps
 
     quiet = options["quiet"]
-    with progress_display(quiet=quiet) as observer, progress(quiet=quiet) as note:
-        how = Measuring(
-            libs=options["libs"],
-            results=options["results"],
-            wait_s=options["wait"],
-            command_line=tuple(sys.argv),
-            observer=observer,
-            note=note,
-        )
-        taken = measure_steps(steps, options["budget"], how)
+    how = Measuring(
+        libs=options["libs"],
+        results=options["results"],
+        wait_s=options["wait"],
+        command_line=tuple(sys.argv),
+        announce=lambda text: None if quiet else say(f"slkbench: {text}", err=True),
+        observing=lambda: progress_display(quiet=quiet),
+        noting=lambda: progress(quiet=quiet),
+    )
+    taken = measure_steps(steps, options["budget"], how)
     if taken < len(steps):
         say(f"the budget is spent after {taken} of {len(steps)}; call it again for more", err=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -46,14 +47,18 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Measuring:
-    """Where steps find libraries and put results, and who hears of them."""
+    """Where steps find libraries and put results, and who hears of them.
+
+    A step has its display to itself: ``observing`` is entered for a run, ``noting`` for a profile.
+    """
 
     libs: tuple[str, ...]
     results: Path
     wait_s: float
     command_line: tuple[str, ...]
-    observer: Observer
-    note: Note
+    announce: Callable[[str], None]
+    observing: Callable[[], AbstractContextManager[Observer]]
+    noting: Callable[[], AbstractContextManager[Note]]
     clock_s: Callable[[], float] = time.monotonic
 
 
@@ -118,20 +123,19 @@ def measure_steps(steps: Sequence[Step], budget_s: float, how: Measuring) -> int
     for number, step in enumerate(steps):
         if how.clock_s() >= end_s:
             return number
-        how.observer.note(f"claims, {number + 1} of {len(steps)}: {step.text}")
+        how.announce(f"claims, {number + 1} of {len(steps)}: {step.text}")
         if step.tool in {RUN, ONE_CORE_RUN}:
-            run_request(
-                Request(
-                    step.scenario,
-                    how.libs,
-                    how.results,
-                    wait_s=how.wait_s,
-                    command_line=how.command_line,
-                ),
-                observer=how.observer,
+            request = Request(
+                step.scenario,
+                how.libs,
+                how.results,
+                wait_s=how.wait_s,
+                command_line=how.command_line,
             )
+            with how.observing() as observer:
+                run_request(request, observer=observer)
             continue
-        request = ProfileRequest(
+        profile = ProfileRequest(
             step.tool,
             step.scenario,
             how.libs,
@@ -139,5 +143,6 @@ def measure_steps(steps: Sequence[Step], budget_s: float, how: Measuring) -> int
             wait_s=how.wait_s,
             command_line=how.command_line,
         )
-        run_profile(request, how.note)
+        with how.noting() as note:
+            run_profile(profile, note)
     return len(steps)

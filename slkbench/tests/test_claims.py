@@ -19,7 +19,6 @@ from slkbench.runner.claim_answers import ClaimVerdict
 from slkbench.runner.claim_work import Measuring, measure_steps, plan_steps, steps_left_out
 from slkbench.runner.claims import judge_claims, missing_work
 from slkbench.runner.profile_folder import ProfileFolder
-from slkbench.runner.progress import Silent
 from slkbench.scenario import scenario_to_json
 from slkbench.scenario.claims import Claims, load_claims, parse_claims, with_subject
 from slkbench.store import RunStore, read_run
@@ -258,7 +257,8 @@ def test_a_plan_has_one_run_then_profiles_and_says_what_it_leaves_out(
 def test_no_step_begins_after_the_budget(tmp_path: Path) -> None:
     claims = load_claims()
     steps = plan_steps(claims, judge_claims(claims, Archive(tmp_path)))
-    how = Measuring((), tmp_path, 0.0, (), Silent(), lambda _done, _of, _text: None)
+    unused = pytest.fail
+    how = Measuring((), tmp_path, 0.0, (), unused, lambda: unused("run"), lambda: unused("profile"))
     assert measure_steps(steps, 0.0, how) == 0
     assert list(tmp_path.iterdir()) == []
 
