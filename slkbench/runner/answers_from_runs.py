@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from slkbench.model import Sample
 from slkbench.runner.archive import Archive
 from slkbench.runner.claim_answers import Answer, cells_of, surest
-from slkbench.scenario.claims import PERCENTILES, ClaimTest
+from slkbench.scenario.claims import ClaimTest
 from slkbench.stats import (
     CPU_PER_MESSAGE,
     TIME_PER_MESSAGE,
@@ -17,8 +17,11 @@ from slkbench.stats import (
     paired_ratio,
     summarise,
 )
+from slkbench.stats.latency import PERCENTILES
 
 __all__ = ["FROM_RUNS"]
+
+_COLUMNS = {name: column for column, (name, _) in PERCENTILES.items()}
 
 
 def _paired(test: ClaimTest, archive: Archive, statistic: str) -> Iterator[tuple[str, Ratio]]:
@@ -53,7 +56,7 @@ def _cpu_ratio(test: ClaimTest, archive: Archive) -> Answer:
 
 
 def _round_trip_ratio(test: ClaimTest, archive: Archive) -> Answer:
-    found = _paired(test, archive, PERCENTILES[test.figure])
+    found = _paired(test, archive, _COLUMNS[test.figure])
     return surest(test, (_as_it_is(test, name, ratio) for name, ratio in found))
 
 

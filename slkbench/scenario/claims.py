@@ -73,8 +73,8 @@ MEASURES = {
 RATIOS_TO_AGAINST = ("gap", "rate-ratio", "cpu-ratio", "round-trip-ratio")
 """Measures that compare with the baseline where a test does not say against whom."""
 
-PERCENTILES = {"p50": "p50_ns", "p90": "p90_ns", "p99": "p99_ns", "p99.9": "p999_ns"}
-"""Of round trips: the column of each."""
+PERCENTILES = ("p50", "p90", "p99", "p99.9")
+"""Of round trips, by the names that they have in reports."""
 
 SAMPLE_FIGURES = (
     "slowest_sender_share",
