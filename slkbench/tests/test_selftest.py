@@ -298,17 +298,18 @@ def built() -> bool:
 
 @pytest.fixture
 def kept(tmp_path: Path) -> tuple[Path, ...]:
-    """A library that never stops, and one that does so for as long as it runs."""
+    """A library that never stops, one that does so for as long as it runs, one for 30 times."""
     pytest.importorskip("slkbench.driver._driver")
     if not built():
         pytest.skip("the libraries with known faults are not built")
-    return keep_libraries(tmp_path / "kept", (1.0,))
+    return keep_libraries(tmp_path / "kept", (1.0, 30.0))
 
 
 def test_a_kept_library_lets_no_call_return_in_a_pause(kept: tuple[Path, ...]) -> None:
-    assert [path.name for path in kept] == ["libzmq-plus-0.so", "libzmq-plus-100.so"]
+    names = ["libzmq-plus-0.so", "libzmq-plus-100.so", "libzmq-plus-3000.so"]
+    assert [path.name for path in kept] == names
     shares = []
-    for path in kept:
+    for path in kept[:2]:
         send = ctypes.CDLL(str(path)).zmq_send
         send.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int]
         stamps: list[int] = []
@@ -328,11 +329,13 @@ def test_a_kept_library_is_slow_by_itself(kept: tuple[Path, ...], transport: Tra
     launcher = ProcessLauncher()
     cell = Cell(Pattern.PUSH_PULL, transport, 64, metric=Metric.ROUND_TRIP)
     times = []
-    for path in kept:
+    # A round trip may take seven times as long as another by where its threads run; what is added
+    # is far more than that.
+    for path in (kept[0], kept[2]):
         slot = Slot(0, 0, Arm(path.stem, parse_lib(f"lib={path}"), ArmRole.CONTENDER), 0)
-        found = [launcher.measure(cell, slot, Placement(), 2_000, 20.0) for _ in range(3)]
-        times.append(min(each.elapsed_ns or 0 for each in found) / 2_000)
-    assert times[1] > 1.3 * times[0] > 0
+        found = [launcher.measure(cell, slot, Placement(), 200, 20.0) for _ in range(3)]
+        times.append(min(each.elapsed_ns or 0 for each in found))
+    assert times[1] > 2 * times[0] > 0
 
 
 @pytest.mark.slow
