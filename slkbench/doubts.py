@@ -84,8 +84,8 @@ def _drifts(cells: Sequence[Cell], samples: Sequence[Sample]) -> Iterator[Findin
                 evidence=f"the baseline's time per message changed by "
                 f"{format_percent(math.expm1(trend), signed=True)} from the first of {len(means)} "
                 "blocks to the last",
-                remedy="verdicts are safe, since blocks are mirrored; the rates are of a machine "
-                "that changed (heat, other guests): measure again when it has settled",
+                remedy="verdicts are safe, since neighbours are compared; the rates are of a "
+                "machine that changed (heat, other guests): measure again when it has settled",
             )
 
 

@@ -1,10 +1,12 @@
-"""A scenario as seeded, mirrored blocks. Pure: the same seed gives the same plan, on every machine.
+"""A scenario as seeded blocks. Pure: the same seed gives the same plan, on every machine.
 
-A block of a cell is a random permutation of its arms followed by the mirror image of that
-permutation, so linear drift and position cancel for every pair of arms, and the independent
-permutations make the sign of each block's difference a fair coin under the hypothesis of no
-difference, which is what the signed-rank test needs.  Every slot pads the environment by a random
-0 to 4095 bytes, which moves the stack of the measured process (Mytkowicz et al., ASPLOS 2009).
+A block of a cell has two halves, and each half runs every arm once, in a random order of its own.
+Under the hypothesis of no difference the sign of the difference between two arms is then a fair
+coin in each half, whatever the machine does meanwhile, which is what the signed-rank test needs.
+(A second half that mirrors the first cancels linear drift within a block, but ties the two coins
+together: with noise that lasts for a few slots, intervals from halves are then too narrow, and
+their estimates no better.)  Every slot pads the environment by a random 0 to 4095 bytes, which
+moves the stack of the measured process (Mytkowicz et al., ASPLOS 2009).
 """
 
 from __future__ import annotations
@@ -126,17 +128,16 @@ def lack(cell: Cell, contender: Contender) -> str | None:
 
 
 def block_slots(seed: int, cell: Cell, arms: Sequence[Arm], block: int) -> tuple[Slot, ...]:
-    """The slots of one block: a permutation of ``arms`` and its mirror, padded at random.
+    """The slots of one block: ``arms`` in random order, and once more in another, padded at random.
 
     Each block is drawn by itself from ``seed``, the cell and the block's number, so that a run that
     was interrupted goes on with the plan that it began with.
     """
     generator = _generator(seed, "block", repr(cell.key), str(block))
-    order = list(arms)
-    generator.shuffle(order)
+    order = [arm for _ in range(SLOTS_PER_ARM) for arm in generator.sample(arms, len(arms))]
     return tuple(
         Slot(block, place, arm, generator.randint(0, MAX_ENV_PAD_BYTES))
-        for place, arm in enumerate(order + order[::-1])
+        for place, arm in enumerate(order)
     )
 
 

@@ -270,7 +270,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     """Measure contenders against each other and store every sample.
 
     Name a scenario, or say ad hoc what to measure; with both, the ad hoc options choose among the
-    scenario's cells and override its settings. Contenders take turns in random, mirrored blocks
+    scenario's cells and override its settings. Contenders take turns in blocks of random order
     until the verdict is clear. Ctrl-C keeps what was measured, and --resume goes on.
     """
     request = _request(options)

@@ -59,12 +59,13 @@ _SAMPLE_NOTE = (
     "checksums, of all messages are verified. Time and rate are medians over samples."
 )
 _BLOCK_NOTE = (
-    "A block measures every contender in random order and then in the mirror image of that "
-    "order, so linear drift cancels; blocks of all cells take turns."
+    "A block measures every contender in random order and then once more in another, and "
+    "contenders are compared within each half; blocks of all cells take turns."
 )
 _ESTIMATE_NOTE = (
-    "The ratio is the Hodges-Lehmann estimate over blocks of the difference of ln(time); its "
-    "interval inverts the exact signed-rank test. Looks after {looks} blocks, each at {level}."
+    "The ratio is the Hodges-Lehmann estimate over halves of blocks of the difference of "
+    "ln(time); its interval inverts the exact signed-rank test. Looks "
+    "after {looks} blocks, each at {level}."
 )
 
 

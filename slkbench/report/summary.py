@@ -187,7 +187,7 @@ def _limits(evidence: Evidence) -> list[str]:
             limits.append(
                 f"In {len(widened)} of {len(verdicts)} comparisons the placebo, a copy of the "
                 f"baseline, was known only to within more than that (at most "
-                f"{format_percent(most)}), and verdicts there ask for as much."
+                f"{format_percent(most)}): there, no more than that is shown to be EQUIVALENT."
             )
     if evidence.findings:
         limits.append(

@@ -18,12 +18,14 @@ _SD = 0.03
 class Law:
     """``of_machine`` is what happens to whatever runs: trials x blocks x slots, in their order.
 
-    ``of_contender`` comes on top of it where the contender runs.
+    ``of_contender`` comes on top of it where the contender runs.  ``modes`` are those of processes,
+    None where that depends on how long one looks.
     """
 
     name: str
     of_machine: Callable[[np.random.Generator, tuple[int, int, int]], Array]
     of_contender: Callable[[np.random.Generator, tuple[int, int, int]], Array] | None = None
+    modes: int | None = 1
 
 
 def _normal(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
@@ -68,13 +70,32 @@ def _bursts(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return _normal(generator, shape) + hit * generator.exponential(0.4, shape)
 
 
+def _switches(generator: np.random.Generator, shape: tuple[int, int, int]) -> Array:
+    """A host that moves the CPUs apart, for a dozen slots or so, in which all takes 2.7 times."""
+    trials, blocks, slots = shape
+    chances = generator.random((trials, blocks * slots))
+    is_apart = np.zeros(chances.shape, dtype=bool)
+    is_apart[:, 0] = chances[:, 0] < 1 / 4
+    for place in range(1, blocks * slots):
+        before = is_apart[:, place - 1]
+        is_apart[:, place] = before ^ (chances[:, place] < np.where(before, 1 / 12, 1 / 36))
+    return is_apart.reshape(shape) + _normal(generator, shape)
+
+
+def _tcp(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """What processes differ by where four threads have two CPUs."""
+    return 6 * _normal(generator, shape)
+
+
 LAWS = (
     Law("normal, sd 3 %", _normal),
     Law("heavy tails (Student's t, 2 d.f.)", _heavy_tails),
     Law("skewed (exponential)", _skewed),
     Law("drift of 30 % and a random walk", _drift),
-    Law("two modes of processes, 18 % apart", _bimodal),
+    Law("two modes of processes, 18 % apart", _bimodal, modes=2),
     Law("autocorrelated (0.9 from slot to slot)", _autocorrelated),
     Law("bursts in 1 slot of 12", _bursts),
-    Law("two modes of the contender alone", _normal, _bimodal),
+    Law("a host that switches, 2.7 times as slow", _switches, modes=None),
+    Law("normal, sd 18 %", _tcp),
+    Law("two modes of the contender alone", _normal, _bimodal, modes=None),
 )

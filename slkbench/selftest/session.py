@@ -147,7 +147,7 @@ _PLACEBOS = (
     "were decided or its budget spent, its placebo had fewer chances, and does not count."
 )
 _SIMULATED = (
-    "Looks at 8, 12, 16, 24 and 32 mirrored blocks of baseline, placebo and contender, 2 % as the "
+    "Looks at 8, 12, 16, 24 and 32 blocks of baseline, placebo and contender, 2 % as the "
     "least effect. A verdict is false where it says SLOWER or FASTER and the true difference does "
     "not matter, or EQUIVALENT and it does; what it says of a difference that matters is true. Two "
     "modes of the contender alone make it slower by themselves: in three of ten processes it takes "

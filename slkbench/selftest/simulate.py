@@ -1,7 +1,7 @@
 """Error rates of the verdicts by simulation, through the functions that make them.
 
-Each trial draws the noise of a whole cell slot by slot, lays the plan's mirrored blocks over it,
-and asks ``stats.decide`` at every look until it is decided, as a run does.
+Each trial draws the noise of a whole cell slot by slot, lays the plan's blocks over it, and asks
+``stats.decide`` at every look until it is decided, as a run does.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from slkbench.model import (
 )
 from slkbench.plan import block_slots
 from slkbench.selftest.laws import LAWS, Array, Law
-from slkbench.stats import DECIDED, decide, find_modes, level_per_look
+from slkbench.stats import DECIDED, Paired, decide, find_modes, level_per_look
 
 __all__ = ["ModesTally", "Tally", "simulate", "simulate_all", "simulate_modes"]
 
@@ -87,13 +87,19 @@ def simulate(
     looks = (scenario.rounds,) if scenario.rounds is not None else scenario.looks
     level = level_per_look(scenario)
     generator = np.random.default_rng(seed)
-    contender, placebo, truth = _differences(generator, law, effect, trials, looks[-1])
+    logs, truth = _logs(generator, law, effect, trials, looks[-1])
     kinds: dict[VerdictKind, int] = {}
     covered = wrong = 0
     blocks = []
-    for own, copy in zip(contender, placebo, strict=True):
+    for baseline, placebo, contender in zip(*logs, strict=True):
         for look in looks:
-            found = decide(own[:look], copy[:look], level=level, min_effect=min_effect)
+            found = decide(
+                _paired(contender, baseline, look),
+                _paired(placebo, baseline, look),
+                _paired(contender, placebo, look),
+                level=level,
+                min_effect=min_effect,
+            )
             if found.kind in DECIDED:
                 break
         assert found.bounds is not None
@@ -123,10 +129,14 @@ def _is_wrong(kind: VerdictKind, truth: float, tolerated: float, min_effect: flo
     )
 
 
-def _differences(
+def _paired(second: Array, first: Array, blocks: int) -> Paired:
+    return Paired(tuple((second[:blocks] - first[:blocks]).ravel().tolist()), blocks)
+
+
+def _logs(
     generator: np.random.Generator, law: Law, effect: float, trials: int, blocks: int
-) -> tuple[Array, Array, float]:
-    """Contender and placebo less baseline, trials x blocks, and the true difference in ln t."""
+) -> tuple[list[Array], float]:
+    """Logarithms of times of each arm, trials x blocks x halves, and the true difference."""
     plans = _plans()
     slots = plans.shape[1]
     shape = (trials, blocks, slots)
@@ -135,12 +145,26 @@ def _differences(
     truth = math.log1p(effect)
     if law.of_contender is not None:
         logs = logs + np.where(arms == 2, law.of_contender(generator, shape), 0.0)
-        # What such a law shifts the middle by: found once, from more than any trial sees.
-        pairs = law.of_contender(np.random.default_rng(0), (2, 100_000, 2)).mean(axis=2)
-        truth += float(np.median(pairs.mean(axis=0)))
+        truth += _shift(law)
     logs = logs + np.where(arms == 2, math.log1p(effect), 0.0)
-    means = [np.where(arms == arm, logs, 0.0).sum(axis=2) / 2 for arm in range(len(_ROLES))]
-    return means[2] - means[0], means[1] - means[0], truth
+    places = np.argsort(arms, axis=2, kind="stable").reshape(*shape[:2], len(_ROLES), -1)
+    return [
+        np.take_along_axis(logs, places[:, :, arm], axis=2) for arm in range(len(_ROLES))
+    ], truth
+
+
+def _shift(law: Law) -> float:
+    """What noise of the contender alone shifts the middle of differences by.
+
+    It is what Hodges and Lehmann estimate, the median of means of two: from more than any trial
+    sees.
+    """
+    assert law.of_contender is not None
+    generator = np.random.default_rng(0)
+    shape = (2, 100_000, 2)
+    machine = law.of_machine(generator, shape)
+    differences = law.of_contender(generator, shape)[..., 0] + machine[..., 0] - machine[..., 1]
+    return float(np.median(differences.mean(axis=0)))
 
 
 @cache
@@ -170,9 +194,9 @@ def simulate_modes(
 ) -> Iterator[ModesTally]:
     """How often one mode is called two, and two are found, by law and number of processes."""
     for law in LAWS:
-        if law.of_contender is not None:
+        if law.modes is None:
             continue
-        has_two = "two modes" in law.name
+        has_two = law.modes == 2
         for count in processes:
             # Neighbours in time, as the processes of an arm are: every third slot.
             generator = np.random.default_rng(seed + count)

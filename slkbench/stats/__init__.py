@@ -12,6 +12,7 @@ from slkbench.stats.blocks import (
     P99,
     P999,
     TIME_PER_MESSAGE,
+    Paired,
     discarded_blocks,
     value_of,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "Interval",
     "Mode",
     "Noise",
+    "Paired",
     "Ratio",
     "Recurrence",
     "Shift",

@@ -1,20 +1,23 @@
-"""From samples to one number per block: paired differences of ln t, and which blocks to leave out.
+"""From samples to paired differences of ln t, and which blocks to leave out.
 
 The unit of observation is a process set, and what is compared is the difference between arms within
-one block, because whatever else happens on the machine happens to all arms of a block alike
-(Abedi and Brecht, ICPE 2017).
+one half of a block, because whatever else happens on the machine happens to neighbours alike
+(Abedi and Brecht, ICPE 2017).  A half is not averaged with the other one: what hits one sample of a
+block, such as a host that moves a CPU elsewhere, then spoils one observation of its two.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from statistics import fmean, median
 
 from slkbench.model import Sample, Status
+from slkbench.stats.signed_rank import Interval, Values, interval, rank_k
 
 __all__ = [
     "CPU_PER_MESSAGE",
@@ -24,8 +27,11 @@ __all__ = [
     "P999",
     "TIME_PER_MESSAGE",
     "BlockKey",
+    "Paired",
     "discarded_blocks",
+    "interval_over",
     "log_times",
+    "paired",
     "paired_differences",
     "value_of",
 ]
@@ -62,6 +68,27 @@ def value_of(sample: Sample, statistic: str) -> float | None:
     return value if math.isfinite(value) and value > 0 else None
 
 
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """Differences of ln t of one arm to another: one or two from each of ``blocks`` blocks."""
+
+    values: tuple[float, ...]
+    blocks: int
+
+    @classmethod
+    def one_per_block(cls, values: Values) -> Paired:
+        """Of differences that are a block's each."""
+        return cls(tuple(float(value) for value in values), len(values))
+
+
+def interval_over(differences: Paired, level: float) -> Interval | None:
+    """The exact interval of the differences; None for fewer blocks than ``level`` takes.
+
+    So many are asked for though their halves alone would do: 95 % takes 6, 99 % takes 8.
+    """
+    return interval(differences.values, level) if rank_k(differences.blocks, level) else None
+
+
 def log_times(
     samples: Iterable[Sample], statistic: str, *, without: Collection[BlockKey] = ()
 ) -> dict[BlockKey, float]:
@@ -69,17 +96,8 @@ def log_times(
 
     ``samples`` are those of one arm in one cell.
     """
-    slots: dict[BlockKey, dict[int, float]] = defaultdict(dict)
-    for sample in samples:
-        key = (sample.run_id, sample.block)
-        usable = sample.status in {Status.OK, Status.INVALID} and key not in without
-        if usable and (value := value_of(sample, statistic)) is not None:
-            slots[key][sample.slot] = math.log(value)
-    return {
-        key: fmean(logs.values())
-        for key, logs in sorted(slots.items())
-        if len(logs) >= SLOTS_PER_ARM
-    }
+    halves = _halves(samples, statistic, without)
+    return {key: fmean(log for _, log in found) for key, found in halves.items()}
 
 
 def paired_differences(
@@ -90,9 +108,56 @@ def paired_differences(
     without: Collection[BlockKey] = (),
 ) -> dict[BlockKey, float]:
     """Compute d_b = mean ln t of ``second`` less that of ``first``, in each block that has both."""
-    a = log_times(first, statistic, without=without)
-    b = log_times(second, statistic, without=without)
-    return {key: b[key] - a[key] for key in a if key in b}
+    found = _differences(second, first, statistic, without)
+    return {key: fmean(values) for key, values in found.items()}
+
+
+def paired(
+    second: Iterable[Sample],
+    first: Iterable[Sample],
+    statistic: str,
+    *,
+    without: Collection[BlockKey] = (),
+) -> Paired:
+    """Compute ln t of ``second`` less that of ``first``, in each half of a block that has both."""
+    found = _differences(second, first, statistic, without)
+    return Paired(tuple(value for values in found.values() for value in values), len(found))
+
+
+def _differences(
+    second: Iterable[Sample],
+    first: Iterable[Sample],
+    statistic: str,
+    without: Collection[BlockKey],
+) -> dict[BlockKey, list[float]]:
+    a = _halves(first, statistic, without)
+    b = _halves(second, statistic, without)
+    found = {
+        key: [log - base for (_, base), (_, log) in zip(a[key], b[key], strict=True)]
+        for key in a
+        if key in b
+    }
+    return {key: values for key, values in found.items() if values}
+
+
+def _halves(
+    samples: Iterable[Sample], statistic: str, without: Collection[BlockKey]
+) -> Mapping[BlockKey, list[tuple[Sample, float]]]:
+    """The sample of each half of a block with its ln t, of blocks in which both were measured.
+
+    Each half runs every arm once, so an arm's sooner slot is in the first one.
+    """
+    slots: dict[BlockKey, dict[int, tuple[Sample, float]]] = defaultdict(dict)
+    for sample in samples:
+        key = (sample.run_id, sample.block)
+        usable = sample.status in {Status.OK, Status.INVALID} and key not in without
+        if usable and (value := value_of(sample, statistic)) is not None:
+            slots[key][sample.slot] = (sample, math.log(value))
+    return {
+        key: [found[slot] for slot in sorted(found)]
+        for key, found in sorted(slots.items())
+        if len(found) == SLOTS_PER_ARM
+    }
 
 
 def discarded_blocks(samples: Sequence[Sample]) -> dict[BlockKey, str]:
@@ -101,7 +166,7 @@ def discarded_blocks(samples: Sequence[Sample]) -> dict[BlockKey, str]:
     A block goes as a whole if, in any of its processes, steal exceeded 10 % and three times the
     median of the cell's first three blocks, or foreign processes used more than 5 % of a CPU, or
     the runner called the sample invalid.  So does one that was interrupted and gone on with later:
-    then its second half is no mirror image of the first.
+    what was measured before is no neighbour of what was measured after.
     """
     limit = _steal_limit(samples)
     reasons = _pauses(samples)

@@ -32,7 +32,10 @@ MIN_DISTANCE_OVER_SD = 4.5
 MIN_DISTANCE = 0.10
 MIN_SHARE = 0.15
 FEWEST_IN_A_MODE = 3
-FOUND_IN = 0.9
+# What nine of ten normal values exceed, in standard deviations below their mean; and what both of
+# two do that share half of their variance, as differences to two arms do.
+FOUND_AGAINST_ONE = NormalDist().inv_cdf(0.9)
+FOUND_AGAINST_BOTH = 1.58
 PARTS = 16  # of a sample, as the driver cuts it (``driver/slices.hpp``)
 _MAX_STEPS = 60
 _CONVERGED = 1e-4
@@ -158,12 +161,13 @@ def _two_laws(values: Array) -> _TwoLaws:
 def smallest_effect(verdict: Verdict) -> float | None:
     """The slowdown that such an interval finds in nine of ten runs, as a fraction; None without.
 
-    What must fit beside the effect is what counts as none (the minimum effect, as the placebo has
-    widened it), half the interval, and how far the estimate strays in one run of ten.
+    What must fit beside the effect is what counts as none (the minimum effect), half the interval,
+    and how far the estimates against baseline and placebo stray: in one run of ten at least one of
+    the two does by so much.
     """
     if verdict.low is None or verdict.high is None or verdict.level is None:
         return None
     half_width = (math.log(verdict.high) - math.log(verdict.low)) / 2
     standard_error = half_width / NormalDist().inv_cdf((1 + verdict.level) / 2)
-    strays = NormalDist().inv_cdf(FOUND_IN) * standard_error
-    return math.expm1(math.log1p(verdict.effective_min_effect) + half_width + strays)
+    strays = FOUND_AGAINST_BOTH if verdict.placebo_low is not None else FOUND_AGAINST_ONE
+    return math.expm1(math.log1p(verdict.min_effect) + half_width + strays * standard_error)

@@ -13,8 +13,16 @@ from statistics import fmean
 import numpy as np
 
 from slkbench.model import ArmRole, Cell, Pattern, Sample, Scenario, Status, Verdict
-from slkbench.stats.blocks import BlockKey, discarded_blocks, paired_differences, value_of
-from slkbench.stats.signed_rank import Interval, hodges_lehmann, interval, shift_interval
+from slkbench.stats.blocks import (
+    BlockKey,
+    Paired,
+    discarded_blocks,
+    interval_over,
+    paired,
+    paired_differences,
+    value_of,
+)
+from slkbench.stats.signed_rank import Interval, hodges_lehmann, shift_interval
 from slkbench.stats.unpaired import Shift
 from slkbench.stats.verdict import default_statistic, level_per_look
 
@@ -68,8 +76,7 @@ def paired_ratio(
     without: Collection[BlockKey] = (),
 ) -> Ratio | None:
     """Time of ``second`` / time of ``first``, paired by block; None without a common block."""
-    differences = paired_differences(second, first, statistic, without=without)
-    return _ratio(list(differences.values()), level)
+    return _ratio(paired(second, first, statistic, without=without), level)
 
 
 def unpaired_ratio(
@@ -153,7 +160,7 @@ def geometric_mean(
         return None
     common = sorted(set.intersection(*(set(found) for found in by_cell)))
     means = [fmean(found[key] for found in by_cell) for key in common]
-    return _ratio(means, level_per_look(scenario))
+    return _ratio(Paired.one_per_block(means), level_per_look(scenario))
 
 
 def adjusted_p_values(verdicts: Sequence[Verdict | Shift]) -> tuple[float | None, ...]:
@@ -200,11 +207,11 @@ def summarise(values: Sequence[float], *, level: float = DESCRIPTIVE_LEVEL) -> S
     return Summary(float(np.median(ordered)), low, high, level, count)
 
 
-def _ratio(differences: list[float], level: float) -> Ratio | None:
-    if (bounds := interval(differences, level)) is not None:
-        return _from_logs(bounds, level, len(differences))
-    point = hodges_lehmann(differences)
-    return None if point is None else Ratio(math.exp(point), None, None, level, len(differences))
+def _ratio(differences: Paired, level: float) -> Ratio | None:
+    if (bounds := interval_over(differences, level)) is not None:
+        return _from_logs(bounds, level, differences.blocks)
+    point = hodges_lehmann(differences.values)
+    return None if point is None else Ratio(math.exp(point), None, None, level, differences.blocks)
 
 
 def _from_logs(bounds: Interval, level: float, blocks: int) -> Ratio:

@@ -2,13 +2,17 @@
 
 With delta the minimum effect and delta_eff = max(delta, larger bound of the placebo's interval):
 
-- SLOWER / FASTER: the interval lies beyond delta_eff.
+- SLOWER / FASTER: the interval lies beyond delta, against the baseline and against its copy, the
+  placebo: what a copy explains is no finding.
 - EQUIVALENT: it lies within delta_eff (two one-sided tests: Schuirmann 1987), unless the placebo
   has widened delta_eff to more than twice delta: equality within noise is no finding.
 - INVALID: more than a quarter of the blocks were disturbed; or the placebo, which is the baseline,
-  differs from it by more than delta / 2 with an interval that excludes 0; or it is still not known
-  to within delta after 32 blocks.
+  differs from it by more than delta / 2 with an interval that excludes 0; or nothing is decided and
+  the placebo is still not known to within delta after 32 blocks.
 - INCONCLUSIVE: none of these, or the answer changes when the disturbed blocks are put back.
+
+To ask for delta_eff of SLOWER and FASTER too would count the placebo's noise on top of that of the
+comparison: where noise rules, twice the effect would be needed, for no fewer false answers.
 
 Every bound is taken in ln t, so swapping two arms swaps their verdict.  Each of the looks planned
 has its share of an error of 5 % (Bonferroni), so stopping at the first decided one is honest.
@@ -30,10 +34,12 @@ from slkbench.stats.blocks import (
     P999,
     TIME_PER_MESSAGE,
     BlockKey,
+    Paired,
     discarded_blocks,
-    paired_differences,
+    interval_over,
+    paired,
 )
-from slkbench.stats.signed_rank import Interval, Values, hodges_lehmann, interval, p_value
+from slkbench.stats.signed_rank import Interval, hodges_lehmann, p_value
 
 __all__ = [
     "DECIDED",
@@ -235,67 +241,88 @@ def _saturation(compared: Sequence[Sample]) -> str | None:
 def _answer(
     own: Sequence[Sample], question: _Question, name: str, without: Collection[BlockKey]
 ) -> Decision:
-    def differences(second: list[Sample]) -> list[float]:
-        first = [s for s in own if s.role == ArmRole.BASELINE]
-        found = paired_differences(second, first, question.statistic, without=without)
-        return list(found.values())
+    def differences(second: list[Sample], first: list[Sample]) -> Paired:
+        return paired(second, first, question.statistic, without=without)
 
+    contender = [s for s in own if s.arm == name]
+    baseline = [s for s in own if s.role == ArmRole.BASELINE]
+    placebo = [s for s in own if s.role == ArmRole.PLACEBO]
     return decide(
-        differences([s for s in own if s.arm == name]),
-        differences([s for s in own if s.role == ArmRole.PLACEBO]),
+        differences(contender, baseline),
+        differences(placebo, baseline),
+        differences(contender, placebo),
         level=question.level,
         min_effect=question.delta,
     )
 
 
-def decide(contender: Values, placebo: Values, *, level: float, min_effect: float) -> Decision:
-    """Judge differences of ln t to the baseline, a number per block; ``placebo`` may be empty.
+def decide(
+    contender: Paired, placebo: Paired, beside_placebo: Paired, *, level: float, min_effect: float
+) -> Decision:
+    """Judge differences of ln t: contender and placebo to the baseline, contender to the placebo.
 
-    ``level`` is that of one look, ``min_effect`` a fraction.  Every verdict is made here; what the
-    machine disturbed, and what failed, has been taken out before.
+    ``level`` is that of one look, ``min_effect`` a fraction.  Without a placebo its two are empty.
+    Every verdict is made here; what the machine disturbed, and what failed, has been taken out
+    before.
     """
-    known = interval(placebo, level)
-    bounds = interval(contender, level)
+    bounds, known, beside = (
+        interval_over(each, level) for each in (contender, placebo, beside_placebo)
+    )
     delta = math.log1p(min_effect)
     effective = max(delta, abs(known.low), abs(known.high)) if known else delta
-    kind, reason = _classify(bounds, known, len(contender), delta, effective)
+    compared = _Compared(bounds, known, beside, contender.blocks)
+    kind, reason = _classify(compared, delta, effective)
     return Decision(
         kind=kind,
         reason=reason,
-        blocks=len(contender),
-        point=hodges_lehmann(contender),
+        blocks=contender.blocks,
+        point=hodges_lehmann(contender.values),
         bounds=bounds,
         placebo=known,
-        p_value=p_value(contender),
+        p_value=p_value(contender.values),
         effective_delta=math.expm1(effective),
     )
 
 
-def _classify(
-    bounds: Interval | None, placebo: Interval | None, blocks: int, delta: float, effective: float
-) -> tuple[VerdictKind, str]:
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """The three intervals of ``decide``, and from how many blocks."""
+
+    bounds: Interval | None
+    placebo: Interval | None
+    beside_placebo: Interval | None
+    blocks: int
+
+
+def _classify(found: _Compared, delta: float, effective: float) -> tuple[VerdictKind, str]:
+    bounds, placebo = found.bounds, found.placebo
     if bounds is None:
-        return VerdictKind.INCONCLUSIVE, f"{blocks} blocks are too few for an interval"
+        return VerdictKind.INCONCLUSIVE, f"{found.blocks} blocks are too few for an interval"
     if placebo and placebo.low * placebo.high > 0 and abs(placebo.point) > delta / 2:
         return VerdictKind.INVALID, f"the placebo differs from the baseline: {_percent(placebo)}"
-    half_width = (placebo.high - placebo.low) / 2 if placebo else 0.0
-    if blocks >= PLACEBO_MUST_BE_TIGHT_FROM and half_width > delta:
-        return VerdictKind.INVALID, f"the placebo is still not known well: {_percent(placebo)}"
-    return _compare(bounds, placebo, delta, effective)
-
-
-def _compare(
-    bounds: Interval, placebo: Interval | None, delta: float, effective: float
-) -> tuple[VerdictKind, str]:
-    reason = "not even the direction is known"
-    if bounds.low > effective:
+    beside = found.beside_placebo or bounds
+    if min(bounds.low, beside.low) > delta:
         return VerdictKind.SLOWER, ""
-    if bounds.high < -effective:
+    if max(bounds.high, beside.high) < -delta:
         return VerdictKind.FASTER, ""
+    half_width = (placebo.high - placebo.low) / 2 if placebo else 0.0
+    if found.blocks >= PLACEBO_MUST_BE_TIGHT_FROM and half_width > delta:
+        return VerdictKind.INVALID, f"the placebo is still not known well: {_percent(placebo)}"
+    return _undecided(found, delta, effective)
+
+
+def _undecided(found: _Compared, delta: float, effective: float) -> tuple[VerdictKind, str]:
+    """EQUIVALENT, or why not even that."""
+    bounds, beside = found.bounds, found.beside_placebo
+    assert bounds is not None
+    reason = "not even the direction is known"
     if -effective < bounds.low and bounds.high < effective:
         if effective <= MAX_WIDENING_FOR_EQUIVALENT * delta:
             return VerdictKind.EQUIVALENT, ""
-        reason = f"no more different than the placebo: {_percent(placebo)}"
+        reason = f"no more different than the placebo: {_percent(found.placebo)}"
+    elif bounds.low > delta or bounds.high < -delta:
+        direction = "slower" if bounds.low > delta else "faster"
+        reason = f"{direction}, but not surely than the placebo: {_percent(beside)}"
     elif bounds.low > 0:
         reason = "slower, perhaps by less than matters"
     elif bounds.high < 0:

@@ -127,7 +127,7 @@ def test_the_smallest_effect_is_more_than_the_minimum_and_half_the_interval() ->
     assert verdict.kind is VerdictKind.SLOWER
     effect = smallest_effect(verdict)
     assert effect is not None
-    wider = smallest_effect(replace(verdict, effective_min_effect=0.10))
+    wider = smallest_effect(replace(verdict, min_effect=0.10))
     assert wider is not None
     assert 0.02 < effect < 0.05
     assert wider > 0.10

@@ -1,4 +1,4 @@
-"""slkbench.plan: mirrored, seeded, independent blocks; roles and names of arms; the estimate."""
+"""slkbench.plan: seeded, independent blocks; roles and names of arms; the estimate."""
 
 from __future__ import annotations
 
@@ -37,7 +37,16 @@ PYZMQ = Contender("pyzmq", Layer.PYTHON, ContenderKind.MODULE)
 NO_PUSH = dataclasses.replace(SERVERLINK, name="other", patterns=(Pattern.ROUTER_ROUTER,))
 ALL = (LIBZMQ, SERVERLINK, FLOOR, PYZMQ)
 ARMS = arms_of(CELL, ALL, "libzmq", COPY)
-KNOWN_BLOCK = [("placebo", 263), ("floor", 1871), ("libzmq", 822), ("serverlink", 1830)]
+KNOWN_BLOCK = [
+    ("serverlink", 451),
+    ("libzmq", 2724),
+    ("floor", 4092),
+    ("placebo", 3872),
+    ("serverlink", 304),
+    ("floor", 3773),
+    ("libzmq", 1813),
+    ("placebo", 2523),
+]
 
 
 def test_arms_have_the_roles_of_the_cell_s_layer() -> None:
@@ -80,11 +89,11 @@ def test_without_a_baseline_there_is_no_placebo() -> None:
 
 
 @given(seed=st.integers(0, 2**63), block=st.integers(0, 1000))
-def test_a_block_is_a_permutation_and_its_mirror(seed: int, block: int) -> None:
+def test_each_half_of_a_block_runs_every_arm_once(seed: int, block: int) -> None:
     slots = block_slots(seed, CELL, ARMS, block)
-    order = [slot.arm for slot in slots]
-    assert order == order[::-1]
-    assert sorted(a.name for a in order[: len(ARMS)]) == sorted(a.name for a in ARMS)
+    order = [slot.arm.name for slot in slots]
+    every = sorted(arm.name for arm in ARMS)
+    assert [sorted(order[: len(ARMS)]), sorted(order[len(ARMS) :])] == [every, every]
     assert [slot.slot for slot in slots] == list(range(2 * len(ARMS)))
     assert {slot.block for slot in slots} == {block}
     assert all(0 <= slot.env_pad_bytes <= MAX_ENV_PAD_BYTES for slot in slots)
@@ -97,13 +106,13 @@ def test_the_same_seed_gives_the_same_block(seed: int, block: int) -> None:
 
 def test_a_known_seed_gives_the_block_that_older_runs_had() -> None:
     slots = block_slots(7, CELL, ARMS, 0)
-    assert [(slot.arm.name, slot.env_pad_bytes) for slot in slots[:4]] == KNOWN_BLOCK
+    assert [(slot.arm.name, slot.env_pad_bytes) for slot in slots] == KNOWN_BLOCK
 
 
 def test_blocks_and_cells_are_drawn_independently() -> None:
     def orders(seed: int, cell: Cell) -> list[tuple[str, ...]]:
         return [
-            tuple(slot.arm.name for slot in block_slots(seed, cell, ARMS, block))
+            tuple(slot.arm.name for slot in block_slots(seed, cell, ARMS, block)[: len(ARMS)])
             for block in range(200)
         ]
 

@@ -6,6 +6,7 @@ Seeds are fixed, and a bound is passed by chance once in ten thousand seeds.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 
@@ -23,13 +24,15 @@ from slkbench.model import (
     Verdict,
     VerdictKind,
 )
-from slkbench.selftest.laws import LAWS, Law
+from slkbench.selftest.laws import LAWS, Array, Law
 from slkbench.selftest.simulate import Tally, simulate, simulate_modes
 from slkbench.stats import (
+    Paired,
     adjusted_p_values,
     decide,
     discarded_blocks,
     geometric_mean,
+    interval,
     judge_cell,
     smallest_effect,
 )
@@ -41,6 +44,7 @@ OTHERS = tuple(replace(CELL, size_bytes=size) for size in (1024, 8192))
 SCENARIO = Scenario("s", "?", cells=(CELL, *OTHERS))
 BY_NAME = {law.name: law for law in LAWS}
 NORMAL = LAWS[0]
+NONE = Paired((), 0)
 UNLIKELY = 1e-4
 
 
@@ -51,6 +55,10 @@ def at_least(share: float, trials: int) -> int:
 
 def at_most(share: float, trials: int) -> int:
     return int(scipy_stats.binom.ppf(1 - UNLIKELY, trials, share))
+
+
+def blocks(values: Sequence[float] | Array) -> Paired:
+    return Paired.one_per_block(values)
 
 
 def check(tally: Tally) -> None:
@@ -81,7 +89,7 @@ def test_a_level_for_one_look_is_not_enough_for_five() -> None:
         noise = generator.normal(0, 0.05, 32)
         for number, level in enumerate((0.95, 0.99)):
             deceived[number] += any(
-                decide(noise[:look], (), level=level, min_effect=1e-9).kind
+                decide(blocks(noise[:look]), NONE, NONE, level=level, min_effect=1e-9).kind
                 in {VerdictKind.SLOWER, VerdictKind.FASTER}
                 for look in SCENARIO.looks
             )
@@ -89,11 +97,35 @@ def test_a_level_for_one_look_is_not_enough_for_five() -> None:
     assert deceived[1] <= at_most(0.05, trials)
 
 
-def test_a_mirrored_block_cancels_a_linear_drift() -> None:
+def test_a_linear_drift_is_no_difference() -> None:
     drift = Law("drift", lambda _g, shape: np.linspace(0, 1, math.prod(shape)).reshape(shape))
     tally = simulate(drift, 0.0, trials=3, seed=4)
     assert tally.kinds == ((VerdictKind.EQUIVALENT, 3),)
     assert tally.blocks == 8
+
+
+def test_halves_of_a_block_tell_no_more_together_than_two_blocks_would() -> None:
+    """With noise that outlasts a half, orders that depend on each other would: by a third."""
+    generator = np.random.default_rng(12)
+    law = BY_NAME["autocorrelated (0.9 from slot to slot)"]
+    trials, missed = 2_000, 0
+    for _ in range(trials):
+        logs = law.of_machine(generator, (1, 8, 6))[0].reshape(16, 3)
+        orders = generator.permuted(np.tile(np.arange(3), (16, 1)), axis=1)
+        times = np.take_along_axis(logs, np.argsort(orders, axis=1), axis=1)
+        found = interval(times[:, 2] - times[:, 0], 0.99)
+        assert found is not None
+        missed += not found.low <= 0 <= found.high
+    assert missed <= at_most(0.01, trials)
+
+
+def test_what_the_placebo_does_not_know_is_not_asked_for_twice() -> None:
+    """An effect need not exceed the noise of the placebo as well as that of the comparison."""
+    law = BY_NAME["normal, sd 18 %"]
+    found = simulate(law, 0.20, trials=60, seed=13)
+    assert found.count(VerdictKind.SLOWER) >= at_least(0.9, 60)
+    nothing = simulate(law, 0.0, trials=100, seed=14)
+    assert nothing.wrong <= at_most(0.05, 100)
 
 
 def test_a_clear_effect_is_found_at_once_and_a_smaller_one_later() -> None:
@@ -138,8 +170,8 @@ def samples(
     roles = (ArmRole.BASELINE, ArmRole.PLACEBO, ArmRole.CONTENDER)
     made = []
     for block in range(blocks):
-        order = [int(place) for place in generator.permutation(3)]
-        for slot, arm in enumerate(order + order[::-1]):
+        order = [int(place) for _ in range(2) for place in generator.permutation(3)]
+        for slot, arm in enumerate(order):
             extra = math.log1p(effect) if arm == 2 else 0.0
             made.append(
                 Sample(
@@ -211,7 +243,7 @@ def test_over_a_matrix_few_of_the_findings_are_false() -> None:
         for number in range(20):
             noise = generator.standard_t(3, 12) * 0.03
             taken = noise + (math.log(1.1) if number < 5 else 0.0)
-            p = decide(taken, (), level=0.99, min_effect=0.02).p_value
+            p = decide(blocks(taken), NONE, NONE, level=0.99, min_effect=0.02).p_value
             verdicts.append(replace(blank, p_value=min(1.0, 5 * p)))
         called = [p is not None and p <= 0.05 for p in adjusted_p_values(verdicts)]
         found += sum(called[:5])

@@ -29,10 +29,12 @@ from slkbench.stats import (
     CPU_PER_MESSAGE,
     P50,
     P99,
+    Interval,
     adjusted_p_values,
     discarded_blocks,
     floor_ratios,
     geometric_mean,
+    interval,
     judge_cell,
     level_per_look,
     minimum_effect,
@@ -97,6 +99,13 @@ def around(ratio: float, blocks: int, spread: float = 0.003) -> list[float]:
     return [float(x) for x in math.log(ratio) + np.linspace(-spread, spread, blocks)]
 
 
+def of_halves(logs: Sequence[float]) -> Interval:
+    """The interval at 99 % of what ``measured`` makes of ``logs``: two values of each."""
+    found = interval(np.repeat(logs, 2), 0.99)
+    assert found is not None
+    return found
+
+
 def verdict(samples: Sequence[Sample], scenario: Scenario = SCENARIO) -> Verdict:
     (found,) = judge_cell(CELL, samples, scenario)
     return found
@@ -107,10 +116,11 @@ def test_time_ratio_and_interval_are_of_contender_over_baseline() -> None:
     assert found.kind is VerdictKind.SLOWER
     assert (found.baseline, found.contender, found.blocks) == ("libzmq", "serverlink", 8)
     assert found.time_ratio == pytest.approx(1.235)
-    assert found.low == pytest.approx(1.235 * math.exp(-0.003))
-    assert found.high == pytest.approx(1.235 * math.exp(0.003))
+    expected = of_halves(around(1.235, 8))
+    assert found.low == pytest.approx(math.exp(expected.low))
+    assert found.high == pytest.approx(math.exp(expected.high))
     assert found.level == 0.99
-    assert found.p_value == pytest.approx(2 / 2**8 * 5)
+    assert found.p_value == pytest.approx(2 / 2**16 * 5)
     assert dict(found.rates_msgs_per_s)["libzmq"] == pytest.approx(1e9 / BASE_NS)
     assert found.statistic == "time_per_message_ns"
 
@@ -138,19 +148,34 @@ def test_the_verdict_compares_the_interval_with_the_minimum_effect(
 
 def test_inconclusive_says_how_many_blocks_it_would_take() -> None:
     found = verdict(measured({"serverlink": around(1.0, 8, 0.2)}))
-    assert found.blocks_needed == math.ceil(8 * (0.2 / math.log(1.02)) ** 2)
+    half_width = of_halves(around(1.0, 8, 0.2)).high
+    assert found.blocks_needed == math.ceil(8 * (half_width / math.log(1.02)) ** 2)
     assert verdict(measured({"serverlink": around(2.0, 8)})).blocks_needed is None
 
 
-def test_the_placebo_widens_what_counts_as_an_effect() -> None:
-    samples = measured({"serverlink": around(1.03, 8, 0.001), "placebo": around(1.0, 8, 0.035)})
+def test_a_contender_no_more_different_than_the_placebo_is_not_slower() -> None:
+    samples = measured({"serverlink": around(1.022, 8, 0.001), "placebo": around(1.0, 8, 0.045)})
     found = verdict(samples)
-    assert found.effective_min_effect == pytest.approx(math.expm1(0.035))
+    known = of_halves(around(1.0, 8, 0.045))
+    assert known.high > math.log(1.023)
+    assert found.effective_min_effect == pytest.approx(math.expm1(known.high))
     assert found.kind is VerdictKind.EQUIVALENT
-    assert found.placebo_low == pytest.approx(math.exp(-0.035))
-    assert found.placebo_high == pytest.approx(math.exp(0.035))
+    assert found.placebo_low == pytest.approx(math.exp(known.low))
+    assert found.placebo_high == pytest.approx(math.exp(known.high))
     assert found.placebo_ratio == pytest.approx(1.0)
     assert verdict([s for s in samples if s.arm != "placebo"]).kind is VerdictKind.SLOWER
+
+
+def test_what_differs_from_the_baseline_must_differ_from_its_copy_as_well() -> None:
+    copy = around(1.0, 8, 0.1)
+    found = verdict(measured({"serverlink": around(1.06, 8, 0.001), "placebo": copy}))
+    assert found.kind is VerdictKind.INCONCLUSIVE
+    assert "not surely than the placebo" in found.reason
+    alike = [x + math.log(1.06) for x in copy]
+    noisy = verdict(measured({"serverlink": alike, "placebo": copy}))
+    assert noisy.kind is VerdictKind.INCONCLUSIVE
+    far = verdict(measured({"serverlink": around(1.2, 8, 0.001), "placebo": copy}))
+    assert far.kind is VerdictKind.SLOWER
 
 
 def test_noise_is_no_proof_of_equality() -> None:
@@ -208,7 +233,7 @@ def test_fixed_rounds_are_one_look_at_95_percent() -> None:
     six = dataclasses.replace(SCENARIO, rounds=6)
     found = verdict(measured({"serverlink": around(2.0, 6)}), six)
     assert (found.kind, found.level) == (VerdictKind.SLOWER, 0.95)
-    assert found.p_value == pytest.approx(2 / 2**6)
+    assert found.p_value == pytest.approx(2 / 2**12)
     assert level_per_look(SCENARIO) == pytest.approx(0.99)
     assert level_per_look(dataclasses.replace(SCENARIO, looks=(8, 12))) == pytest.approx(0.975)
 
