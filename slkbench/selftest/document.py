@@ -54,7 +54,7 @@ _SITTINGS = (
     "verdicts about a copy, and FASTER ones about what was slowed."
 )
 _TRUTH = (
-    "A stream that is slowed by 5 % stands still for 0.5 ms after every 10 ms, the threads of "
+    "A stream that is slowed by 5 % stands still for 2 ms after every 40 ms, the threads of "
     "libzmq and of the application at the same moments; a round trip is made 5 % longer where it "
     "ends. A thread stops at its next look at the clock: after some microseconds, or the bytes "
     "that it has in hand. What that costs in CPU time is not known beforehand; of the copy it is "
