@@ -1,9 +1,9 @@
 """The placebos of stored runs as A/A trials: how often would one have been called different?
 
 Every run measures a copy of its baseline in every cell.  Put in the place of a contender, without
-a placebo of its own to widen the smallest effect that counts, it is judged by a rule that is
-stricter than the one in use: what is in use calls a copy different only beyond that effect and
-beyond what the placebo shows, and not where the placebo looks different itself.  Both copies are
+a placebo of its own that it must differ from as well, it is judged by a rule that is stricter than
+the one in use: what is in use calls a copy different only where it differs from two, and not where
+these two look different themselves.  Both copies are
 files of the same bytes in random slots of the same blocks, so whatever befalls one befalls the
 other as often.  And a placebo counts as called different where it was so at any look, though a run
 may have ended before.  So the share that is false here is at least that of the verdicts in use.

@@ -142,7 +142,7 @@ def judge_placebos(runs: Iterable[StoredRun]) -> Outcome:
 
 _PLACEBOS = (
     "Each run's copy of the baseline, judged as if it were a contender, and without a placebo of "
-    "its own that would widen the smallest effect that counts: so this share is at least that of "
+    "its own from which it would have to differ as well: so this share is at least that of "
     "false verdicts about contenders. Where a run ended before its last look, since its contenders "
     "were decided or its budget spent, its placebo had fewer chances, and does not count."
 )
