@@ -164,7 +164,8 @@ def _words(answer: Answer) -> str:
             if same
             else f" [{_figure(test.measure, answer.low)}, {_figure(test.measure, answer.high)}]"
         )
-    return f"{name}: {_figure(test.measure, answer.value)}{bounds}"
+    floor = f", floor {_figure(test.measure, answer.floor)}" if answer.floor is not None else ""
+    return f"{name}: {_figure(test.measure, answer.value)}{bounds}{floor}"
 
 
 def _figure(measure: str, value: float) -> str:

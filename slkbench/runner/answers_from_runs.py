@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-from slkbench.model import Sample
+from slkbench.model import ArmRole, Sample
 from slkbench.runner.archive import Archive
 from slkbench.runner.claim_answers import Answer, cells_of, surest
 from slkbench.scenario.claims import ClaimTest
@@ -21,6 +22,7 @@ from slkbench.stats.latency import PERCENTILES
 
 __all__ = ["FROM_RUNS"]
 
+_FLOOR = ArmRole.FLOOR.value
 _COLUMNS = {name: column for column, (name, _) in PERCENTILES.items()}
 
 
@@ -47,7 +49,13 @@ def _gap(test: ClaimTest, archive: Archive) -> Answer:
 
 def _rate_ratio(test: ClaimTest, archive: Archive) -> Answer:
     found = _paired(test, archive, TIME_PER_MESSAGE)
-    return surest(test, (_inverse(test, name, ratio) for name, ratio in found))
+    answer = surest(test, (_inverse(test, name, ratio) for name, ratio in found))
+    if _FLOOR in {test.contender, test.against}:
+        return answer
+    # Which share of what is possible: a claim that does not hold may be beyond it.
+    of_floor = _paired(replace(test, contender=_FLOOR), archive, TIME_PER_MESSAGE)
+    floors = (1 / ratio.point for name, ratio in of_floor if name == answer.source)
+    return replace(answer, floor=next(floors, None))
 
 
 def _cpu_ratio(test: ClaimTest, archive: Archive) -> Answer:

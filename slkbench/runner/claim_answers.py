@@ -42,7 +42,7 @@ class Answer:
     """What a test measured; ``source`` is the run or profile, ``reason`` why there is nothing.
 
     Without bounds the value is not known well enough to judge by; ``is_final`` is what no further
-    measurement mends.
+    measurement mends.  ``floor`` is what bare sockets, or a bare ring, reach in the same run.
     """
 
     test: ClaimTest
@@ -52,6 +52,7 @@ class Answer:
     source: str = ""
     reason: str = ""
     is_final: bool = False
+    floor: float | None = None
 
     @property
     def verdict(self) -> ClaimVerdict:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from slkbench.cli.claims import claims_table
 from slkbench.errors import ScenarioError
 from slkbench.model import Cell, Pattern, ProfileRow, Sample, Scenario, Transport
 from slkbench.profile.builds import VARIANTS, Build
@@ -101,6 +102,18 @@ def test_the_newest_run_that_is_sure_counts_and_not_one_on_a_single_core(results
     _store(results, "one-core", replace(scenario, affinity=((0,),)), 6, 100.0)
     (judged,) = judge_claims(_claims('measure = "gap"\nrange = [0.9, 1.1]'), Archive(results))
     assert judged.verdict is ClaimVerdict.SUPPORTED
+
+
+def test_a_ratio_of_rates_says_what_the_floor_reaches_in_the_same_run(tmp_path: Path) -> None:
+    scenario = Scenario(name="three", question="?", cells=(CELL,))
+    with RunStore.create(tmp_path, "three", {"scenario": scenario_to_json(scenario)}) as store:
+        for sample in _samples({"libzmq": 400.0, "serverlink": 200.0, "floor": 100.0}):
+            store.append(sample)
+    claims = _claims('measure = "rate-ratio"\nrange = [3, 9]')
+    judged = judge_claims(claims, Archive(tmp_path))
+    assert judged[0].answers[0].floor == pytest.approx(4.0)
+    (row,) = claims_table(claims, judged).rows
+    assert "2.00x [2.00x, 2.00x], floor 4.00x" in row[2]
 
 
 def test_what_has_no_interval_is_still_to_be_measured(tmp_path: Path) -> None:
