@@ -25,7 +25,7 @@ from slkbench.model import (
     Status,
     Verdict,
 )
-from slkbench.stats import find_modes
+from slkbench.stats import distances_of, find_modes, ran_alike
 from slkbench.units import format_percent, format_rate, format_size, format_time_ns
 
 __all__ = ["check_run"]
@@ -69,6 +69,7 @@ def check_run(
         *_one_core(cpu_count),
         *_discarded(verdicts),
         *_disturbed(samples),
+        *_moved_cpus(samples),
         *_unstable(by_arm),
         *_bimodal(by_arm),
         *_short(samples),
@@ -299,6 +300,24 @@ def _unstable(by_arm: Mapping[ArmKey, list[Sample]]) -> Iterator[Finding]:
                 f"of ln t over {len(logs)} processes)",
                 remedy="more blocks (--rounds), longer samples (--min-time), --affinity",
             )
+
+
+def _moved_cpus(samples: Sequence[Sample]) -> Iterator[Finding]:
+    """The host moved the CPUs: near to each other, or far from each other."""
+    if (found := distances_of(samples)) is None:
+        return
+    changed = sum(not ran_alike(sample) for sample in samples)
+    yield Finding(
+        code="cpu-distance",
+        subject=_cells(s.cell_key for s in samples if s.line_trip_before_ns is not None),
+        evidence=f"a cache line went from one CPU to the other and back in "
+        f"{format_time_ns(found.near_ns)} before and after {format_percent(found.near_share)} of "
+        f"the samples, in {format_time_ns(found.far_ns)} for {format_percent(found.far_share)}, "
+        f"and {changed} saw both",
+        remedy="verdicts are safe, since only what ran at the same distance is compared; rates are "
+        "of a machine in two states, which the section on noise tells apart: let the host pin its "
+        "CPUs",
+    )
 
 
 def _bimodal(by_arm: Mapping[ArmKey, list[Sample]]) -> Iterator[Finding]:

@@ -451,6 +451,17 @@ class Sample:
         "messages on",
         since=4,
     )
+    line_trip_before_ns: float | None = column(
+        "time in which a cache line travelled from the sender's CPU to the receiver's and back "
+        "just before the processes started, while nothing was measured: how far the CPUs were "
+        "apart; of the first two that may be used where no CPU was chosen, empty where there is "
+        "only one",
+        unit="ns",
+        since=5,
+    )
+    line_trip_after_ns: float | None = column(
+        "the same just after they had ended", unit="ns", since=5
+    )
 
     @property
     def cell_key(self) -> CellKey:

@@ -12,7 +12,9 @@ an older one with the defaults of the columns that came later:
    ``offered_msgs_per_s``, ``slowest_sender_share``, ``idle_peer_bytes``;
 3. latency at a given rate: ``max_ns``, ``send_lag_p99_ns``, ``histograms``, and the status
    SATURATED;
-4. ``slice_sd``: how far the time per message varies inside a process.
+4. ``slice_sd``: how far the time per message varies inside a process;
+5. ``line_trip_before_ns``, ``line_trip_after_ns``: how far the CPUs were apart.  The second half of
+   a block is no mirror image of the first any more.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ __all__ = [
     "sample_of",
 ]
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 READABLE_VERSIONS = range(1, SCHEMA_VERSION + 1)
 
 _FORM = """\

@@ -14,6 +14,7 @@
 #include "function_table.hpp"
 #include "histogram.hpp"
 #include "library_context.hpp"
+#include "line_trip.hpp"
 #include "python_account.hpp"
 #include "session.hpp"
 #include "watcher.hpp"
@@ -235,6 +236,8 @@ NB_MODULE(_driver, m) {
       .def_prop_ro("version", &session::version);
   define_python_account(m);
   m.def("probe", &probe, nb::arg("path"), nb::arg("abi") = "");
+  m.def("line_trip_ns", &line_trip_ns, nb::arg("first_cpu"), nb::arg("second_cpu"),
+        nb::call_guard<nb::gil_scoped_release>());
   m.def("prepare_to_watch", &prepare_to_watch, nb::arg("parent"));
   m.def("watch", &watch, nb::arg("child"));
   m.def("be_watched", &be_watched, nb::arg("watcher"));

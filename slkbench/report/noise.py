@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from statistics import median
+
 from slkbench import stats
-from slkbench.model import ArmRole
+from slkbench.model import ArmRole, Sample, Status
 from slkbench.report.evidence import Evidence
 from slkbench.report.markdown import table
 from slkbench.report.naming import (
@@ -27,6 +30,11 @@ _NOTE = (
     "their shares, and a median elsewhere is of neither. The smallest effect is the slowdown that "
     "as many blocks with this noise find in nine of ten runs."
 )
+_DISTANCE_NOTE = (
+    "*CPUs near* and *CPUs far* are medians, with the number of processes, by how long a cache "
+    "line took from one CPU to the other and back before and after: {near} and {far} here. It is "
+    "measured beside the samples, and only what ran at the same distance is compared."
+)
 
 
 def noise_section(evidence: Evidence) -> list[str]:
@@ -35,11 +43,13 @@ def noise_section(evidence: Evidence) -> list[str]:
     effects = {
         (one.cell.key, one.contender): stats.smallest_effect(one) for one in evidence.verdicts
     }
+    distances = stats.distances_of(evidence.samples)
     for cell in evidence.cells:
         statistic = stats.default_statistic(cell.metric)
         own = [one for one in evidence.samples if one.cell_key == cell.key]
         for name in evidence.ordered({one.arm for one in own if one.role != ArmRole.PLACEBO}):
-            noise = stats.noise_of([one for one in own if one.arm == name], statistic)
+            arm = [one for one in own if one.arm == name]
+            noise = stats.noise_of(arm, statistic)
             if noise is None:
                 continue
             rows.append(
@@ -56,6 +66,7 @@ def noise_section(evidence: Evidence) -> list[str]:
                     or_na(noise.sd_of_parts, format_percent),
                     _modes(noise),
                     or_na(effects.get((cell.key, name)), format_percent),
+                    *_by_distance(arm, distances, statistic),
                 )
             )
     if not rows:
@@ -73,8 +84,26 @@ def noise_section(evidence: Evidence) -> list[str]:
         "Inside",
         "Modes",
         "Smallest effect",
+        *(("CPUs near", "CPUs far") if distances else ()),
     )
-    return [_NOTE, table(header, rows, left=3)]
+    notes = [_NOTE]
+    if distances:
+        near, far = format_time_ns(distances.near_ns), format_time_ns(distances.far_ns)
+        notes.append(_DISTANCE_NOTE.format(near=near, far=far))
+    return [*notes, table(header, rows, left=3)]
+
+
+def _by_distance(
+    arm: Sequence[Sample], distances: stats.Distances | None, statistic: str
+) -> Iterator[str]:
+    """What it took while the CPUs were near, and far."""
+    if distances is None:
+        return
+    for is_near in (True, False):
+        found = stats.at_distance(arm, distances.split_ns, is_near=is_near)
+        values = [stats.value_of(one, statistic) for one in found if one.status == Status.OK]
+        known = [value for value in values if value is not None]
+        yield f"{format_time_ns(median(known))} ({len(known)})" if known else NOT_AVAILABLE
 
 
 def _modes(noise: stats.Noise) -> str:

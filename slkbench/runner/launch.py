@@ -25,6 +25,7 @@ from slkbench.model import (
     Transport,
 )
 from slkbench.runner.conversation import Conversation
+from slkbench.runner.cpu_distance import cpu_distance_ns
 from slkbench.runner.launch_load import LoadMeter
 from slkbench.runner.launch_memory import usual_memory_bytes
 from slkbench.runner.launch_process import LaunchFailure
@@ -109,6 +110,15 @@ class ProcessLauncher:
 
         Raises UsageError where there is no place for temporary files.
         """
+        before_ns = cpu_distance_ns(placement)
+        sample = self._measure(cell, slot, placement, messages, timeout_s)
+        return replace(
+            sample, line_trip_before_ns=before_ns, line_trip_after_ns=cpu_distance_ns(placement)
+        )
+
+    def _measure(
+        self, cell: Cell, slot: Slot, placement: Placement, messages: int, timeout_s: float
+    ) -> Sample:
         started_utc = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
         blank = blank_sample(cell, slot, placement, started_utc)
         load = LoadMeter()

@@ -16,6 +16,7 @@ from slkbench.stats.blocks import (
     discarded_blocks,
     value_of,
 )
+from slkbench.stats.cpu_distance import Distances, at_distance, distances_of, ran_alike
 from slkbench.stats.means import mean_interval
 from slkbench.stats.medians import median_rate, median_time_ns
 from slkbench.stats.noise import (
@@ -65,6 +66,7 @@ __all__ = [
     "SATURATED_FROM",
     "TIME_PER_MESSAGE",
     "Decision",
+    "Distances",
     "Interval",
     "Mode",
     "Noise",
@@ -74,9 +76,11 @@ __all__ = [
     "Shift",
     "Summary",
     "adjusted_p_values",
+    "at_distance",
     "decide",
     "default_statistic",
     "discarded_blocks",
+    "distances_of",
     "find_modes",
     "floor_ratios",
     "geometric_mean",
@@ -94,6 +98,7 @@ __all__ = [
     "noise_sd",
     "paired_ratio",
     "pattern_ratio",
+    "ran_alike",
     "recurrences",
     "should_stop",
     "smallest_effect",

@@ -17,6 +17,7 @@ from itertools import pairwise
 from statistics import fmean, median
 
 from slkbench.model import Sample, Status
+from slkbench.stats.cpu_distance import ran_alike
 from slkbench.stats.signed_rank import Interval, Values, interval, rank_k
 
 __all__ = [
@@ -107,7 +108,10 @@ def paired_differences(
     *,
     without: Collection[BlockKey] = (),
 ) -> dict[BlockKey, float]:
-    """Compute d_b = mean ln t of ``second`` less that of ``first``, in each block that has both."""
+    """Compute d_b = mean ln t of ``second`` less that of ``first``, in each block that has both.
+
+    Of halves alone in which both ran while the CPUs were equally far apart.
+    """
     found = _differences(second, first, statistic, without)
     return {key: fmean(values) for key, values in found.items()}
 
@@ -119,7 +123,10 @@ def paired(
     *,
     without: Collection[BlockKey] = (),
 ) -> Paired:
-    """Compute ln t of ``second`` less that of ``first``, in each half of a block that has both."""
+    """Compute ln t of ``second`` less that of ``first``, in each half of a block that has both.
+
+    But for halves in which the CPUs were not equally far apart for both.
+    """
     found = _differences(second, first, statistic, without)
     return Paired(tuple(value for values in found.values() for value in values), len(found))
 
@@ -133,7 +140,11 @@ def _differences(
     a = _halves(first, statistic, without)
     b = _halves(second, statistic, without)
     found = {
-        key: [log - base for (_, base), (_, log) in zip(a[key], b[key], strict=True)]
+        key: [
+            log - base
+            for (first_sample, base), (second_sample, log) in zip(a[key], b[key], strict=True)
+            if ran_alike(first_sample, second_sample)
+        ]
         for key in a
         if key in b
     }
