@@ -110,6 +110,7 @@ TEST_CASE("handle_call: of a call and a close at the same time exactly one destr
     for (int round = 0; round < rounds; ++round) {
       void* raw = nullptr;
       while ((raw = shared.load()) == nullptr) {
+        std::this_thread::yield();
       }
       while (call(raw)) {
       }

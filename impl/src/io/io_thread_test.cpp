@@ -133,11 +133,11 @@ TEST_CASE("io_thread: timers run in the order of their time, cancelled ones neve
   timer doomed(io.timers(), [&] { order.push_back(99); });
   timer second(io.timers(), [&] { order.push_back(2); });
   REQUIRE(run_on(io, [&] {
-    third.start(30);
+    third.start(300);  // far enough, however long the next lines take
     first.start(5);
     doomed.start(10);
     second.start(1);
-    second.start(15);  // begins anew
+    second.start(150);  // begins anew
     doomed.cancel();
     doomed.cancel();
     CHECK(second.running());

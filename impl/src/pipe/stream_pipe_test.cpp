@@ -40,7 +40,7 @@ struct unit {
   void settle() {
     std::promise<void> done;
     io.post([&done] { done.set_value(); });
-    REQUIRE(done.get_future().wait_for(10s) == std::future_status::ready);
+    REQUIRE(done.get_future().wait_for(20s) == std::future_status::ready);
   }
   [[nodiscard]] int write(std::string_view bytes, bool more = false) const {
     return pipe->write(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size(), more);
@@ -302,7 +302,7 @@ TEST_CASE("stream_pipe: a PONG finds its way out of a full kernel buffer without
   CHECK(u.messages().empty());
   u.io.start();
   // The patrol tries, and asks for writability.
-  const auto end = std::chrono::steady_clock::now() + 5s;
+  const auto end = std::chrono::steady_clock::now() + 20s;
   while (u.owner.wants == 0 && std::chrono::steady_clock::now() < end) {
     std::this_thread::sleep_for(1ms);
   }
@@ -393,9 +393,9 @@ TEST_CASE("stream_pipe: armed by the application and waiting for room, it is lis
   std::promise<void> patrolled_on;
   timer later(u.io.timers(), [&] { patrolled_on.set_value(); });
   u.io.post([&] { later.start(5); });
-  REQUIRE(patrolled_on.get_future().wait_for(5s) == std::future_status::ready);
+  REQUIRE(patrolled_on.get_future().wait_for(20s) == std::future_status::ready);
   // And it is disarmed in the end, so that the next message arms it again.
-  const auto end = std::chrono::steady_clock::now() + 5s;
+  const auto end = std::chrono::steady_clock::now() + 20s;
   while (u.pipe->patrol_watches() && std::chrono::steady_clock::now() < end) {
     std::this_thread::sleep_for(1ms);
   }
@@ -422,7 +422,7 @@ TEST_CASE("stream_pipe: waiting for room on its own account, it is disarmed afte
     u.pipe->close(true);
   }
   u.io.start();
-  const auto end = std::chrono::steady_clock::now() + 5s;
+  const auto end = std::chrono::steady_clock::now() + 20s;
   while (u.pipe->patrol_watches() && std::chrono::steady_clock::now() < end) {
     std::this_thread::sleep_for(1ms);
   }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/asymmetric_fence.hpp"
@@ -21,6 +22,21 @@ class owner_stub final : public stream_owner {
   void want_writable() noexcept override {}
   void peer_broke_protocol() noexcept override {}
   void replaced() noexcept override {}
+};
+
+// A microsecond of the policy lasts a hundred: a slow machine's quick succession is quick enough.
+class slow_time {
+ public:
+  slow_time() {
+    calibrate_ticks();
+    before_ = std::exchange(detail::ticks_per_us, detail::ticks_per_us * 100);
+  }
+  ~slow_time() { detail::ticks_per_us = before_; }
+  slow_time(const slow_time&) = delete;
+  slow_time& operator=(const slow_time&) = delete;
+
+ private:
+  std::uint64_t before_ = 0;
 };
 
 // The I/O thread does not run: what goes out, the policy has sent.
@@ -86,6 +102,7 @@ TEST_CASE("flush_policy: a message of an idle socket goes out at once") {
 }
 
 TEST_CASE("flush_policy: a burst is held back until it is large, or the application waits") {
+  const slow_time slowly;
   unit u;
   peer a(u);
   start_burst(a);
@@ -102,6 +119,7 @@ TEST_CASE("flush_policy: a burst is held back until it is large, or the applicat
 }
 
 TEST_CASE("flush_policy: the application's wait sends for every peer") {
+  const slow_time slowly;
   unit u;
   std::vector<std::unique_ptr<peer>> peers;
   for (int i = 0; i < 20; ++i) {
@@ -119,6 +137,7 @@ TEST_CASE("flush_policy: the application's wait sends for every peer") {
 }
 
 TEST_CASE("flush_policy: a peer without connection holds nothing back, nor one that has left") {
+  const slow_time slowly;
   unit u;
   peer offline(u, false);
   peer online(u);
@@ -133,6 +152,7 @@ TEST_CASE("flush_policy: a peer without connection holds nothing back, nor one t
 }
 
 TEST_CASE("flush_policy: with many peers the oldest goes out when together they hold a lot") {
+  const slow_time slowly;
   unit u;
   std::vector<std::unique_ptr<peer>> peers;
   for (int i = 0; i < 100; ++i) {
@@ -174,6 +194,7 @@ TEST_CASE("flush_policy: a blocked peer does not hold up the others") {
 }
 
 TEST_CASE("flush_policy: a thread that deals over many sockets is busy on each of them") {
+  const slow_time slowly;
   constexpr std::size_t sockets = 8;
   std::vector<std::unique_ptr<unit>> units;
   std::vector<std::unique_ptr<peer>> peers;

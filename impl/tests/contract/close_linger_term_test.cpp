@@ -51,9 +51,9 @@ CONTRACT_OVER_STREAMS("linger -1: close returns at once, term waits until everyt
   const std::string body(10000, 'b');
   constexpr int many = 2000;
   REQUIRE(push.fill(body, many) == many);
-  const auto start = clock::now();
-  push.close();
-  CHECK(clock::now() - start < 1s);
+  // Nobody reads meanwhile: a close that waited for it would wait for ever.
+  auto closing = std::async(std::launch::async, [&push] { push.close(); });
+  REQUIRE(closing.wait_for(deadline) == std::future_status::ready);
   const auto done = term_async(sending);
   for (int i = 0; i < many; ++i) {
     REQUIRE(pull.recv() == body);
@@ -92,13 +92,14 @@ CONTRACT_OVER_STREAMS("linger 0: what is unsent is dropped") {
 
 CONTRACT_OVER_STREAMS("linger n: term gives up after n ms") {
   context ctx;
+  auto start = clock::now();
   {
     socket push(ctx, SLK_PUSH);
     push.set(SLK_LINGER, 100);
     push.connect(Transport::unbound());
     push.send_message({"x"});
+    start = clock::now();
   }
-  const auto start = clock::now();
   CHECK(is_done(term_async(ctx)));
   CHECK(clock::now() - start >= 90ms);
 }
@@ -297,7 +298,7 @@ TEST_CASE("close: a socket that waited for an inproc name leaves nothing behind 
       push.send_message({"kept"});
     }
   }
-  CHECK(open_descriptors() == before);
+  CHECK(eventually([&] { return open_descriptors() <= before; }));
   socket pull(ctx, SLK_PULL);
   pull.bind(name);
   CHECK(pull.recv() == "kept");

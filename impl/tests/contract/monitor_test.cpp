@@ -124,15 +124,11 @@ TEST_CASE("monitor: an attempt that is refused") {
 }
 
 TEST_CASE("monitor: why a handshake failed") {
-  context ctx;
-  socket pull(ctx, SLK_PULL);
-  pull.set(SLK_HANDSHAKE_IVL, 100);
-  const std::string endpoint = pull.bind(tcp::wildcard());
-  listener server(ctx, pull);
   struct failure {
     std::string bytes;
     int event;
     std::uint32_t value;
+    int time_allowed_ms = static_cast<int>(deadline.count());
   };
   const failure failures[] = {
       {"GET / HTTP/1.1\r\n\r\n", SLK_EVENT_HANDSHAKE_FAILED_PROTOCOL,
@@ -144,9 +140,14 @@ TEST_CASE("monitor: why a handshake failed") {
       {raw_peer::greeting() + frame("early"), SLK_EVENT_HANDSHAKE_FAILED_PROTOCOL,
        SLK_PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND},
       {raw_peer::greeting() + error_command("400"), SLK_EVENT_HANDSHAKE_FAILED_AUTH, 400},
-      {raw_peer::greeting(), SLK_EVENT_HANDSHAKE_FAILED_NO_DETAIL, ETIMEDOUT},
+      {raw_peer::greeting(), SLK_EVENT_HANDSHAKE_FAILED_NO_DETAIL, ETIMEDOUT, 100},
   };
   for (const failure& one : failures) {
+    context ctx;
+    socket pull(ctx, SLK_PULL);
+    pull.set(SLK_HANDSHAKE_IVL, one.time_allowed_ms);
+    const std::string endpoint = pull.bind(tcp::wildcard());
+    listener server(ctx, pull);
     const raw_peer peer = raw_connect(endpoint);
     CHECK(server.next().event == SLK_EVENT_ACCEPTED);
     peer.write(one.bytes);

@@ -72,9 +72,8 @@ CONTRACT_OVER_ALL("hwm: a full sender waits until the reader made room, nothing 
   // The kernel takes its share in its own time: full means that it stays full.
   do {
     sent += push.fill(body, 10000);
-  } while (push.wait(SLK_POLLOUT, 50ms) && sent < 10000);
+  } while ((push.wait(SLK_POLLOUT, 50ms) || push.can_send()) && sent < 10000);
   REQUIRE(sent < 10000);
-  CHECK_FALSE(push.can_send());
 
   std::thread reader([&] {
     for (int i = 0; i < sent; ++i) {

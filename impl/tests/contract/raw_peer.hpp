@@ -46,9 +46,11 @@ class raw_peer {
  public:
   explicit raw_peer(descriptor fd) : fd_(std::move(fd)) {}
 
-  void write(std::string_view bytes) const {
-    REQUIRE(::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
-            static_cast<ssize_t>(bytes.size()));
+  void write(std::string_view bytes) const { REQUIRE(try_write(bytes)); }
+  // False: the library has ended the connection.
+  bool try_write(std::string_view bytes) const {
+    return ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
+           static_cast<ssize_t>(bytes.size());
   }
 
   int fd() const { return fd_.get(); }
@@ -79,14 +81,19 @@ class raw_peer {
   }
 
   // Both greetings and both READY commands.
-  void shake_hands(std::string_view socket_type) const {
-    write(greeting());
-    write(ready(socket_type));
-    REQUIRE(read(64).size() == 64);
+  void shake_hands(std::string_view socket_type) const { REQUIRE(try_shake_hands(socket_type)); }
+  // False: the library has ended the connection.
+  bool try_shake_hands(std::string_view socket_type) const {
+    if (!try_write(greeting() + ready(socket_type)) || read(64).size() != 64) {
+      return false;
+    }
     const std::string header = read(2);
-    REQUIRE(header.size() == 2);
+    if (header.size() != 2) {
+      return false;
+    }
     REQUIRE(header[0] == 4);
-    read(static_cast<unsigned char>(header[1]));
+    const auto size = static_cast<unsigned char>(header[1]);
+    return read(size).size() == size;
   }
 
   static std::string greeting(std::string_view mechanism = "NULL") {

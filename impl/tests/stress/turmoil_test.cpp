@@ -29,7 +29,7 @@ TEST_CASE("stress: sockets are opened and closed while their peers send") {
     std::vector<std::thread> threads;
     for (std::uint32_t thread = 0; thread < 2; ++thread) {
       threads.emplace_back([&, thread] {
-        for (std::uint32_t life = 0; !run.over(); ++life) {
+        for (std::uint32_t life = 0; life < 9 || !run.over(); ++life) {
           socket push(home, SLK_PUSH);
           push.set(SLK_SNDTIMEO, 200)
               .set(SLK_LINGER, life % 3 == 0   ? 0
@@ -111,6 +111,8 @@ TEST_CASE("stress: the listener comes and goes under connected senders") {
       endpoint = first.bind(fresh_endpoint(transport));
     }
     const stop_after run(1200);
+    const stop_after patience(patience_ms);
+    std::atomic<bool> is_enough{false};
     std::atomic<int> failures{0};
     std::vector<std::thread> threads;
     for (std::uint32_t source = 0; source < 3; ++source) {
@@ -118,7 +120,7 @@ TEST_CASE("stress: the listener comes and goes under connected senders") {
         socket push(home, SLK_PUSH);
         push.set(SLK_RECONNECT_IVL, 1).set(SLK_SNDHWM, 20).set(SLK_SNDTIMEO, 100);
         push.connect(endpoint);
-        for (std::uint32_t i = 0; !run.over(); ++i) {
+        for (std::uint32_t i = 0; !is_enough; ++i) {
           // Two parts, of which a large second one may be cut off by the connection's end.
           if (push.send("head", SLK_SNDMORE) &&
               !push.send(numbered(source, i, i % 50 == 0 ? 100'000 : 20))) {
@@ -130,7 +132,7 @@ TEST_CASE("stress: the listener comes and goes under connected senders") {
     }
     ledger seen;
     bool well = true;
-    while (!run.over() && well) {
+    while (well && (!run.over() || (seen.entered() == 0 && !patience.over()))) {
       socket pull(home, SLK_PULL);
       pull.set(SLK_RCVTIMEO, 20);
       if (pull.bind(endpoint).empty()) {
@@ -138,7 +140,7 @@ TEST_CASE("stress: the listener comes and goes under connected senders") {
         continue;  // the last one's descriptor is still on its way out
       }
       std::string bytes;
-      for (int i = 0; i < 60 && well && !run.over(); ++i) {
+      for (int i = 0; i < 60 && well; ++i) {
         if (pull.recv(bytes)) {
           std::uint32_t source = 0;
           std::uint32_t number = 0;
@@ -147,6 +149,7 @@ TEST_CASE("stress: the listener comes and goes under connected senders") {
         }
       }
     }
+    is_enough = true;
     for (auto& one : threads) {
       one.join();
     }
