@@ -12,7 +12,7 @@ import serverlink.asyncio
 from serverlink import Again, ServerLinkError
 from serverlink.asyncio import Context, Poller, Socket
 
-LIMIT_S = 20
+LIMIT_S = 60
 LOOPS = ["asyncio"] + (["uvloop"] if importlib.util.find_spec("uvloop") else [])
 Run = Callable[[Callable[[Socket, Socket], Coroutine[Any, Any, None]]], None]
 

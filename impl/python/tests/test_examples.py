@@ -27,7 +27,7 @@ def test_example(name: str) -> None:
         [sys.executable, "-P", EXAMPLES / f"{name}.py"],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")

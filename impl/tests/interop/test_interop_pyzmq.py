@@ -197,9 +197,21 @@ def test_the_peer_comes_back(make_ours: MakeSocket, make_theirs: MakeSocket) -> 
     while ours.poll(0, zmq.POLLOUT):
         time.sleep(0.001)
     again = make_theirs(zmq.PULL)
-    again.bind(f"tcp://127.0.0.1:{port}")
+    bind_when_free(again, f"tcp://127.0.0.1:{port}")
     ours.send(b"after")
     assert again.recv() == b"after"
+
+
+def bind_when_free(socket: Any, endpoint: str) -> None:
+    """Bind as soon as libzmq's own threads have closed the listener that was there."""
+    while True:
+        try:
+            socket.bind(endpoint)
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EADDRINUSE:
+                raise
+        else:
+            return
 
 
 def named(socket: Any, routing_id: bytes) -> Any:
