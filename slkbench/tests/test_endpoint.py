@@ -35,7 +35,7 @@ SPEC = EndpointSpec(
     sndhwm=1000,
     rcvhwm=1000,
     endpoint="inproc://test",
-    stall_ms=2000,
+    stall_ms=20_000,
 )
 
 
@@ -56,7 +56,7 @@ def endpoint() -> Iterator[subprocess.Popen[str]]:
 
 
 def talk(process: subprocess.Popen[str], *lines: str) -> list[dict[str, Any]]:
-    out, _ = process.communicate("".join(f"{line}\n" for line in lines), timeout=20)
+    out, _ = process.communicate("".join(f"{line}\n" for line in lines), timeout=60)
     return [json.loads(line) for line in out.splitlines()]
 
 
@@ -173,7 +173,7 @@ def test_an_endpoint_imports_nothing_heavy() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=20,
+        timeout=60,
     )
     assert done.stdout.strip() == "[]"
 

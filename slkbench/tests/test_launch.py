@@ -57,8 +57,8 @@ def measure(
     placement: Placement | None = None,
 ) -> Sample:
     slot = Slot(block=3, slot=2, arm=arm(contender), env_pad_bytes=123)
-    launcher = ProcessLauncher(stall_s=5.0)
-    return launcher.measure(cell, slot, placement or Placement(), messages, 20.0)
+    launcher = ProcessLauncher(stall_s=10.0)
+    return launcher.measure(cell, slot, placement or Placement(), messages, 60.0)
 
 
 CELLS = [
@@ -89,7 +89,10 @@ def test_a_sample_tells_how_its_parts_vary_where_it_is_long_enough() -> None:
 
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_a_sample_of_every_cell_is_complete(cell: Cell) -> None:
-    sample = measure(libzmq(), cell, messages=500)
+    for _ in range(20):  # a machine that stops for 100 ms does not keep a rate
+        sample = measure(libzmq(), cell, messages=500)
+        if sample.status != Status.SATURATED:
+            break
     assert (sample.status, sample.reason) == (Status.OK, None)
     assert sample.messages == 500
     assert sample.elapsed_ns is not None

