@@ -47,6 +47,7 @@ def stay_together(ours: Any, theirs: Any, idle_s: float) -> bool:
     seen = []
     while monitor.poll(0):
         seen.append(recv_monitor_message(monitor)["event"])
+    theirs.disable_monitor()  # or libzmq's I/O thread waits for ever to tell one that is gone
     monitor.close()
     return came == [True, True] and seen == [zmq.EVENT_HANDSHAKE_SUCCEEDED]
 
