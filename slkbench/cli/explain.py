@@ -49,6 +49,7 @@ def command(run: str, **options: Any) -> int:
     from slkbench.cli.profile import print_tables
     from slkbench.cli.selection import fits
     from slkbench.errors import UsageError
+    from slkbench.profile.cpu import LIKE_WITHIN
     from slkbench.report.explain import EXPLAIN_NOTE, difference_table, draw_accounts
     from slkbench.runner.explaining import explain_run
     from slkbench.store import find_run, read_run
@@ -66,6 +67,14 @@ def command(run: str, **options: Any) -> int:
     for group in groups:
         print_tables([difference_table(one) for one in group])
     say(EXPLAIN_NOTE.replace("**", ""))
+    unlike = [one.title for group in groups for one in group if not one.is_like_the_run]
+    if unlike:
+        say(
+            f"not alike: where profile and run differ by more than {LIKE_WITHIN:.0%} in the time "
+            "per message, parts are of another state of the machine than the run's median: "
+            f"{'; '.join(dict.fromkeys(unlike))}. slkbench profile cpu --run {path.name}, with the "
+            "options of the cell, takes that profile again."
+        )
     folder = options["out"] / path.name
     folder.mkdir(parents=True, exist_ok=True)
     for name, _caption in draw_accounts(explanation, folder, path.name):

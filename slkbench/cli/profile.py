@@ -84,18 +84,25 @@ def _work_options(function: Any) -> Any:
 Examples:
   slkbench profile operations --transport tcp --size 1KiB --pattern router-router
   slkbench profile operations -t inproc --size 64 --lib mine=/opt/mine/libzmq.so.5
+  slkbench profile operations -t tcp --size 64 --budget 20m
 
 Needs nothing but slkbench.
 """
 )
 @cell_options
 @_work_options
+@click.option(
+    "--budget",
+    type=DURATION,
+    help="Go on, for so long at most, until what timing costs is known within 1 %. [only "
+    "--repetitions]",
+)
 def operations(**options: Any) -> int:
     """Time single calls: send routing id, send message, recv routing id, recv message.
 
     One message in some has its calls timed, by the time stamp counter where it is invariant; the
-    timer's own cost is subtracted. Runs without timed calls, with some and with those of every
-    message take turns; the table says what timing costs, and whether it is shown to be below 2 %.
+    timer's own cost is subtracted. Runs without timed calls, with some, more and all of them take
+    turns; the table says what timing costs, and whether it is shown to be below 2 %.
     """
     return _profile("operations", options)
 
@@ -299,6 +306,7 @@ def _request(tool: str, options: dict[str, Any]) -> ProfileRequest:
         "timeout_s": options["timeout"],
         "wait_s": options["wait"],
         "command_line": tuple(sys.argv),
+        "budget_s": options.get("budget"),
     }
     if options["run"] is not None:
         for name in ("scenario", "libs"):
@@ -307,7 +315,7 @@ def _request(tool: str, options: dict[str, Any]) -> ProfileRequest:
         request = request_of_run(find_run(options["run"], options["out"]), tool, **settings)
         return replace(request, scenario=narrowed(request.scenario, options))
     settled = ("min_time", "rounds", "budget", "min_effect", "seed", "label", "resume")
-    scenario = scenario_of({**dict.fromkeys(settled), **options})
+    scenario = scenario_of({**options, **dict.fromkeys(settled)})
     assert scenario is not None  # only a bare --resume has none
     return ProfileRequest(
         tool=tool, scenario=scenario, libs=options["libs"], results=options["out"], **settings

@@ -19,11 +19,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from slkbench.model import Cell, Pattern, ProfileRow, Sample
-from slkbench.profile.cpu import PARTS
+from slkbench.profile.cpu import LIKE_WITHIN, PARTS
 from slkbench.stats import TIME_PER_MESSAGE, discarded_blocks, hodges_lehmann, interval
 from slkbench.stats.blocks import log_times
 from slkbench.units import format_size
@@ -50,13 +50,14 @@ _LEVEL = 0.95
 class Account:
     """The time per message of one contender in one cell, ns by part; ``of`` says of which thread.
 
-    The parts add up to ``wall_ns``, but for rounding.
+    The parts add up to ``wall_ns``, but for rounding; that is known to ``within_ns`` either way.
     """
 
     contender: str
     of: str
     wall_ns: float
     parts_ns: Mapping[str, float]
+    within_ns: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +98,36 @@ class Difference:
         return self.measured.difference_ns - self.explained_ns
 
     @property
-    def is_within(self) -> bool | None:
-        """Whether the parts add up to the measured difference within its interval."""
+    def unexplained_bounds_ns(self) -> tuple[float, float] | None:
+        """Of what is unexplained at 95 %: samples and profile are both uncertain."""
         low, high = self.measured.low_ns, self.measured.high_ns
-        return None if low is None or high is None else low <= self.explained_ns <= high
+        if low is None or high is None:
+            return None
+        point = self.measured.difference_ns
+        own = (self.first.within_ns, self.second.within_ns)
+        return (
+            self.unexplained_ns - math.hypot(point - low, *own),
+            self.unexplained_ns + math.hypot(high - point, *own),
+        )
+
+    @property
+    def is_within(self) -> bool | None:
+        """Whether the parts add up to the measured difference within the interval."""
+        bounds = self.unexplained_bounds_ns
+        return None if bounds is None else bounds[0] <= 0.0 <= bounds[1]
+
+    @property
+    def ratios_to_run(self) -> tuple[float, float]:
+        """The times per message of the profile's runs as multiples of those of the samples."""
+        return (
+            self.first.wall_ns / self.measured.first_ns,
+            self.second.wall_ns / self.measured.second_ns,
+        )
+
+    @property
+    def is_like_the_run(self) -> bool:
+        """Whether both sides were profiled in the mood that the run's median is of."""
+        return all(abs(math.log(ratio)) <= math.log1p(LIKE_WITHIN) for ratio in self.ratios_to_run)
 
 
 def accounts_of(rows: Sequence[ProfileRow], contender: str, cores: int) -> list[Account]:
@@ -115,6 +142,7 @@ def accounts_of(rows: Sequence[ProfileRow], contender: str, cores: int) -> list[
         return []
     roles = [role for role, quantity, _ in values if quantity == "on-cpu-ns" and role != "harness"]
     limiting = min(roles, key=lambda role: values[role, "blocked-ns", "all"])
+    within_ns = _within_ns(own)
     return [
         Account(
             contender,
@@ -125,9 +153,18 @@ def accounts_of(rows: Sequence[ProfileRow], contender: str, cores: int) -> list[
                 CORE_WAIT: values[limiting, "core-wait-ns", "all"],
                 IDLE: values[limiting, "blocked-ns", "all"],
             },
+            within_ns,
         ),
-        _of_all_threads(contender, wall_ns, values, cores),
+        replace(_of_all_threads(contender, wall_ns, values, cores), within_ns=within_ns),
     ]
+
+
+def _within_ns(rows: Sequence[ProfileRow]) -> float:
+    """Half the interval of the time per message of the profile's runs; 0 where it has none."""
+    for row in rows:
+        if row.quantity == "wall-ns" and row.low is not None and row.high is not None:
+            return (row.high - row.low) / 2
+    return 0.0
 
 
 def _parts(values: Mapping[tuple[str, str, str], float], roles: Iterable[str]) -> dict[str, float]:

@@ -63,7 +63,9 @@ class Request:
 
     The shorter run times ``messages``, the longer one three times as many; ``is_count_given`` where
     the user has said so.  ``note`` hears, before each run, what is about to be done.
-    ``attachments`` is a folder for files beside the rows.
+    ``attachments`` is a folder for files beside the rows.  ``budget_s`` may be spent on what is
+    sharper the longer it is measured; ``expected_ns`` is the time per message of the run that the
+    profile is of.
     """
 
     workload: Workload
@@ -72,6 +74,8 @@ class Request:
     note: Callable[[str], None] = lambda _text: None
     attachments: Path | None = None
     is_count_given: bool = False
+    budget_s: float | None = None
+    expected_ns: float | None = None
 
     @property
     def messages_more(self) -> int:

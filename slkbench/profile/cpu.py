@@ -4,10 +4,15 @@ perf samples the CPU clock, so it works in a virtual machine without hardware co
 count only between the first and the last timed message.  They say what a thread did on a core; how
 long it was on one is measured exactly, by the kernel's clock of the thread, in runs without perf
 that take turns with those under it: so perf's own cost is in none of the times.
+
+A machine has moods: threads that share a cache now and do not a moment later are two or three times
+slower.  The profile of a run is to be of the mood that the run's median is of, so repetitions that
+take another time per message are taken again, and it is said how many were like the run.
 """
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 from collections import defaultdict
@@ -33,9 +38,13 @@ from slkbench.profile.workload import (
 from slkbench.stats import mean_interval
 
 __all__ = [
+    "LIKE_WITHIN",
     "PARTS",
     "TOOL",
+    "Repetition",
     "Shares",
+    "States",
+    "like_the_run",
     "part_of",
     "profile_cpu",
     "read_states",
@@ -58,7 +67,11 @@ PARTS = (IN_SEND, IN_RECV, IN_IO, KERNEL_SEND, KERNEL_RECEIVE, WAKING, KERNEL_OT
 _FREQUENCY_HZ = 1999  # beats with no timer of the kernel
 _TIMED_S = 1.5
 _PLAIN_S = 0.4
-_PLAIN_RUNS = 2  # for each under perf
+LIKE_WITHIN = 0.15
+"""By which share a repetition's time per message may differ from its run's."""
+
+_TRIES_EACH = 4  # for each repetition that is wanted like the run
+_PERF_SLOWS_MAX = 1.5  # more is another mood
 _PERF_SCRIPT_TIMEOUT_S = 120.0
 _SYMBOL_LEAST = 0.005  # of the time per message
 
@@ -95,22 +108,43 @@ class Shares:
     stacks: dict[tuple[str, ...], float] = field(default_factory=lambda: defaultdict(float))
 
 
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """Runs without perf just before and after one under it."""
+
+    states: tuple[States, ...]
+    shares: Shares
+
+    def apart_from(self, wall_ns: float) -> float:
+        """The largest ratio, as its absolute logarithm, of a time per message to this one."""
+        return max(abs(math.log(each.wall_ns / wall_ns)) for each in self.states)
+
+    def is_like(self, wall_ns: float) -> bool:
+        """Whether all of it was in the mood in which a message takes so long."""
+        slowed = self.shares.wall_ns / fmean(each.wall_ns for each in self.states)
+        is_one_mood = 1 / _PERF_SLOWS_MAX < slowed < _PERF_SLOWS_MAX
+        return is_one_mood and self.apart_from(wall_ns) <= math.log1p(LIKE_WITHIN)
+
+
+def like_the_run(taken: Sequence[Repetition], wall_ns: float | None) -> list[Repetition]:
+    """Those of the run's mood; all where it is not known."""
+    return [each for each in taken if wall_ns is None or each.is_like(wall_ns)]
+
+
 def profile_cpu(request: Request) -> list[ProfileRow]:
     """Rows of one contender in one cell. Raises UsageError without perf, and ProfileFailure."""
     perf = require_tool("perf")
     request.note("a run without perf")
     pilot = run_workload(request.workload, request.messages, wrap=_as_it_is)
-    message_ns = elapsed_ns_of(pilot) / request.messages
+    message_ns = request.expected_ns or elapsed_ns_of(pilot) / request.messages
     messages = max(request.messages, int(_TIMED_S * 1e9 / message_ns))
     fewer = max(request.messages, int(_PLAIN_S * 1e9 / message_ns))
-    states: list[States] = []
-    shares: list[Shares] = []
-    for number in range(request.repetitions):
-        of_all = f"repetition {number + 1} of {request.repetitions}"
-        request.note(f"without perf and with it, {messages} messages, {of_all}")
-        plain = [run_workload(request.workload, fewer, wrap=_as_it_is) for _ in range(_PLAIN_RUNS)]
-        states += [read_states(each, fewer) for each in plain]
-        shares.append(_sample(perf, request, messages))
+    taken = _repetitions(perf, request, messages, fewer)
+    like = like_the_run(taken, request.expected_ns)
+    nearest = min(taken, key=lambda each: each.apart_from(message_ns))
+    used = like or [nearest]
+    states = [state for each in used for state in each.states]
+    shares = [each.shares for each in used]
     if request.attachments is not None:
         stacks: dict[tuple[str, ...], float] = defaultdict(float)
         for share in shares:
@@ -118,7 +152,36 @@ def profile_cpu(request: Request) -> list[ProfileRow]:
                 on_cpu_ns = fmean(each.on_cpu_ns[stack[0]] for each in states)
                 stacks[stack] += fraction * on_cpu_ns / len(shares)
         write_stacks(request.attachments, request.workload, stacks)
-    return list(_rows(known_row(TOOL, request, pilot), states, shares, messages))
+    blank = known_row(TOOL, request, pilot)
+    rows = list(_rows(blank, states, shares, messages))
+    if request.expected_ns is not None:
+        told = replace(blank, role="harness", messages=messages)
+        rows += [
+            replace(told, quantity="run-wall-ns", per_message=request.expected_ns),
+            replace(told, quantity="repetitions-taken", count=float(len(taken))),
+            replace(told, quantity="repetitions-like-the-run", count=float(len(like))),
+        ]
+    return rows
+
+
+def _repetitions(perf: str, request: Request, messages: int, fewer: int) -> list[Repetition]:
+    """As many as are wanted; of a run's profile more, until so many are like the run."""
+    expected_ns, wanted = request.expected_ns, request.repetitions
+    taken: list[Repetition] = []
+    while len(taken) < wanted * (1 if expected_ns is None else _TRIES_EACH):
+        like = like_the_run(taken, expected_ns)
+        if len(like) >= wanted:
+            break
+        of_all = f"repetition {len(like) + 1} of {wanted}"
+        if len(like) < len(taken):
+            of_all += f" ({len(taken) - len(like)} took another time than the run)"
+        request.note(f"without perf and with it, {messages} messages, {of_all}")
+        before = run_workload(request.workload, fewer, wrap=_as_it_is)
+        shares = _sample(perf, request, messages)
+        after = run_workload(request.workload, fewer, wrap=_as_it_is)
+        states = tuple(read_states(each, fewer) for each in (before, after))
+        taken.append(Repetition(states, shares))
+    return taken
 
 
 def _as_it_is(_role: str, command: list[str]) -> list[str]:

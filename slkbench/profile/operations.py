@@ -1,17 +1,23 @@
 """How long single calls of a library take, timed by the driver in a run as it is sampled.
 
 One message in some has its calls timed, so that timing changes little; how little is measured too:
-runs without timed calls, with some and with those of every message take turns, and the cost is the
-paired difference of their times.  All three run the same machine code, or where that lies in memory
-would be part of the difference.  How many is some, a pilot tells: beside its looks at the timer, a
-message that is timed has branches mispredicted and makes the other thread wait.
+runs without timed calls, with some, with more and with those of every message take turns, and the
+cost is the paired difference of their times.  All run the same machine code, or where that lies in
+memory would be part of the difference.  How many is some, a pilot tells: beside its looks at the
+timer, a message that is timed has branches mispredicted and makes the other thread wait.
+
+A cost of some thousandths drowns in what runs differ anyhow.  So it is told twice: as measured,
+for which a budget buys repetitions until it is sure, and by proportion: of one in ``MORE_ONE_IN``
+the cost is large enough to be seen, each of these is as unforeseen as one in many, and so many
+times fewer cost so many times less.
 """
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from statistics import fmean, median
 from typing import Any
 
@@ -19,22 +25,44 @@ from slkbench.model import ProfileRow
 from slkbench.profile.counting import Request, known_row
 from slkbench.profile.workload import ProcessReport, Workload, elapsed_ns_of, run_workload
 from slkbench.stats import hodges_lehmann, interval, summarise
+from slkbench.units import format_duration
 
-__all__ = ["EVERY", "INFLUENCE_MAX", "TOOL", "profile_operations"]
+__all__ = [
+    "EVERY",
+    "INFLUENCE_MAX",
+    "MORE",
+    "MORE_ONE_IN",
+    "PROPORTION",
+    "TOOL",
+    "cost_of",
+    "profile_operations",
+]
 
 TOOL = "operations"
 EVERY = "every"
 """What rows are about that are not of some timed messages but of timing each of them."""
 
+MORE = "more"
+"""What rows are about that are of timing one in ``MORE_ONE_IN``."""
+
+MORE_ONE_IN = 16
+
+PROPORTION = "by proportion"
+"""What the row is about that scales the cost of ``MORE`` to that of some."""
+
 INFLUENCE_MAX = 0.02
 """The share of a message's time that timing some of them is to cost at most."""
 
+_PLAIN = "plain"
+_SOME = "some"
 _LEVEL = 0.95
+# A budget is spent until the cost is known to so much either way.
+_COST_WITHIN = INFLUENCE_MAX / 2
 _NEVER = -1
 # Two looks at the timer for each of two frames and one at the end.
 _TIMED_MESSAGE_NS = 200.0
 _INFLUENCE_WANTED = 0.004
-_ONE_IN_MIN = 16
+_ONE_IN_MIN = MORE_ONE_IN
 _PILOT_ONE_IN = 50
 _PILOT_PAIRS = 3
 # Long enough that a process's start and end are no part of it, for a message of any speed.
@@ -43,36 +71,94 @@ _TIMED_MIN = 200  # in a run, for its p99
 _FIGURES = ("mean_ns", "p50_ns", "p99_ns", "max_ns")
 
 
+@dataclass(slots=True)
+class _Turns:
+    """The times of all runs, ns, by what they timed and by repetition; reports of some timed."""
+
+    messages: int
+    one_in: int
+    times_ns: dict[str, list[list[float]]] = field(default_factory=dict)
+    reports: list[ProcessReport] = field(default_factory=list)
+
+    def take(self, workload: Workload, *whats: str) -> None:
+        """One repetition, mirrored, so that drift cancels."""
+        timed = {_PLAIN: _NEVER, _SOME: self.one_in, MORE: MORE_ONE_IN, EVERY: 1}
+        taken: dict[str, list[float]] = {}
+        for what in (*whats, *reversed(whats)):
+            work = replace(workload, time_one_in=timed[what])
+            elapsed_ns, reports = _time(work, self.messages)
+            taken.setdefault(what, []).append(elapsed_ns)
+            self.reports += reports if what == _SOME else ()
+        for what, times_ns in taken.items():
+            self.times_ns.setdefault(what, []).append(times_ns)
+
+
 def profile_operations(request: Request) -> list[ProfileRow]:
     """Rows of one contender in one cell. Raises ProfileFailure."""
-    messages, one_in = _pilot(request)
-    arms = [replace(request.workload, time_one_in=each) for each in (_NEVER, one_in, 1)]
-    plain_ns: list[list[float]] = []
-    timed_ns: list[list[float]] = []
-    every_ns: list[list[float]] = []
-    reports: list[ProcessReport] = []
+    begun_s = time.monotonic()
+    turns = _Turns(*_pilot(request))
     for number in range(request.repetitions):
-        request.note(f"timing one in {one_in}, repetition {number + 1} of {request.repetitions}")
-        # Mirrored, so that drift cancels.
-        turns = [_time(each, messages) for each in (*arms, *reversed(arms))]
-        for times_ns, place in ((plain_ns, 0), (timed_ns, 1), (every_ns, 2)):
-            times_ns.append([turns[place][0], turns[-1 - place][0]])
-        reports += [report for each in (turns[1], turns[-2]) for report in each[1]]
-    blank = known_row(TOOL, request, reports)
-    return [
-        *_operation_rows(blank, reports),
-        *_rate_rows(replace(blank, quantity="rate"), messages, plain_ns),
-        *_cost_rows(blank, messages, plain_ns, timed_ns),
-        *_cost_rows(replace(blank, what=EVERY), messages, plain_ns, every_ns),
-        replace(blank, role="harness", quantity="timed-one-in", count=float(one_in)),
-        replace(
-            blank,
-            role="harness",
-            what=str(_timers(reports)[0]["name"]),
-            quantity="timer-cost-ns",
-            count=median(float(each["cost_ns"]) for each in _timers(reports)),
-        ),
-    ]
+        of_all = f"repetition {number + 1} of {request.repetitions}"
+        request.note(f"timing one in {turns.one_in}, {of_all}")
+        turns.take(request.workload, _PLAIN, _SOME, MORE, EVERY)
+    if request.budget_s is not None:
+        _spend(request, turns, begun_s + request.budget_s)
+    return list(_rows(known_row(TOOL, request, turns.reports), turns))
+
+
+def _spend(request: Request, turns: _Turns, end_s: float) -> None:
+    """Repeat what tells the cost of some, until that is sure or the time is over."""
+    while (left_s := end_s - time.monotonic()) > 0:
+        plain_ns, some_ns = turns.times_ns[_PLAIN], turns.times_ns[_SOME]
+        point, low, high = cost_of(plain_ns, some_ns)
+        shown = f"{point:+.2%}"
+        if low is not None and high is not None:
+            if high - low <= 2 * _COST_WITHIN:
+                return
+            shown += f" [{low:+.2%}, {high:+.2%}]"
+        request.note(
+            f"timing one in {turns.one_in} costs {shown}; repetition {len(some_ns) + 1}, "
+            f"at most {format_duration(left_s)} left"
+        )
+        turns.take(request.workload, _PLAIN, _SOME)
+
+
+def _rows(blank: ProfileRow, turns: _Turns) -> Iterator[ProfileRow]:
+    plain_ns, messages = turns.times_ns[_PLAIN], turns.messages
+    yield from _operation_rows(blank, turns.reports)
+    yield from _rate_rows(replace(blank, quantity="rate"), messages, plain_ns)
+    yield from _cost_rows(blank, messages, plain_ns, turns.times_ns[_SOME])
+    for what in (MORE, EVERY):
+        times_ns = turns.times_ns[what]  # a budget buys no more of these
+        yield from _cost_rows(
+            replace(blank, what=what), messages, plain_ns[: len(times_ns)], times_ns
+        )
+    yield _scaled_row(blank, turns)
+    yield replace(blank, role="harness", quantity="timed-one-in", count=float(turns.one_in))
+    yield replace(
+        blank,
+        role="harness",
+        what=str(_timers(turns.reports)[0]["name"]),
+        quantity="timer-cost-ns",
+        count=median(float(each["cost_ns"]) for each in _timers(turns.reports)),
+    )
+
+
+def _scaled_row(blank: ProfileRow, turns: _Turns) -> ProfileRow:
+    """What some cost if a timed message costs as much as where more of them are."""
+    more_ns = turns.times_ns[MORE]
+    share = MORE_ONE_IN / turns.one_in
+    point, low, high = cost_of(turns.times_ns[_PLAIN][: len(more_ns)], more_ns)
+    return replace(
+        blank,
+        role="all",
+        what=PROPORTION,
+        quantity="instrumentation-cost",
+        count=point * share,
+        low=None if low is None else low * share,
+        high=None if high is None else high * share,
+        messages=turns.messages,
+    )
 
 
 def _as_it_is(_role: str, command: list[str]) -> list[str]:
@@ -153,6 +239,25 @@ def _cost_rows(
 ) -> Iterator[ProfileRow]:
     """The rate with timed calls, and how much longer a message takes than without."""
     yield from _rate_rows(replace(blank, quantity="timed-rate"), messages, timed_ns)
+    point, low, high = cost_of(plain_ns, timed_ns)
+    yield replace(
+        blank,
+        role="all",
+        quantity="instrumentation-cost",
+        count=point,
+        low=low,
+        high=high,
+        messages=messages,
+    )
+
+
+def cost_of(
+    plain_ns: Sequence[Sequence[float]], timed_ns: Sequence[Sequence[float]]
+) -> tuple[float, float | None, float | None]:
+    """By which share timed runs take longer than plain ones, by repetition, and its interval.
+
+    The bounds are None where there are too few repetitions.
+    """
     differences = [
         fmean(map(math.log, timed)) - fmean(map(math.log, plain))
         for timed, plain in zip(timed_ns, plain_ns, strict=True)
@@ -160,12 +265,6 @@ def _cost_rows(
     point = hodges_lehmann(differences)
     assert point is not None
     bounds = interval(differences, _LEVEL)
-    yield replace(
-        blank,
-        role="all",
-        quantity="instrumentation-cost",
-        count=math.expm1(point),
-        low=math.expm1(bounds.low) if bounds else None,
-        high=math.expm1(bounds.high) if bounds else None,
-        messages=messages,
-    )
+    if bounds is None:
+        return math.expm1(point), None, None
+    return math.expm1(point), math.expm1(bounds.low), math.expm1(bounds.high)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from slkbench.model import ProfileRow
 from slkbench.profile.counting import ROLES
 from slkbench.profile.cpu import PARTS
-from slkbench.profile.operations import EVERY, INFLUENCE_MAX
+from slkbench.profile.operations import EVERY, INFLUENCE_MAX, MORE, MORE_ONE_IN, PROPORTION
 from slkbench.profile.side_by_side import (
     NOTHING,
     Side,
@@ -47,6 +47,17 @@ def operation_tables(title: str, side: Side) -> list[Table]:
         side.line(("rate, none timed",), _bounded(side, "rate", format_rate)),
         side.line(("rate, some timed",), _bounded(side, "timed-rate", format_rate)),
         side.line(("instrumentation costs",), _bounded(side, "instrumentation-cost", _percent)),
+        side.line(
+            (f"rate, one in {MORE_ONE_IN} timed",), _bounded(side, "timed-rate", format_rate, MORE)
+        ),
+        side.line(
+            (f"of one in {MORE_ONE_IN} it costs",),
+            _bounded(side, "instrumentation-cost", _percent, MORE),
+        ),
+        side.line(
+            ("so some cost, by proportion",),
+            _bounded(side, "instrumentation-cost", _percent, PROPORTION),
+        ),
         side.line((f"which is below {INFLUENCE_MAX:.0%}",), _is_small(side)),
         side.line(("rate, every message timed",), _bounded(side, "timed-rate", format_rate, EVERY)),
         side.line(
@@ -98,11 +109,16 @@ def _is_small(side: Side) -> Callable[[str], str | None]:
         row = side.find(contender, "all", "instrumentation-cost")
         if row is None or row.count is None:
             return None
-        if row.high is None:
+        if row.low is None or row.high is None:
             return "not shown: too few repetitions"
         if row.high < INFLUENCE_MAX:
             return "shown"
-        return "refuted" if (row.low or 0.0) > INFLUENCE_MAX else "not shown: take more repetitions"
+        if row.low > INFLUENCE_MAX:
+            return "refuted"
+        scaled = side.find(contender, "all", "instrumentation-cost", PROPORTION)
+        if scaled is not None and scaled.high is not None and scaled.high < INFLUENCE_MAX:
+            return "shown by proportion"
+        return "not shown: --budget 10m"
 
     return show
 
@@ -130,11 +146,28 @@ def cpu_tables(title: str, side: Side) -> list[Table]:
             ("perf-wall-ns", "time per message, under perf"),
         ):
             lines.append(side.line((role, name), side.number(role, quantity)))
+    lines.append(
+        side.line(("all", "time per message in the run"), side.number("harness", "run-wall-ns"))
+    )
+    lines.append(side.line(("all", "repetitions like the run"), _like_the_run(side)))
     tables = side_table(f"{title}: ns per message", ["thread", "doing"], side, lines)
     for contender in side.contenders:
         own = (row for row in side.matching("symbol-ns") if row.contender == contender)
         tables += _hot_symbols(f"{title}: where {contender} spends CPU time", own)
     return tables
+
+
+def _like_the_run(side: Side) -> Callable[[str], str | None]:
+    """Of those that were taken; where none is like the run, the nearest is shown."""
+
+    def show(contender: str) -> str | None:
+        like = side.find(contender, "harness", "repetitions-like-the-run")
+        taken = side.find(contender, "harness", "repetitions-taken")
+        if like is None or taken is None or like.count is None or taken.count is None:
+            return None
+        return f"{like.count:.0f} of {taken.count:.0f}"
+
+    return show
 
 
 def _hot_symbols(title: str, rows: Iterable[ProfileRow]) -> list[Table]:

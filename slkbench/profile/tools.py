@@ -44,7 +44,7 @@ TOOLS = {
     each.name: each
     for each in (
         ProfileTool(
-            operations.TOOL, (), (THREADS,), 1_000_000, 8, 30, operations.profile_operations
+            operations.TOOL, (), (THREADS,), 1_000_000, 8, 40, operations.profile_operations
         ),
         ProfileTool(cpu.TOOL, ("perf",), (THREADS,), 500_000, 3, 30, cpu.profile_cpu),
         ProfileTool(

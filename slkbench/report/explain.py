@@ -23,7 +23,8 @@ EXPLAIN_NOTE = (
     "blocked least; in the second, of all threads, each part is divided by the number of cores. "
     "Measured is of the run's samples: the median of the first, and what the paired ratio of the "
     "second makes of it [95 %]; the parts are of the profile's runs, and unexplained is what is "
-    "between them: other processes at another time."
+    "between them: other processes at another time; its interval has the uncertainty of both. "
+    "Profile / run is how long a message took in the profile's runs, as a multiple of the run's."
 )
 _SHOWN_PER_CHART = 6
 # Okabe-Ito, and grey for what is no work; hatches for print.
@@ -58,8 +59,9 @@ def difference_table(one: Difference) -> Table:
             f"{one.measured.difference_ns:+.1f} {_bounds(one)}",
         )
     )
-    within = {True: " (within the interval)", False: "", None: ""}[one.is_within]
-    lines.append(("**unexplained**", "", "", f"{one.unexplained_ns:+.1f}{within}"))
+    lines.append(("**unexplained**", "", "", _unexplained(one)))
+    unlike = "" if one.is_like_the_run else "not alike"
+    lines.append(("profile / run", *(f"{ratio:.2f}x" for ratio in one.ratios_to_run), unlike))
     head = (
         "part",
         f"{one.first_name} ({one.first.of})",
@@ -67,6 +69,14 @@ def difference_table(one: Difference) -> Table:
         "difference",
     )
     return Table(f"{one.title}: {one.second_name} against {one.first_name}", head, tuple(lines), 1)
+
+
+def _unexplained(one: Difference) -> str:
+    bounds = one.unexplained_bounds_ns
+    if bounds is None:
+        return f"{one.unexplained_ns:+.1f}"
+    within = " (none for sure)" if one.is_within else ""
+    return f"{one.unexplained_ns:+.1f} [{bounds[0]:+.1f}, {bounds[1]:+.1f}]{within}"
 
 
 def _bounds(one: Difference) -> str:

@@ -18,7 +18,9 @@ CAVEATS = {
     "timed; the timer's cost is subtracted. A total iteration is from one message to the next, "
     "with slkbench's own part. p99 and max are within a run. Instrumentation costs: time per "
     "message with timed calls against without, by the same machine code, paired in mirrored turns; "
-    "that of every message is what a benchmark pays that times all its calls.",
+    "that of every message is what a benchmark pays that times all its calls. By proportion: the "
+    "cost of timing one in 16, which is large enough to be seen, divided by how much fewer some "
+    "are: a timed message is as unforeseen there, and is taken to cost as much.",
     "cpu": "Times of threads are the kernel's, of runs without perf; what they do on a core is "
     "told by perf's samples of the CPU clock while messages are timed, in runs that take "
     "turns with these. Waiting for a core is being runnable without one; blocked is the "

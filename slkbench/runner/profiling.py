@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,7 +35,8 @@ from slkbench.runner.provenance import package_folder, run_record
 from slkbench.runner.session import terminable
 from slkbench.scenario import scenario_from_json
 from slkbench.schema import SCHEMA_VERSION
-from slkbench.store import METADATA_NAME, create_folder, read_metadata
+from slkbench.stats import median_time_ns
+from slkbench.store import METADATA_NAME, create_folder, read_metadata, read_run
 
 __all__ = ["ProfileRequest", "ProfileResult", "can_profile", "request_of_run", "run_profile"]
 
@@ -48,6 +50,7 @@ class ProfileRequest:
     """What a user asked to profile. None is what is usual for the tool.
 
     ``run`` is the folder of a stored run which the profile is of, and into which it goes.
+    ``budget_s`` is shared by all contenders in all cells.
     """
 
     tool: str
@@ -62,6 +65,7 @@ class ProfileRequest:
     command_line: tuple[str, ...] = ()
     lock_file: Path = LOCK_FILE
     run: Path | None = None
+    budget_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +105,13 @@ def run_profile(
         if request.run is not None:
             _check_same_libraries(request.run, contenders)
         folder = _open(request, contenders, placement)
+        wanted = len(request.scenario.cells) * len(contenders)
+        done = 0
         try:
             stacks = folder.path / STACKS
             for rows in _profiles(request, tool, kind, contenders, placement, note, stacks):
                 folder.add(rows)
+                done += 1
             names = sorted(
                 (each.name for each in contenders),
                 key=lambda name: name != request.scenario.baseline,
@@ -113,9 +120,9 @@ def run_profile(
                 write_differences(stacks, cell, names)
         except KeyboardInterrupt:
             folder.end("interrupted")
-            raise InterruptedRunError(
-                f"interrupted; what was profiled is kept in {folder.path}"
-            ) from None
+            kept = f"what was profiled is kept in {folder.path}: {done} of {wanted}"
+            lost = "; the one under way is lost" if done < wanted else ""
+            raise InterruptedRunError(f"interrupted; {kept}{lost}") from None
         folder.end("complete")
         return ProfileResult(folder.path, request.tool, tuple(folder.rows))
 
@@ -143,6 +150,8 @@ def _profiles(
     stacks: Path,
 ) -> Iterator[list[ProfileRow]]:
     wanted = [(cell, each) for cell in request.scenario.cells for each in contenders]
+    samples = read_run(request.run).samples if request.run is not None else ()
+    end_s = time.monotonic() + (request.budget_s or 0.0)
     for done, (cell, contender) in enumerate(wanted):
         workload = Workload(cell, contender, kind, placement, request.timeout_s)
         where = f"{contender.name}, {cell.title}"
@@ -150,33 +159,29 @@ def _profiles(
         def tell(text: str, done: int = done, where: str = where) -> None:
             note(done, len(wanted), f"{where}: {text}")
 
-        yield _profile(request, tool, workload, tell, stacks)
+        asked = Request(
+            workload,
+            request.messages or tool.usual_messages(cell),
+            request.repetitions or tool.repetitions,
+            tell,
+            stacks,
+            is_count_given=request.messages is not None,
+            expected_ns=median_time_ns(samples, cell, contender.name),
+        )
+        if request.budget_s is not None:
+            left_s = max(0.0, end_s - time.monotonic())
+            asked = replace(asked, budget_s=left_s / (len(wanted) - done))
+        yield _profile(tool, asked)
 
 
-def _profile(
-    request: ProfileRequest,
-    tool: ProfileTool,
-    workload: Workload,
-    tell: Callable[[str], None],
-    stacks: Path,
-) -> list[ProfileRow]:
+def _profile(tool: ProfileTool, asked: Request) -> list[ProfileRow]:
     """The rows of one contender in one cell; a failure is a row too."""
-    blank = blank_row(tool.name, workload)
-    reason = supports(workload.contender, workload.cell)
+    blank = blank_row(tool.name, asked.workload)
+    reason = supports(asked.workload.contender, asked.workload.cell)
     if reason is not None:
         return [replace(blank, status=Status.SKIPPED.value, reason=f"n/a: {reason}")]
-    messages = request.messages or tool.usual_messages(workload.cell)
     try:
-        return tool.profile(
-            Request(
-                workload,
-                messages,
-                request.repetitions or tool.repetitions,
-                tell,
-                stacks,
-                is_count_given=request.messages is not None,
-            )
-        )
+        return tool.profile(asked)
     except ProfileFailure as failure:
         status = Status.SKIPPED if failure.is_unsupported else Status.FAILED
         return [replace(blank, status=status.value, reason=str(failure))]

@@ -12,8 +12,18 @@ from hypothesis import strategies as st
 
 from slkbench.model import Cell, Pattern, ProfileRow, Sample, Transport
 from slkbench.profile.accounting import accounts_of, explain_cell
-from slkbench.profile.cpu import PARTS, Shares, part_of, read_states, take_samples
+from slkbench.profile.cpu import (
+    PARTS,
+    Repetition,
+    Shares,
+    States,
+    like_the_run,
+    part_of,
+    read_states,
+    take_samples,
+)
 from slkbench.profile.flames import draw_difference
+from slkbench.profile.operations import cost_of
 from slkbench.profile.perf_file import Frame, read_perf_script
 from slkbench.profile.tables import profile_tables
 from slkbench.profile.workload import ProcessReport
@@ -154,7 +164,36 @@ def test_what_the_parts_leave_is_unexplained() -> None:
     assert limiting.measured.difference_ns == pytest.approx(-330.0)
     assert limiting.explained_ns == pytest.approx(-350.0)
     assert limiting.unexplained_ns == pytest.approx(20.0)
+    assert limiting.unexplained_bounds_ns == pytest.approx((20.0, 20.0))
     assert limiting.is_within is False
+    assert limiting.ratios_to_run == pytest.approx((500 / 490, 150 / 160))
+    assert limiting.is_like_the_run
+    slow = replace(limiting, first=replace(limiting.first, wall_ns=1400.0, within_ns=30.0))
+    assert not slow.is_like_the_run, "profiled while the machine was slow"
+    assert slow.unexplained_bounds_ns == pytest.approx((-10.0, 50.0))
+
+
+def test_a_profile_of_a_run_is_of_repetitions_in_its_mood() -> None:
+    def taken(before_ns: float, perf_ns: float, after_ns: float) -> Repetition:
+        states = (States(wall_ns=before_ns), States(wall_ns=after_ns))
+        return Repetition(states, Shares(wall_ns=perf_ns))
+
+    like = taken(190.0, 230.0, 175.0)
+    others = [
+        taken(520.0, 530.0, 510.0),
+        taken(186.0, 190.0, 520.0),
+        taken(186.0, 520.0, 186.0),
+    ]
+    assert like_the_run([*others, like], 186.0) == [like]
+    assert like_the_run(others, 186.0) == []
+    assert like_the_run(others, None) == others
+
+
+def test_the_cost_of_timing_is_of_pairs_and_needs_six_for_an_interval() -> None:
+    plain = [[100.0, 300.0], [200.0, 200.0], [90.0, 110.0], [50.0, 60.0], [70.0, 70.0], [10.0, 9.0]]
+    timed = [[1.02 * ns for ns in pair] for pair in plain]
+    assert cost_of(plain, timed) == pytest.approx((0.02, 0.02, 0.02))
+    assert cost_of(plain[:5], timed[:5])[1:] == (None, None)
 
 
 def test_flame_graphs_are_xml_on_one_scale() -> None:
@@ -170,16 +209,17 @@ def test_flame_graphs_are_xml_on_one_scale() -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "is_small"),
+    ("low", "high", "scaled_high", "is_small"),
     [
-        (0.0, 0.015, "shown"),
-        (0.0, 0.02, "not shown: take more repetitions"),
-        (None, None, "not shown: too few repetitions"),
-        (0.021, 0.03, "refuted"),
+        (0.0, 0.015, 0.001, "shown"),
+        (-0.05, 0.06, 0.004, "shown by proportion"),
+        (-0.05, 0.06, 0.02, "not shown: --budget 10m"),
+        (None, None, None, "not shown: too few repetitions"),
+        (0.021, 0.03, 0.004, "refuted"),
     ],
 )
 def test_operations_stand_side_by_side_with_what_timing_costs(
-    low: float | None, high: float | None, is_small: str
+    low: float | None, high: float | None, scaled_high: float | None, is_small: str
 ) -> None:
     blank = ProfileRow(tool="operations", contender="libzmq", pattern="router-router")
     blank = replace(blank, transport="tcp", size_bytes=64)
@@ -187,6 +227,15 @@ def test_operations_stand_side_by_side_with_what_timing_costs(
         replace(blank, role="sender", what="send message", quantity="mean-ns", count=570.0),
         replace(blank, role="all", quantity="instrumentation-cost", count=0.01, low=low, high=high),
         replace(blank, role="all", what="every", quantity="instrumentation-cost", count=0.3),
+        replace(
+            blank,
+            role="all",
+            what="by proportion",
+            quantity="instrumentation-cost",
+            count=0.001,
+            low=-0.001,
+            high=scaled_high,
+        ),
         replace(blank, role="harness", quantity="timed-one-in", count=120.0),
     ]
     times, overall = profile_tables(rows)
@@ -194,12 +243,13 @@ def test_operations_stand_side_by_side_with_what_timing_costs(
     assert [row[0] for row in overall.rows] == [
         "timed messages",
         "instrumentation costs",
+        "so some cost, by proportion",
         "which is below 2%",
         "of every message it costs",
     ]
     assert overall.rows[0][1] == "one in 120"
     assert overall.rows[1][1].startswith("+1.0%")
-    assert overall.rows[2][1] == is_small
+    assert overall.rows[3][1] == is_small
 
 
 def test_the_memory_of_a_backlog_is_shown() -> None:
