@@ -46,6 +46,7 @@ from slkbench.plan import PLACEBO_NAME, lack
 
 __all__ = [
     "known_contenders",
+    "native_names",
     "parse_lib",
     "placebo_of",
     "resolve_contenders",
@@ -80,6 +81,11 @@ def resolve_contenders(scenario: Scenario, libs: Sequence[str] = ()) -> tuple[Co
             elif (layer, name) in _FINDERS:
                 found.append(_find(layer, name))
     return tuple(found)
+
+
+def native_names() -> tuple[str, ...]:
+    """The native contenders that are known by name, installed or not."""
+    return tuple(name for layer, name in _FINDERS if layer is Layer.NATIVE)
 
 
 def known_contenders(

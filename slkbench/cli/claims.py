@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from slkbench.profile.side_by_side import Table
+    from slkbench.runner.archive import Archive
     from slkbench.runner.claim_answers import Answer
     from slkbench.runner.claim_work import Step
     from slkbench.runner.claims import Judged
@@ -66,9 +67,11 @@ def command(file: str | None, **options: Any) -> None:
     from slkbench.scenario.claims import load_claims, with_subject
 
     claims = load_claims(file)
+    archive = Archive(options["results"])
     if options["subject"]:
+        _check_subject(options["subject"], archive, options)
         claims = with_subject(claims, options["subject"])
-    judged = judge_claims(claims, Archive(options["results"]))
+    judged = judge_claims(claims, archive)
     steps = plan_steps(claims, judged, options["budget"])
     left_out = steps_left_out(judged)
     if options["dry_run"]:
@@ -92,6 +95,19 @@ def command(file: str | None, **options: Any) -> None:
     reasons = dict.fromkeys(one.reason for each in judged for one in each.answers if one.reason)
     for reason in (*reasons, *left_out):
         say(reason)
+
+
+def _check_subject(name: str, archive: Archive, options: dict[str, Any]) -> None:
+    """Raise a usage error for a contender that is neither stored nor known nor given."""
+    from slkbench.contenders import native_names
+
+    given = {text.partition("=")[0] for text in options["libs"]}
+    there = {*archive.contenders, *native_names(), *given} - {"placebo"}
+    if name not in there:
+        raise click.UsageError(
+            f"--subject {name}: no such contender. Stored in {options['results']} or known are "
+            f"{', '.join(sorted(there))}; --lib {name}=PATH adds another"
+        )
 
 
 def claims_table(claims: Claims, judged: list[Judged], *, quote_max: int | None = None) -> Table:

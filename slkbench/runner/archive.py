@@ -31,6 +31,17 @@ class Archive:
             except StoreError:
                 continue
 
+    @property
+    def contenders(self) -> frozenset[str]:
+        """The names of all that has samples or profiles."""
+        profiled = {
+            row.contender
+            for _, profiles in self.profiles
+            for rows in profiles.values()
+            for row in rows
+        }
+        return frozenset(profiled | {one.arm for run in self.runs for one in run.samples})
+
     def cell_samples(
         self, wanted: Cell, arms: Sequence[str], *, one_core: bool = False
     ) -> Iterator[tuple[str, list[Sample]]]:

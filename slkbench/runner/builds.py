@@ -16,7 +16,7 @@ from statistics import fmean, variance
 from typing import Any, TypedDict
 
 from slkbench.contenders import parse_lib, resolve_contenders
-from slkbench.errors import StoreError
+from slkbench.errors import InterruptedRunError, StoreError
 from slkbench.machine import read_machine
 from slkbench.model import Cell, Contender, Scenario
 from slkbench.profile.builds import (
@@ -159,10 +159,13 @@ def make_builds(request: BuildRequest, note: Note) -> tuple[Build, ...]:
     how: _How = {"rebuilds": request.rebuilds, "seed": request.seed, "note": steps.begin}
     # Compilers would disturb who measures.
     with machine_lock(request.lock_file, wait_s=request.wait_s), terminable():
-        for each in variants:
-            builds += build_serverlink(impl, each, request.into, train=train, **how)
-            if request.source is not None:
-                builds += build_libzmq(request.source, each, request.into, **how)
+        try:
+            for each in variants:
+                builds += build_serverlink(impl, each, request.into, train=train, **how)
+                if request.source is not None:
+                    builds += build_libzmq(request.source, each, request.into, **how)
+        except KeyboardInterrupt:
+            raise InterruptedRunError("interrupted while compiling; nothing was measured") from None
     return tuple(builds)
 
 

@@ -89,11 +89,15 @@ def read_profile(file: Path) -> tuple[ProfileRow, ...]:
 
 
 def profiles_in(folder: Path) -> dict[str, tuple[ProfileRow, ...]]:
-    """The rows of every profile in a folder, by tool. Raises StoreError."""
-    return {
+    """The rows of every profile in a folder, by tool. Raises StoreError.
+
+    One that was interrupted before its first contender was through is none.
+    """
+    found = {
         file.stem.removeprefix(_PREFIX): read_profile(file)
         for file in sorted(folder.glob(f"{_PREFIX}*.csv"))
     }
+    return {tool: rows for tool, rows in found.items() if rows}
 
 
 def list_folders(root: Path) -> tuple[Path, ...]:

@@ -9,8 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
 from slkbench.cli.claims import claims_table
+from slkbench.cli.main import cli
 from slkbench.errors import ScenarioError
 from slkbench.model import Cell, Pattern, ProfileRow, Sample, Scenario, Transport
 from slkbench.profile.builds import VARIANTS, Build
@@ -337,3 +339,16 @@ def test_builds_of_one_variant_differ_in_their_order(
     assert [build.name for build in builds] == [f"serverlink-{name}.{n}" for n in (1, 2, 3)]
     assert len({build.path.read_bytes() for build in builds}) == 3
     assert trained == VARIANTS[name].is_trained
+
+
+def test_claims_about_nobody_are_a_usage_error(results: Path) -> None:
+    def claims(subject: str, *more: str) -> Result:
+        asked = ("claims", "--subject", subject, "--results", str(results), *more)
+        return CliRunner().invoke(cli, asked)
+
+    nobody = claims("nobody")
+    assert nobody.exit_code == 2
+    assert "--subject nobody" in nobody.stderr
+    assert "libzmq, serverlink" in nobody.stderr
+    assert claims("libzmq").exit_code == 0
+    assert claims("mine", "--lib", "mine=/opt/mine/libzmq.so.5").exit_code == 0
