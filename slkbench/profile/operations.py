@@ -173,7 +173,7 @@ def _pilot(request: Request) -> tuple[int, int]:
     message_ns = _time(plain, request.messages)[0] / request.messages
     messages = request.messages
     if not request.is_count_given:
-        messages = max(messages, round(_RUN_NS / message_ns))
+        messages = max(_TIMED_MIN * _ONE_IN_MIN, round(_RUN_NS / message_ns))
     costs_ns = []
     for number in range(_PILOT_PAIRS):
         request.note(f"a pilot, {number + 1} of {_PILOT_PAIRS}")

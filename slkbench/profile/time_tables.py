@@ -56,7 +56,7 @@ def operation_tables(title: str, side: Side) -> list[Table]:
         ),
         side.line(
             ("so some cost, by proportion",),
-            _bounded(side, "instrumentation-cost", _percent, PROPORTION),
+            _bounded(side, "instrumentation-cost", _fine_percent, PROPORTION),
         ),
         side.line((f"which is below {INFLUENCE_MAX:.0%}",), _is_small(side)),
         side.line(("rate, every message timed",), _bounded(side, "timed-rate", format_rate, EVERY)),
@@ -78,6 +78,10 @@ def _time_us(side: Side, role: str, what: str, figure: str) -> Callable[[str], s
 
 def _percent(value: float) -> str:
     return format_percent(value, signed=True)
+
+
+def _fine_percent(value: float) -> str:
+    return f"{value:+.2%}"
 
 
 def _timed_messages(side: Side) -> Callable[[str], str | None]:

@@ -9,7 +9,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,6 +70,15 @@ def profile(tmp_path: Path, contender: str) -> Profile:
 def only_folder(folder: Path) -> Path:
     (path,) = folder.iterdir()
     return path
+
+
+def processes_marked(mark: str) -> Iterator[int]:
+    """Those that have inherited this assignment in their environment."""
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with suppress(OSError):
+                if mark.encode() in (folder / "environ").read_bytes():
+                    yield int(folder.name)
 
 
 def rows_of(folder: Path, tool: str) -> list[Row]:
@@ -258,19 +269,36 @@ def test_a_contender_that_fails_is_a_row_with_a_reason(profile: Profile, tmp_pat
     assert row["reason"] in result.stderr
 
 
-def test_ctrl_c_ends_it_and_keeps_what_is_done(contender: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("tool", "doing"),
+    [
+        ("allocations", "counting allocations"),
+        pytest.param("instructions", "callgrind", marks=needs("valgrind")),
+    ],
+)
+def test_ctrl_c_ends_it_and_keeps_what_is_done(
+    tool: str, doing: str, contender: str, tmp_path: Path
+) -> None:
     options = ("--contender", contender, *TCP_64, "--wait", "60s")
     work = ("--count", "100000k", "--results", str(tmp_path), "--timeout", "60s")
     code = "from slkbench.cli.main import main; main()"
-    command = [sys.executable, "-P", "-c", code, "profile", "allocations", *options, *work]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-P", "-c", code, "profile", tool, *options, *work]
+    mark = f"SLKBENCH_MARK={tmp_path}"
+    variables = {**os.environ, "SLKBENCH_MARK": str(tmp_path)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=variables) as process:
         assert process.stderr is not None
-        assert "counting allocations" in process.stderr.readline()
+        assert doing in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "interrupted; what was profiled is kept in" in said
+    assert "the one under way is lost" in said
     assert json.loads((only_folder(tmp_path) / "run.json").read_text())["status"] == "interrupted"
+    # What was being started when it was interrupted ends when it sees that its parent has gone.
+    deadline_s = time.monotonic() + 5.0
+    while running := list(processes_marked(mark)):
+        assert time.monotonic() < deadline_s, f"{running} run on"
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(
