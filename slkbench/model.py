@@ -17,6 +17,7 @@ from slkbench.units import format_rate, format_size
 __all__ = [
     "CELL_COLUMNS",
     "UNMEASURED",
+    "USUAL_LOOKS",
     "Abi",
     "Arm",
     "ArmRole",
@@ -281,6 +282,10 @@ class Arm:
     role: ArmRole
 
 
+USUAL_LOOKS = (8, 12, 16, 24, 32)
+"""After so many blocks the stopping rule may decide, where a scenario says nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """A question in machine-readable form: which cells, which contenders, how long.
@@ -300,7 +305,7 @@ class Scenario:
     placebo: bool = True
     min_time_s: float = 0.25
     min_effect: float | None = None
-    looks: tuple[int, ...] = (8, 12, 16, 24, 32)
+    looks: tuple[int, ...] = USUAL_LOOKS
     rounds: int | None = None
     budget_s: float | None = None
     sample_timeout_s: float = 60.0

@@ -13,12 +13,14 @@ import click
 
 from slkbench.errors import UsageError
 from slkbench.runner.placement import parse_affinity
+from slkbench.scenario.keys import parse_looks
 from slkbench.units import parse_count, parse_duration_s, parse_percent, parse_rate, parse_size
 
 __all__ = [
     "AFFINITY",
     "COUNT",
     "DURATION",
+    "LOOKS",
     "MEMORY",
     "PERCENT",
     "RATES",
@@ -77,6 +79,7 @@ SIZE = ParsedType("size", parse_size)
 RATES = ParsedType("rate,...", _parse_rates)
 COUNT = ParsedType("count", parse_count)
 DURATION = ParsedType("duration", parse_duration_s)
+LOOKS = ParsedType("n,...", parse_looks)
 PERCENT = ParsedType("percent", parse_percent)
 AFFINITY = ParsedType("cpus", parse_affinity)
 MEMORY = ParsedType("size", _parse_memory)

@@ -14,6 +14,7 @@ from slkbench.cli.parameters import (
     AFFINITY,
     COUNT,
     DURATION,
+    LOOKS,
     MEMORY,
     PERCENT,
     RATES,
@@ -194,6 +195,12 @@ def effort_options(function: Any) -> Any:
                 "-r",
                 type=click.IntRange(1, 10_000),
                 help="Exactly so many blocks, instead of until the verdict is clear.",
+            ),
+            click.option(
+                "--looks",
+                type=LOOKS,
+                help="Blocks after which a cell may end, and must at the last: up to 32,64,128,192 "
+                "for small effects amid much noise. [8,12,16,24,32]",
             ),
             click.option(
                 "--budget",

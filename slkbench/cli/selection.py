@@ -49,7 +49,9 @@ def scenario_of(options: Mapping[str, Any]) -> Scenario | None:
 def _check_resumable(options: Mapping[str, Any]) -> None:
     """How long and how surely is settled when a run begins; only more time can be given."""
     settled = ("min_time", "rounds", "min_effect", "affinity", "seed", "timeout", "label")
-    given = [key for key in (*settled, "target", "max_time") if options.get(key) is not None]
+    given = [
+        key for key in (*settled, "looks", "target", "max_time") if options.get(key) is not None
+    ]
     if given:
         raise UsageError(
             f"--{given[0].replace('_', '-')} cannot change while a run goes on; leave it away, or "
@@ -147,6 +149,7 @@ def _with_settings(scenario: Scenario, options: Mapping[str, Any]) -> Scenario:
     fields = {
         "min_time_s": options["min_time"],
         "rounds": options["rounds"],
+        "looks": options.get("looks"),
         "budget_s": options["budget"],
         "min_effect": options["min_effect"],
         "target": options.get("target"),

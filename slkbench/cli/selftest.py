@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slkbench.cli.parameters import DURATION, PERCENT, wait_option
+from slkbench.cli.parameters import DURATION, LOOKS, PERCENT, wait_option
 from slkbench.cli.say import say
 from slkbench.errors import UsageError
 
@@ -74,6 +74,11 @@ not be in so short a time), 1 a claim is contradicted, 3 too noisy to judge, 130
     help="Measure nothing: judge the placebos of stored runs in --out. Repeatable.",
 )
 @click.option("--min-time", type=DURATION, help="Length of a sample. [250ms]")
+@click.option(
+    "--looks",
+    type=LOOKS,
+    help="Blocks after which a verdict may be, and at the last must. [8,12,16,24,32]",
+)
 @click.option("--faults/--no-faults", default=True, help="Try libraries with known faults. [yes]")
 @click.option(
     "--instructions/--no-instructions",
@@ -154,7 +159,9 @@ def _request(options: dict[str, Any]) -> SelftestRequest:
     globs: Sequence[str] = options["cells"]
     if resume is not None:
         stored = read_selftest(resume).conditions
-        usual = replace(usual, effects=stored.effects, min_time_s=stored.min_time_s)
+        usual = replace(
+            usual, effects=stored.effects, min_time_s=stored.min_time_s, looks=stored.looks
+        )
         if not globs:
             named = tuple(cell for cell in usual.cells if cell.title in stored.cells)
             usual = replace(usual, cells=named)
@@ -165,6 +172,7 @@ def _request(options: dict[str, Any]) -> SelftestRequest:
         effects=tuple(sorted(set(options["effects"]))) or usual.effects,
         budget_s=options["budget"],
         min_time_s=usual.min_time_s if given is None else given,
+        looks=options["looks"] or usual.looks,
         seed=options["seed"],
         results=options["out"],
         wait_s=options["wait"],

@@ -24,8 +24,13 @@ from statistics import median
 
 from slkbench.model import Cell, Pattern, ProfileRow, Sample
 from slkbench.profile.cpu import LIKE_WITHIN, PARTS
-from slkbench.stats import TIME_PER_MESSAGE, discarded_blocks, hodges_lehmann, interval
-from slkbench.stats.blocks import log_times
+from slkbench.stats import (
+    TIME_PER_MESSAGE,
+    at_usual_distance,
+    discarded_blocks,
+    hodges_lehmann,
+)
+from slkbench.stats.blocks import interval_over, log_times, paired
 from slkbench.units import format_size
 
 __all__ = [
@@ -64,6 +69,7 @@ class Account:
 class Measured:
     """Times per message of two sides in a run's samples, and by how much the second is longer.
 
+    Of those at the distance of CPUs at which most ran, since a profile is of one.
     The first is its median over blocks, the second that by the paired ratio, so the difference is
     theirs.  ``low`` and ``high`` bound it at 95 %; None where there are too few blocks.
     """
@@ -194,9 +200,8 @@ def explain_cell(
     accounts: Sequence[tuple[Account, Account]],
 ) -> list[Difference]:
     """The gap between two contenders in a cell, by each pair of accounts."""
-    first, second = (
-        [one for one in samples if one.cell_key == cell.key and one.arm == name] for name in names
-    )
+    own = at_usual_distance([one for one in samples if one.cell_key == cell.key])
+    first, second = ([one for one in own if one.arm == name] for name in names)
     measured = _measured(first, second)
     if measured is None:
         return []
@@ -213,10 +218,9 @@ def explain_pattern(
     accounts: Sequence[tuple[Account, Account]],
 ) -> list[Difference]:
     """What ROUTER-ROUTER takes more than PUSH-PULL, of one contender, by each pair of accounts."""
-    of_push, of_router = (
-        [one for one in samples if one.cell_key == cell.key and one.arm == name]
-        for cell in (push, router)
-    )
+    keys = (push.key, router.key)
+    own = at_usual_distance([one for one in samples if one.cell_key in keys and one.arm == name])
+    of_push, of_router = ([one for one in own if one.cell_key == key] for key in keys)
     measured = _measured(of_push, of_router)
     if measured is None:
         return []
@@ -226,18 +230,16 @@ def explain_pattern(
 
 
 def _measured(first: Sequence[Sample], second: Sequence[Sample]) -> Measured | None:
-    """Paired by the number of the block, without blocks that were disturbed."""
+    """Paired by halves of blocks, without blocks that were disturbed."""
     disturbed = {*discarded_blocks(list(first)), *discarded_blocks(list(second))}
-    sides = [log_times(samples, TIME_PER_MESSAGE, without=disturbed) for samples in (first, second)]
-    common = sorted(set(sides[0]) & set(sides[1]))
-    if not common:
-        return None
     # By ratios, as verdicts are: where a block is slow for both sides, so are their differences.
-    ratios = [sides[1][key] - sides[0][key] for key in common]
-    point = hodges_lehmann(ratios)
-    assert point is not None
-    bounds = interval(ratios, _LEVEL)
-    first_ns = math.exp(median(sides[0][key] for key in common))
+    ratios = paired(second, first, TIME_PER_MESSAGE, without=disturbed)
+    point = hodges_lehmann(ratios.values)
+    if point is None:
+        return None
+    bounds = interval_over(ratios, _LEVEL)
+    logs = log_times(first, TIME_PER_MESSAGE, without=disturbed)
+    first_ns = math.exp(median(logs.values()))
 
     def more_ns(log_ratio: float) -> float:
         return first_ns * math.expm1(log_ratio)
@@ -248,5 +250,5 @@ def _measured(first: Sequence[Sample], second: Sequence[Sample]) -> Measured | N
         difference_ns=more_ns(point),
         low_ns=more_ns(bounds.low) if bounds else None,
         high_ns=more_ns(bounds.high) if bounds else None,
-        blocks=len(common),
+        blocks=ratios.blocks,
     )

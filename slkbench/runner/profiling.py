@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from slkbench.model import (
     Metric,
     Placement,
     ProfileRow,
+    Sample,
     Scenario,
     Status,
     Topology,
@@ -35,7 +36,7 @@ from slkbench.runner.provenance import package_folder, run_record
 from slkbench.runner.session import terminable
 from slkbench.scenario import scenario_from_json
 from slkbench.schema import SCHEMA_VERSION
-from slkbench.stats import median_time_ns
+from slkbench.stats import at_usual_distance, median_time_ns
 from slkbench.store import METADATA_NAME, create_folder, read_metadata, read_run
 
 __all__ = ["ProfileRequest", "ProfileResult", "can_profile", "request_of_run", "run_profile"]
@@ -166,12 +167,16 @@ def _profiles(
             tell,
             stacks,
             is_count_given=request.messages is not None,
-            expected_ns=median_time_ns(samples, cell, contender.name),
+            expected_ns=median_time_ns(_usual(samples, cell), cell, contender.name),
         )
         if request.budget_s is not None:
             left_s = max(0.0, end_s - time.monotonic())
             asked = replace(asked, budget_s=left_s / (len(wanted) - done))
         yield _profile(tool, asked)
+
+
+def _usual(samples: Sequence[Sample], cell: Cell) -> list[Sample]:
+    return at_usual_distance([one for one in samples if one.cell_key == cell.key])
 
 
 def _profile(tool: ProfileTool, asked: Request) -> list[ProfileRow]:

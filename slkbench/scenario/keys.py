@@ -11,7 +11,7 @@ from slkbench.errors import UsageError
 from slkbench.model import Layer, Metric, Pattern, Topology, Transport
 from slkbench.units import parse_count, parse_duration_s, parse_percent, parse_rate, parse_size
 
-__all__ = ["CELL_KEYS", "SCENARIO_KEYS", "Parser", "as_list", "nearest"]
+__all__ = ["CELL_KEYS", "SCENARIO_KEYS", "Parser", "as_list", "nearest", "parse_looks"]
 
 FEWEST_BLOCKS_FOR_AN_INTERVAL = 6
 MAX_IO_THREADS = 64
@@ -96,6 +96,12 @@ def _looks(value: Any) -> tuple[int, ...]:
             f"{list(looks)} does not ascend. Write numbers of blocks like [8, 12, 16]."
         )
     return looks
+
+
+def parse_looks(text: str) -> tuple[int, ...]:
+    """The numbers of ``8,12,16``. Raises UsageError."""
+    words = [word.strip() for word in text.split(",")]
+    return _looks([int(word) if word.isdecimal() else word for word in words])
 
 
 def _affinity(value: Any) -> tuple[tuple[int, ...], ...]:

@@ -33,7 +33,6 @@ COUNTED_EFFECT = 0.05
 MAX_FALSE_MODES = 0.10
 MIN_TRUE_MODES = 0.80
 _MINUTE_S = 60.0
-_MOST_BLOCKS = 32
 
 
 class Answer(StrEnum):
@@ -98,8 +97,8 @@ def _at_most(count: int, trials: int, probability: float) -> float:
     )
 
 
-def claims_of_trials(trials: Sequence[Trial]) -> list[Claim]:
-    """What is claimed of measured cells, and how it went."""
+def claims_of_trials(trials: Sequence[Trial], most_blocks: int) -> list[Claim]:
+    """What is claimed of measured cells, and how it went; none has more than ``most_blocks``."""
     judged = [trial for trial in trials if trial.status is Status.OK and trial.low is not None]
     same = [trial for trial in judged if trial.effect == 0]
     slowed = [trial for trial in judged if trial.effect > 0]
@@ -117,7 +116,7 @@ def claims_of_trials(trials: Sequence[Trial]) -> list[Claim]:
         _claim("interval of CPU time misses 0 %, copy", with_cpu, lambda t: not t.cpu_covers)
     )
     claims += [
-        _power(slowed, effect, transport, limit_s)
+        _power(slowed, effect, transport, limit_s, most_blocks)
         for effect, transport, limit_s in (
             (0.05, "inproc", 2 * _MINUTE_S),
             (0.20, "tcp", 2 * _MINUTE_S),
@@ -131,13 +130,15 @@ def _claim(text: str, trials: Sequence[Trial], misses: Callable[[Trial], bool | 
     return Claim(text, len(trials), sum(bool(misses(trial)) for trial in trials), MAX_ERROR)
 
 
-def _power(slowed: Sequence[Trial], effect: float, transport: str, limit_s: float) -> Claim:
+def _power(
+    slowed: Sequence[Trial], effect: float, transport: str, limit_s: float, most_blocks: int
+) -> Claim:
     own = [
         trial
         for trial in slowed
         if (trial.effect, trial.transport) == (effect, transport)
         # One that the budget cut off earlier tells nothing.
-        and (trial.is_found or trial.blocks >= _MOST_BLOCKS or trial.duration_s >= limit_s)
+        and (trial.is_found or trial.blocks >= most_blocks or trial.duration_s >= limit_s)
     ]
     missed = sum(not (trial.is_found and trial.duration_s <= limit_s) for trial in own)
     text = f"+{effect:.0%} on {transport} is not found within {limit_s / _MINUTE_S:g} min"

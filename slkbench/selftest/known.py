@@ -156,6 +156,7 @@ def measure_pass(
     cells: Sequence[Cell],
     effects: Sequence[float],
     *,
+    looks: tuple[int, ...],
     budget_s: float,
     seed: int,
     out: Path,
@@ -167,19 +168,22 @@ def measure_pass(
 
     Raises as ``run_request`` does.
     """
-    scenario = replace(_scenario(cells, effects), name=label, budget_s=budget_s, seed=seed)
+    plan = _scenario(cells, effects, looks)
+    scenario = replace(plan, name=label, budget_s=budget_s, seed=seed)
     request = Request(scenario, results=out, wait_s=wait_s, drops_decided=True)
     return run_request(request, observer=observer, backend=bench.backend)
 
 
-def least_pass_s(cells: Sequence[Cell], effects: Sequence[float], min_time_s: float) -> float:
+def least_pass_s(
+    cells: Sequence[Cell], effects: Sequence[float], min_time_s: float, looks: tuple[int, ...]
+) -> float:
     """How long a pass takes to the first look of every cell, about, in seconds."""
-    scenario = replace(_scenario(cells, effects), min_time_s=min_time_s)
+    scenario = replace(_scenario(cells, effects, looks), min_time_s=min_time_s)
     pilot_s = len(cells) * CALIBRATING_SAMPLES * min_time_s
     return pilot_s + estimate(scenario).least_s
 
 
-def _scenario(cells: Sequence[Cell], effects: Sequence[float]) -> Scenario:
+def _scenario(cells: Sequence[Cell], effects: Sequence[float], looks: tuple[int, ...]) -> Scenario:
     return Scenario(
         "selftest",
         "Are the verdicts about known differences true?",
@@ -187,4 +191,5 @@ def _scenario(cells: Sequence[Cell], effects: Sequence[float]) -> Scenario:
         contenders=(BASELINE, COPY, *map(arm_name, effects)),
         baseline=BASELINE,
         min_effect=MIN_EFFECT,
+        looks=looks,
     )

@@ -15,7 +15,7 @@ from typing import Any
 import slkbench
 from slkbench.errors import InterruptedRunError, UsageError
 from slkbench.machine import fingerprint, git_state, read_machine
-from slkbench.model import Cell
+from slkbench.model import USUAL_LOOKS, Cell
 from slkbench.runner.lock import machine_lock
 from slkbench.runner.placement import choose_placement, usable_cores
 from slkbench.runner.progress import Observer, Silent
@@ -83,6 +83,7 @@ class SelftestRequest:
     effects: tuple[float, ...] = (0.02, 0.05, 0.10, 0.20, 0.50)
     budget_s: float = 3600.0
     min_time_s: float = 0.25
+    looks: tuple[int, ...] = USUAL_LOOKS
     seed: int | None = None
     results: Path = Path("results")
     wait_s: float = 0.0
@@ -197,6 +198,7 @@ class _Session:
             tuple(cell.title for cell in request.cells),
             request.effects,
             request.min_time_s,
+            request.looks,
         )
         if stored is None:
             seed = secrets.randbits(_SEED_BITS) if request.seed is None else request.seed
@@ -267,7 +269,7 @@ class _Session:
         request = self._request
         number = self._first_pass
         while not self._sitting.passes or self._left_s >= least_pass_s(
-            request.cells, self._effects_of(number), request.min_time_s
+            request.cells, self._effects_of(number), request.min_time_s, request.looks
         ):
             self._sitting = replace(self._sitting, passes=(*self._sitting.passes, number))
             self._keep(RUNNING)
@@ -294,6 +296,7 @@ class _Session:
             self._bench,
             cells,
             effects,
+            looks=request.looks,
             budget_s=max(1.0, self._left_s),
             seed=self._seed + number,
             out=self._path,
@@ -314,7 +317,7 @@ class _Session:
         """Write the outcome, as far as it is known, into the folder."""
         trials = self._trials()
         claims = [
-            *claims_of_trials(trials),
+            *claims_of_trials(trials, self._request.looks[-1]),
             *claims_of_instructions(self._instructions),
             *claims_of_faults(self._faults),
         ]

@@ -45,6 +45,7 @@ class Conditions:
     cells: tuple[str, ...]
     effects: tuple[float, ...]
     min_time_s: float
+    looks: tuple[int, ...]
 
     def differences(self, now: Conditions) -> list[str]:
         """What is not as it was, each as "NAME was X and is Y"."""
@@ -137,6 +138,7 @@ def read_selftest(path: Path) -> StoredSelftest:
                     **conditions,
                     "cells": tuple(conditions["cells"]),
                     "effects": tuple(conditions["effects"]),
+                    "looks": tuple(conditions["looks"]),
                 }
             ),
             int(record["seed"]),

@@ -16,7 +16,13 @@ from slkbench.stats.blocks import (
     discarded_blocks,
     value_of,
 )
-from slkbench.stats.cpu_distance import Distances, at_distance, distances_of, ran_alike
+from slkbench.stats.cpu_distance import (
+    Distances,
+    at_distance,
+    at_usual_distance,
+    distances_of,
+    ran_alike,
+)
 from slkbench.stats.means import mean_interval
 from slkbench.stats.medians import median_rate, median_time_ns
 from slkbench.stats.noise import (
@@ -77,6 +83,7 @@ __all__ = [
     "Summary",
     "adjusted_p_values",
     "at_distance",
+    "at_usual_distance",
     "decide",
     "default_statistic",
     "discarded_blocks",

@@ -9,14 +9,14 @@ at the same distance does not depend on the outcome.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
 from slkbench.model import Sample
 
-__all__ = ["Distances", "at_distance", "distances_of", "ran_alike"]
+__all__ = ["Distances", "at_distance", "at_usual_distance", "distances_of", "ran_alike"]
 
 # Between means of a cache line's way there and back: one state was seen to vary by 1.5, and two to
 # differ by 4.
@@ -79,3 +79,10 @@ def at_distance(samples: Iterable[Sample], split_ns: float, *, is_near: bool) ->
         for each in samples
         if (trips := _trips_ns(each)) and all((trip < split_ns) == is_near for trip in trips)
     ]
+
+
+def at_usual_distance(samples: Sequence[Sample]) -> list[Sample]:
+    """Those that ran at the distance at which most did; all where there is but one."""
+    if (found := distances_of(samples)) is None:
+        return list(samples)
+    return at_distance(samples, found.split_ns, is_near=found.near_share >= found.far_share)

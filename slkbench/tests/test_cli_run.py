@@ -54,8 +54,8 @@ def test_options_reach_the_scenario(invoke: Invoke) -> None:
     arguments = (
         "run --transport tcp --transport inproc --size 64 --size 8k --pattern push-pull "
         "--contender libzmq --contender serverlink --metric throughput --topology threads "
-        "--hwm 0 --io-threads 2 --count 5k --rounds 2 --budget 10m --affinity none --seed 5 "
-        "--min-effect 3% --timeout 9s --out here --label word --fail-on none --quiet"
+        "--hwm 0 --io-threads 2 --count 5k --rounds 2 --looks 6,64 --budget 10m --affinity none "
+        "--seed 5 --min-effect 3% --timeout 9s --out here --label word --fail-on none --quiet"
     )
     result = invoke(*arguments.split())
     assert result.exit_code == 0, result.output
@@ -71,7 +71,8 @@ def test_options_reach_the_scenario(invoke: Invoke) -> None:
     cell = scenario.cells[0]
     assert (cell.sndhwm, cell.rcvhwm, cell.io_threads, cell.messages) == (0, 0, 2, 5000)
     assert scenario.contenders == ("libzmq", "serverlink")
-    assert (scenario.rounds, scenario.budget_s, scenario.seed) == (2, 600.0, 5)
+    assert (scenario.rounds, scenario.looks) == (2, (6, 64))
+    assert (scenario.budget_s, scenario.seed) == (600.0, 5)
     assert (scenario.min_effect, scenario.sample_timeout_s) == (0.03, 9.0)
     assert scenario.affinity == ()
 
@@ -172,6 +173,9 @@ def test_dry_run_measures_nothing(invoke: Invoke, fake_world: Any) -> None:
         ("--resume elsewhere", ("no run 'elsewhere'",)),
         ("--resume --rounds 3", ("--rounds cannot change", "--budget")),
         ("--rounds 0", ("0 is not in the range",)),
+        ("--looks 8,x", ("'x' is not allowed", "whole number, 6 or more")),
+        ("--looks 16,8", ("does not ascend", "[8, 12, 16]")),
+        ("--resume --looks 8,64", ("--looks cannot change",)),
         ("--wait never", ("'never' is not a duration",)),
     ],
 )

@@ -216,6 +216,7 @@ def test_another_self_test_is_not_mixed_with_this_one(tmp_path: Path, fake_world
         ({"min_time_s": 0.5}, r"min_time_s was 0\.25 and is 0\.5"),
         ({"effects": (0.05,)}, r"effects was 0\.5 and is 0\.05"),
         ({"cells": CELLS[:1]}, "cells was .*round-trip.* and is push-pull inproc 64 B"),
+        ({"looks": (8, 64)}, "looks was 8, 12, 16, 24, 32 and is 8, 64"),
         ({"seed": 4}, "its seed is 3, not 4"),
     ):
         usual = request(tmp_path, effects=(0.5,), resume=path)
