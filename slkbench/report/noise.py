@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
 from slkbench import stats
@@ -15,6 +15,7 @@ from slkbench.report.naming import (
     or_na,
     pattern_title,
     reference_size,
+    times,
     transport_title,
 )
 from slkbench.units import format_percent, format_time_ns
@@ -33,8 +34,12 @@ _NOTE = (
 _DISTANCE_NOTE = (
     "*CPUs near* and *CPUs far* are medians, with the number of processes, by how long a cache "
     "line took from one CPU to the other and back before and after: {near} and {far} here. It is "
-    "measured beside the samples, and only what ran at the same distance is compared."
+    "measured beside the samples, and only what ran at the same distance is compared. The last "
+    "figure is that median as a multiple of the baseline's at this distance, from {fewest} "
+    "processes of each on."
 )
+# Of fewer processes a ratio of medians tells nothing.
+_FEWEST_FOR_RATIO = 4
 
 
 def noise_section(evidence: Evidence) -> list[str]:
@@ -66,7 +71,7 @@ def noise_section(evidence: Evidence) -> list[str]:
                     or_na(noise.sd_of_parts, format_percent),
                     _modes(noise),
                     or_na(effects.get((cell.key, name)), format_percent),
-                    *_by_distance(arm, distances, statistic),
+                    *_by_distance(own, name, distances, statistic),
                 )
             )
     if not rows:
@@ -89,21 +94,33 @@ def noise_section(evidence: Evidence) -> list[str]:
     notes = [_NOTE]
     if distances:
         near, far = format_time_ns(distances.near_ns), format_time_ns(distances.far_ns)
-        notes.append(_DISTANCE_NOTE.format(near=near, far=far))
+        notes.append(_DISTANCE_NOTE.format(near=near, far=far, fewest=_FEWEST_FOR_RATIO))
     return [*notes, table(header, rows, left=3)]
 
 
 def _by_distance(
-    arm: Sequence[Sample], distances: stats.Distances | None, statistic: str
+    own: Sequence[Sample], name: str, distances: stats.Distances | None, statistic: str
 ) -> Iterator[str]:
-    """What it took while the CPUs were near, and far."""
+    """What ``name`` took while the CPUs were near, and far; ``own`` are all samples of its cell."""
     if distances is None:
         return
     for is_near in (True, False):
-        found = stats.at_distance(arm, distances.split_ns, is_near=is_near)
-        values = [stats.value_of(one, statistic) for one in found if one.status == Status.OK]
-        known = [value for value in values if value is not None]
-        yield f"{format_time_ns(median(known))} ({len(known)})" if known else NOT_AVAILABLE
+        found = stats.at_distance(own, distances.split_ns, is_near=is_near)
+        taken = _values((one for one in found if one.arm == name), statistic)
+        others = (one for one in found if one.role == ArmRole.BASELINE and one.arm != name)
+        baseline = _values(others, statistic)
+        if not taken:
+            yield NOT_AVAILABLE
+            continue
+        text = f"{format_time_ns(median(taken))} ({len(taken)})"
+        if min(len(taken), len(baseline)) >= _FEWEST_FOR_RATIO:
+            text += f", {times(median(taken) / median(baseline))}"
+        yield text
+
+
+def _values(samples: Iterable[Sample], statistic: str) -> list[float]:
+    found = (stats.value_of(one, statistic) for one in samples if one.status == Status.OK)
+    return [value for value in found if value is not None]
 
 
 def _modes(noise: stats.Noise) -> str:

@@ -353,6 +353,34 @@ def test_a_run_that_was_disturbed_all_along_still_shows_what_it_saw(tmp_path: Pa
     assert "no verdict" in section(report, "Summary")
 
 
+@pytest.mark.parametrize(("far_blocks", "has_ratio"), [(2, True), (1, False)])
+def test_times_are_told_for_each_distance_of_the_cpus(
+    tmp_path: Path, far_blocks: int, has_ratio: bool
+) -> None:
+    cells = cells_of(patterns=(Pattern.PUSH_PULL,), sizes=(64,))
+    samples = []
+    for one in samples_of(cells):
+        # Far apart, libzmq takes three times as long and ServerLink six times.
+        slow = 1 if one.block >= far_blocks else 6 if one.arm == "serverlink" else 3
+        trip_ns = 460.0 if one.block < far_blocks else 107.0
+        time_ns = (one.time_per_message_ns or 0) * slow
+        slowed = sample_of(cells[0], one.block, one.slot, one.arm, time_ns)
+        samples.append(replace(slowed, line_trip_before_ns=trip_ns, line_trip_after_ns=trip_ns))
+    noise = section(report_of(tmp_path, cells, samples), "Noise")
+    assert "107 ns and 460 ns" in noise
+    near, far = (cell.strip("| ") for cell in table_rows(noise, "ServerLink")[0][-2:])
+    assert re.fullmatch(rf"2\d\d ns \({2 * (8 - far_blocks)}\), 0\.2\d\dx", near), near
+    ratio = r", 0\.\d+x" if has_ratio else ""
+    assert re.fullmatch(rf"1\.\d+ µs \({2 * far_blocks}\){ratio}", far), far
+    own = (cell.strip("| ") for cell in table_rows(noise, "libzmq")[0][-2:])
+    assert not any(cell.endswith("x") for cell in own), "no ratio of the baseline to itself"
+
+
+def test_one_distance_of_the_cpus_is_not_told(tmp_path: Path) -> None:
+    cells = cells_of(patterns=(Pattern.PUSH_PULL,), sizes=(64,))
+    assert "CPUs near" not in section(report_of(tmp_path, cells, samples_of(cells)), "Noise")
+
+
 def test_settings_are_told_apart(tmp_path: Path) -> None:
     first = cells_of(sizes=(64,), patterns=(Pattern.PUSH_PULL,))
     second = tuple(replace(cell, topology=Topology.PROCESSES) for cell in first)
