@@ -87,6 +87,16 @@ def test_a_sample_tells_how_its_parts_vary_where_it_is_long_enough() -> None:
     assert 0 < many < 10
 
 
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is only one CPU")
+def test_a_sample_tells_how_far_the_cpus_were_apart_before_and_after() -> None:
+    for _ in range(20):  # CPUs that others keep busy give no answer
+        sample = measure(libzmq(), Cell(Pattern.PUSH_PULL, Transport.TCP, 64))
+        trips = (sample.line_trip_before_ns, sample.line_trip_after_ns)
+        if None not in trips:
+            break
+    assert all(trip is not None and 1 < trip < 1e5 for trip in trips)
+
+
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_a_sample_of_every_cell_is_complete(cell: Cell) -> None:
     for _ in range(20):  # a machine that stops for 100 ms does not keep a rate
