@@ -20,6 +20,7 @@ from slkbench.report.naming import (
     status_title,
     transport_title,
 )
+from slkbench.schema import SCHEMA_VERSION
 from slkbench.units import format_duration, format_percent, format_size
 
 __all__ = [
@@ -59,9 +60,10 @@ _SAMPLE_NOTE = (
     "checksums, of all messages are verified. Time and rate are medians over samples."
 )
 _BLOCK_NOTE = (
-    "A block measures every contender in random order and then once more in another, and "
+    "A block measures every contender in random order and then once more in {second}, and "
     "contenders are compared within each half; blocks of all cells take turns."
 )
+_MIRRORED_UP_TO = 4  # the schema version of runs whose blocks were
 _ESTIMATE_NOTE = (
     "The ratio is the Hodges-Lehmann estimate over halves of blocks of the difference of "
     "ln(time); its interval inverts the exact signed-rank test. Looks "
@@ -85,7 +87,7 @@ def method_section(evidence: Evidence) -> list[str]:
         f"Question of scenario {code(scenario.name)}: {plain(scenario.question)}",
         f"Cells: {len(cells)}. {_dimensions(cells)}.",
         _SAMPLE_NOTE.format(work=work),
-        _BLOCK_NOTE,
+        _BLOCK_NOTE.format(second=_second_order(evidence.metadata)),
         _placebo_words(evidence),
         _ESTIMATE_NOTE.format(looks=looks, level=f"{stats.level_per_look(scenario):.0%}"),
         (
@@ -107,6 +109,11 @@ def _dimensions(cells: Sequence[Cell]) -> str:
         "; ".join(dict.fromkeys(setting_title(cell) for cell in cells)),
     )
     return "; ".join(parts)
+
+
+def _second_order(metadata: Mapping[str, Any]) -> str:
+    is_mirrored = metadata.get("schema_version", SCHEMA_VERSION) <= _MIRRORED_UP_TO
+    return "the mirror image of that order" if is_mirrored else "another"
 
 
 def _placebo_words(evidence: Evidence) -> str:
