@@ -314,7 +314,7 @@ def _moved_cpus(samples: Sequence[Sample]) -> Iterator[Finding]:
         f"{format_time_ns(found.near_ns)} before and after {format_percent(found.near_share)} of "
         f"the samples, in {format_time_ns(found.far_ns)} for {format_percent(found.far_share)}, "
         f"and {changed} saw both",
-        remedy="verdicts are safe, since only what ran at the same distance is compared; rates are "
+        remedy="verdicts compare only what ran at one distance before and after; rates are "
         "of a machine in two states, which the section on noise tells apart: let the host pin its "
         "CPUs",
     )
