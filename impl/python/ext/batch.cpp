@@ -65,28 +65,42 @@ bool peek(PyObject* object, slk_part_t& part) noexcept {
   return part.size < socket::long_bytes;
 }
 
-// Sends a message of the usual kind: not_now if it is of another one, or would have to wait.
-int send_now(socket& target, PyObject* message, int flags) {
-  std::array<slk_part_t, few_parts> parts;
-  Py_ssize_t count = 1;
-  if (PyTuple_CheckExact(message) || PyList_CheckExact(message)) {
-    count = PySequence_Fast_GET_SIZE(message);
-    PyObject* const* const items = PySequence_Fast_ITEMS(message);
-    if (count < 1 || count > few_parts) {
-      return not_now;
-    }
-    for (Py_ssize_t i = 0; i < count; ++i) {
-      if (!peek(items[i], parts[static_cast<size_t>(i)])) {
-        return not_now;
-      }
-    }
-  } else if (!peek(message, parts[0])) {
-    return not_now;
-  }
-  const int sent = slk_send_parts(target.usable(), parts.data(), static_cast<size_t>(count),
-                                  flags | SLK_DONTWAIT);
+// What was sent at once: not_now if it would have to wait, and may.
+int unless_waiting(int sent, int flags) noexcept {
   const bool may_wait = (flags & SLK_DONTWAIT) == 0;
   return sent < 0 && may_wait && (errno == EAGAIN || errno == EINTR) ? not_now : sent;
+}
+
+// Sends a message of several parts of the usual kind: not_now if it is of another one, or would
+// have to wait.
+int send_parts_now(socket& target, PyObject* message, int flags) {
+  std::array<slk_part_t, few_parts> parts;
+  const Py_ssize_t count = PySequence_Fast_GET_SIZE(message);
+  PyObject* const* const items = PySequence_Fast_ITEMS(message);
+  if (count < 1 || count > few_parts) {
+    return not_now;
+  }
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    if (!peek(items[i], parts[static_cast<size_t>(i)])) {
+      return not_now;
+    }
+  }
+  return unless_waiting(slk_send_parts(target.usable(), parts.data(), static_cast<size_t>(count),
+                                       flags | SLK_DONTWAIT),
+                        flags);
+}
+
+// The same for a message of any number of them.
+int send_now(socket& target, PyObject* message, int flags) {
+  slk_part_t part;
+  if (peek(message, part)) {
+    return unless_waiting(slk_send(target.usable(), part.data, part.size, flags | SLK_DONTWAIT),
+                          flags);
+  }
+  if (PyTuple_CheckExact(message) || PyList_CheckExact(message)) {
+    return send_parts_now(target, message, flags);
+  }
+  return not_now;
 }
 
 // A message of one part (anything with a buffer) or of several (a list or a tuple of such).

@@ -4,19 +4,10 @@
 
 namespace slk::python {
 
-namespace {
-
-// Written in the only thread of a fresh child, read afterwards: needs no atomic.
-unsigned generation = 0;
-
-}  // namespace
-
-unsigned fork_generation() noexcept {
-  return generation;
-}
+unsigned detail::generation = 0;
 
 void watch_forks() noexcept {
-  pthread_atfork(nullptr, nullptr, [] { ++generation; });
+  pthread_atfork(nullptr, nullptr, [] { ++detail::generation; });
 }
 
 }  // namespace slk::python

@@ -9,9 +9,16 @@
 
 namespace slk::python {
 
+namespace detail {
+// Written in the only thread of a fresh child, read afterwards: needs no atomic.
+extern unsigned generation;
+}  // namespace detail
+
 // Counts the forks between the first import and this process. A handle made under another count
 // belongs to a parent process, whose I/O threads do not exist here: it must not be touched.
-unsigned fork_generation() noexcept;
+inline unsigned fork_generation() noexcept {
+  return detail::generation;
+}
 
 // Registers the counter with pthread_atfork. Called once, at import.
 void watch_forks() noexcept;
