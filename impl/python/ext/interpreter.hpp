@@ -31,6 +31,11 @@ inline bool interpreter_is_finalizing() noexcept {
 #endif
 }
 
+// Waits for the GIL for a moment by looking at it, so that the thread that gives it up need not
+// wake this one by the kernel; to be followed by PyEval_RestoreThread(). Nothing where that is in
+// vain.
+void look_out_for_gil() noexcept;
+
 // Runs `call` without the GIL; errno is that of `call`.
 //
 // A thread that would come back into a dying interpreter is parked instead: taking the GIL would
@@ -40,6 +45,7 @@ auto without_gil(Call call) noexcept {
   PyThreadState* state = PyEval_SaveThread();
   auto result = call();
   const int call_errno = errno;
+  look_out_for_gil();
   while (interpreter_is_finalizing()) {
     pause();
   }

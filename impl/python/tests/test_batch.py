@@ -85,6 +85,28 @@ def test_a_batch_waits_for_room(make_socket: MakeSocket, transport: str) -> None
     assert received == messages
 
 
+def test_batches_of_many_threads_stay_in_order(make_socket: MakeSocket) -> None:
+    messages = [b"%d" % number for number in range(20_000)]
+    received: list[list[Any]] = [[], [], []]
+
+    def receive(pull: Socket, into: list[Any]) -> None:
+        while len(into) < len(messages):
+            into += pull.recv_many() or pytest.fail("no message came")
+
+    threads: list[threading.Thread] = []
+    for number, into in enumerate(received):
+        pull, push = make_socket(serverlink.PULL), make_socket(serverlink.PUSH)
+        pull.bind(f"inproc://pair-{number}")
+        push.connect(f"inproc://pair-{number}")
+        threads.append(threading.Thread(target=receive, args=(pull, into)))
+        threads.append(threading.Thread(target=push.send_many, args=(messages,)))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert received == [messages] * 3
+
+
 def test_what_has_no_room_is_told(make_socket: MakeSocket) -> None:
     pull, push = make_socket(serverlink.PULL), make_socket(serverlink.PUSH)
     pull.rcvhwm = push.sndhwm = 50
