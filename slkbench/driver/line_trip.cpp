@@ -5,8 +5,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <limits>
-#include <system_error>
 #include <thread>
 
 #include "clock.hpp"
@@ -104,7 +104,7 @@ std::optional<double> line_trip_ns(int first_cpu, int second_cpu) {
       else
         between.give_up();
     });
-  } catch (const std::system_error&) {  // no more threads to be had
+  } catch (const std::exception&) {  // no more threads to be had
     between.give_up();
   }
   if (first.joinable())

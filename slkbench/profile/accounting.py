@@ -26,11 +26,12 @@ from slkbench.model import Cell, Pattern, ProfileRow, Sample
 from slkbench.profile.cpu import LIKE_WITHIN, PARTS
 from slkbench.stats import (
     TIME_PER_MESSAGE,
-    at_usual_distance,
     discarded_blocks,
     hodges_lehmann,
+    usual_distance,
+    value_of,
 )
-from slkbench.stats.blocks import interval_over, log_times, paired
+from slkbench.stats.blocks import interval_over, paired
 from slkbench.units import format_size
 
 __all__ = [
@@ -70,7 +71,7 @@ class Measured:
     """Times per message of two sides in a run's samples, and by how much the second is longer.
 
     Of those at the distance of CPUs at which most ran, since a profile is of one.
-    The first is its median over blocks, the second that by the paired ratio, so the difference is
+    The first is its median over samples, the second that by the paired ratio, so the difference is
     theirs.  ``low`` and ``high`` bound it at 95 %; None where there are too few blocks.
     """
 
@@ -200,9 +201,9 @@ def explain_cell(
     accounts: Sequence[tuple[Account, Account]],
 ) -> list[Difference]:
     """The gap between two contenders in a cell, by each pair of accounts."""
-    own = at_usual_distance([one for one in samples if one.cell_key == cell.key])
+    own = [one for one in samples if one.cell_key == cell.key]
     first, second = ([one for one in own if one.arm == name] for name in names)
-    measured = _measured(first, second)
+    measured = _measured(first, second, own)
     if measured is None:
         return []
     return [
@@ -219,9 +220,9 @@ def explain_pattern(
 ) -> list[Difference]:
     """What ROUTER-ROUTER takes more than PUSH-PULL, of one contender, by each pair of accounts."""
     keys = (push.key, router.key)
-    own = at_usual_distance([one for one in samples if one.cell_key in keys and one.arm == name])
+    own = [one for one in samples if one.cell_key in keys and one.arm == name]
     of_push, of_router = ([one for one in own if one.cell_key == key] for key in keys)
-    measured = _measured(of_push, of_router)
+    measured = _measured(of_push, of_router, own)
     if measured is None:
         return []
     title = f"{name}, {router.transport} {format_size(router.size_bytes)}"
@@ -229,17 +230,27 @@ def explain_pattern(
     return [Difference(title, *names, one, other, measured) for one, other in accounts]
 
 
-def _measured(first: Sequence[Sample], second: Sequence[Sample]) -> Measured | None:
-    """Paired by halves of blocks, without blocks that were disturbed."""
+def _measured(
+    first: Sequence[Sample], second: Sequence[Sample], beside: Sequence[Sample]
+) -> Measured | None:
+    """Paired by halves of blocks at the usual distance of ``beside``, without disturbed blocks."""
     disturbed = {*discarded_blocks(list(first)), *discarded_blocks(list(second))}
     # By ratios, as verdicts are: where a block is slow for both sides, so are their differences.
-    ratios = paired(second, first, TIME_PER_MESSAGE, without=disturbed)
+    is_usual = usual_distance(beside)
+    ratios = paired(second, first, TIME_PER_MESSAGE, without=disturbed, only=is_usual)
+    usual = [one for one in first if is_usual(one)]
+    if not ratios.values:  # the CPUs moved all the time
+        ratios, usual = paired(second, first, TIME_PER_MESSAGE, without=disturbed), list(first)
     point = hodges_lehmann(ratios.values)
     if point is None:
         return None
     bounds = interval_over(ratios, _LEVEL)
-    logs = log_times(first, TIME_PER_MESSAGE, without=disturbed)
-    first_ns = math.exp(median(logs.values()))
+    first_ns = median(
+        ns
+        for one in usual
+        if (one.run_id, one.block) not in disturbed
+        and (ns := value_of(one, TIME_PER_MESSAGE)) is not None
+    )
 
     def more_ns(log_ratio: float) -> float:
         return first_ns * math.expm1(log_ratio)

@@ -121,7 +121,7 @@ def _placebo_words(evidence: Evidence) -> str:
         return "No placebo took part, so noise between identical arms is unknown."
     return (
         "A placebo, a byte copy of the baseline's library under another path, takes part in every "
-        "block; a verdict must exceed what the placebo shows."
+        "block; what is SLOWER or FASTER is so against it as well."
     )
 
 

@@ -19,7 +19,7 @@ from slkbench.model import (
 )
 from slkbench.plan import block_slots, most_blocks
 from slkbench.runner.progress import Standing
-from slkbench.stats import DECIDED, judge_cell, looks_of, should_stop
+from slkbench.stats import DECIDED, is_at_look, judge_cell, looks_of, should_stop
 
 __all__ = ["FAILURES_THAT_END", "CellRun", "resume_cell"]
 
@@ -119,12 +119,13 @@ class CellRun:
             if arm.role is not ArmRole.CONTENDER:
                 continue
             own = [each for each in self.samples if each.arm == arm.name]
-            (verdict,) = judge_cell(self.cell, [*shared, *own], scenario) or (None,)
+            seen = [*shared, *own]
+            (verdict,) = judge_cell(self.cell, seen, scenario) or (None,)
             if (
                 verdict is not None
                 and verdict.status is Status.OK
-                and verdict.blocks in looks_of(scenario)
                 and verdict.kind in DECIDED
+                and is_at_look(self.cell, seen, scenario, {arm.name: verdict.blocks})
             ):
                 self.settled.add(arm.name)
 

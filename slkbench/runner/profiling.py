@@ -103,14 +103,18 @@ def run_profile(
         placement = choose_placement(
             request.scenario.affinity, usable_cores(os.sched_getaffinity(0))
         )
+        samples: Sequence[Sample] = ()
         if request.run is not None:
             _check_same_libraries(request.run, contenders)
+            samples = read_run(request.run).samples
         folder = _open(request, contenders, placement)
         wanted = len(request.scenario.cells) * len(contenders)
         done = 0
         try:
             stacks = folder.path / STACKS
-            for rows in _profiles(request, tool, kind, contenders, placement, note, stacks):
+            for rows in _profiles(
+                request, tool, kind, contenders, placement, note, stacks, samples
+            ):
                 folder.add(rows)
                 done += 1
             names = sorted(
@@ -149,9 +153,9 @@ def _profiles(
     placement: Placement,
     note: Note,
     stacks: Path,
+    samples: Sequence[Sample],
 ) -> Iterator[list[ProfileRow]]:
     wanted = [(cell, each) for cell in request.scenario.cells for each in contenders]
-    samples = read_run(request.run).samples if request.run is not None else ()
     end_s = time.monotonic() + (request.budget_s or 0.0)
     for done, (cell, contender) in enumerate(wanted):
         workload = Workload(cell, contender, kind, placement, request.timeout_s)

@@ -14,6 +14,7 @@ from slkbench.selftest.known import COPY, arm_name
 from slkbench.stats import (
     CPU_PER_MESSAGE,
     DECIDED,
+    is_at_look,
     judge_cell,
     looks_of,
     smallest_effect,
@@ -140,7 +141,9 @@ def _first_decision(
         if block + 1 < looks[0] and block != blocks[-1]:
             continue
         (verdict,) = judge_cell(cell, seen, scenario)
-        if verdict.blocks in looks and verdict.kind in DECIDED:
+        if verdict.kind in DECIDED and is_at_look(
+            cell, seen, scenario, {verdict.contender: verdict.blocks}
+        ):
             return seen, verdict
     (verdict,) = judge_cell(cell, seen, scenario)
     return seen, verdict

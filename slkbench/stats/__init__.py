@@ -22,6 +22,7 @@ from slkbench.stats.cpu_distance import (
     at_usual_distance,
     distances_of,
     ran_alike,
+    usual_distance,
 )
 from slkbench.stats.means import mean_interval
 from slkbench.stats.medians import median_rate, median_time_ns
@@ -54,6 +55,7 @@ from slkbench.stats.verdict import (
     Decision,
     decide,
     default_statistic,
+    is_at_look,
     judge_cell,
     level_per_look,
     looks_of,
@@ -93,6 +95,7 @@ __all__ = [
     "geometric_mean",
     "hodges_lehmann",
     "interval",
+    "is_at_look",
     "judge_cell",
     "judge_shift",
     "level_per_look",
@@ -111,5 +114,6 @@ __all__ = [
     "smallest_effect",
     "summarise",
     "unpaired_ratio",
+    "usual_distance",
     "value_of",
 ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -39,6 +39,8 @@ __all__ = [
 
 BlockKey = tuple[str, int]
 """A run's id and the block's number in it: samples of several runs can be judged together."""
+
+_Halves = Mapping[BlockKey, list[tuple[Sample, float]]]
 
 TIME_PER_MESSAGE = "time_per_message_ns"
 CPU_PER_MESSAGE = "cpu_ns_per_message"
@@ -122,12 +124,18 @@ def paired(
     statistic: str,
     *,
     without: Collection[BlockKey] = (),
+    only: Callable[[Sample], bool] = lambda _sample: True,
 ) -> Paired:
     """Compute ln t of ``second`` less that of ``first``, in each half of a block that has both.
 
-    But for halves in which the CPUs were not equally far apart for both.
+    But for halves in which the CPUs were not equally far apart for both, or where one of the two is
+    not among ``only``.  Runs of old have blocks whose second half mirrors the first: there the two
+    halves depend on each other, and a block is one observation, their mean.
     """
-    found = _differences(second, first, statistic, without)
+    a, b = (_halves(samples, statistic, without) for samples in (first, second))
+    found = _of_halves(a, b, only)
+    if _are_mirrored(a, b):
+        return Paired.one_per_block([fmean(values) for values in found.values()])
     return Paired(tuple(value for values in found.values() for value in values), len(found))
 
 
@@ -137,13 +145,18 @@ def _differences(
     statistic: str,
     without: Collection[BlockKey],
 ) -> dict[BlockKey, list[float]]:
-    a = _halves(first, statistic, without)
-    b = _halves(second, statistic, without)
+    a, b = (_halves(samples, statistic, without) for samples in (first, second))
+    return _of_halves(a, b, lambda _sample: True)
+
+
+def _of_halves(
+    a: _Halves, b: _Halves, only: Callable[[Sample], bool]
+) -> dict[BlockKey, list[float]]:
     found = {
         key: [
             log - base
-            for (first_sample, base), (second_sample, log) in zip(a[key], b[key], strict=True)
-            if ran_alike(first_sample, second_sample)
+            for (one, base), (other, log) in zip(a[key], b[key], strict=True)
+            if ran_alike(one, other) and only(one) and only(other)
         ]
         for key in a
         if key in b
@@ -151,9 +164,19 @@ def _differences(
     return {key: values for key, values in found.items() if values}
 
 
-def _halves(
-    samples: Iterable[Sample], statistic: str, without: Collection[BlockKey]
-) -> Mapping[BlockKey, list[tuple[Sample, float]]]:
+def _are_mirrored(a: _Halves, b: _Halves) -> bool:
+    """Whether the slots of both arms add up to the same in every block.
+
+    So they do where a half is the other's mirror image.  Where it is not, they do so in every block
+    by chance alone: rarely, and then a block is one observation too.
+    """
+    common = [key for key in a if key in b]
+    sums = ([sum(sample.slot for sample, _ in arm[key]) for key in common] for arm in (a, b))
+    first, second = sums
+    return bool(common) and first == second
+
+
+def _halves(samples: Iterable[Sample], statistic: str, without: Collection[BlockKey]) -> _Halves:
     """The sample of each half of a block with its ln t, of blocks in which both were measured.
 
     Each half runs every arm once, so an arm's sooner slot is in the first one.

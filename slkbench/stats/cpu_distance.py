@@ -9,19 +9,29 @@ at the same distance does not depend on the outcome.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
 from slkbench.model import Sample
 
-__all__ = ["Distances", "at_distance", "at_usual_distance", "distances_of", "ran_alike"]
+__all__ = [
+    "Distances",
+    "at_distance",
+    "at_usual_distance",
+    "distances_of",
+    "ran_alike",
+    "usual_distance",
+]
 
 # Between means of a cache line's way there and back.  Two states were seen to differ by 2.5 at
 # least and by 6 usually; within one, 2 pairs of 100 differ by more than this, and are lost.
 MAX_RATIO_OF_ONE_STATE = 2.0
 MIN_GAP = 1.6
+# On either side: a few that were held up are no state.
+FEWEST_TRIPS = 4
+LEAST_SHARE = 0.02
 
 
 def _trips_ns(*samples: Sample) -> list[float]:
@@ -58,7 +68,9 @@ def distances_of(samples: Iterable[Sample]) -> Distances | None:
     trips = sorted(trip for each in measured for trip in _trips_ns(each))
     if len(trips) < 2 or trips[-1] <= MAX_RATIO_OF_ONE_STATE * trips[0]:
         return None
-    gap, place = max((after / before, i) for i, (before, after) in enumerate(pairwise(trips)))
+    least = max(FEWEST_TRIPS, math.ceil(LEAST_SHARE * len(trips)))
+    gaps = [(after / before, place) for place, (before, after) in enumerate(pairwise(trips))]
+    gap, place = max(gaps[least - 1 : len(gaps) - least + 1], default=(0.0, 0))
     if gap < MIN_GAP:
         return None
     split_ns = math.sqrt(trips[place] * trips[place + 1])
@@ -83,7 +95,16 @@ def at_distance(samples: Iterable[Sample], split_ns: float, *, is_near: bool) ->
 
 def at_usual_distance(samples: Sequence[Sample]) -> list[Sample]:
     """Those that ran at the distance at which most did; all where there is but one, or none."""
+    is_usual = usual_distance(samples)
+    return [each for each in samples if is_usual(each)] or list(samples)
+
+
+def usual_distance(samples: Sequence[Sample]) -> Callable[[Sample], bool]:
+    """Whether a sample ran at the distance at which most of ``samples`` did.
+
+    All did where there is but one.
+    """
     if (found := distances_of(samples)) is None:
-        return list(samples)
-    usual = at_distance(samples, found.split_ns, is_near=found.near_share >= found.far_share)
-    return usual or list(samples)
+        return lambda _sample: True
+    split_ns, is_near = found.split_ns, found.near_share >= found.far_share
+    return lambda sample: bool(at_distance([sample], split_ns, is_near=is_near))

@@ -75,7 +75,7 @@ def paired_ratio(
     level: float = DESCRIPTIVE_LEVEL,
     without: Collection[BlockKey] = (),
 ) -> Ratio | None:
-    """Time of ``second`` / time of ``first``, paired by block; None without a common block."""
+    """Time of ``second`` / time of ``first``, paired as in ``paired``; None without a pair."""
     return _ratio(paired(second, first, statistic, without=without), level)
 
 

@@ -21,7 +21,7 @@ has its share of an error of 5 % (Bonferroni), so stopping at the first decided 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
@@ -47,6 +47,7 @@ __all__ = [
     "Decision",
     "decide",
     "default_statistic",
+    "is_at_look",
     "judge_cell",
     "level_per_look",
     "looks_of",
@@ -161,7 +162,26 @@ def should_stop(cell: Cell, samples: Sequence[Sample], scenario: Scenario) -> bo
     blocks = min(verdict.blocks for verdict in pending)
     if blocks >= looks[-1]:
         return True
-    return blocks in looks and all(_is_known(verdict, scenario.target) for verdict in pending)
+    return all(_is_known(verdict, scenario.target) for verdict in pending) and is_at_look(
+        cell, samples, scenario, {verdict.contender: verdict.blocks for verdict in pending}
+    )
+
+
+def is_at_look(
+    cell: Cell, samples: Sequence[Sample], scenario: Scenario, blocks: Mapping[str, int]
+) -> bool:
+    """Whether the last block has brought these contenders' fewest ``blocks`` to a look.
+
+    A look is taken once: a block that adds nothing, since it was disturbed or the CPUs moved, must
+    not be another chance to decide.
+    """
+    fewest = min(blocks.values())
+    if fewest not in looks_of(scenario):
+        return False
+    last = max(s.block for s in samples if s.cell_key == cell.key)
+    earlier = judge_cell(cell, [s for s in samples if s.block != last], scenario)
+    before = {verdict.contender: verdict.blocks for verdict in earlier}
+    return min(before.get(name, 0) for name in blocks) < fewest
 
 
 def _is_known(verdict: Verdict, target: float | None) -> bool:
@@ -270,7 +290,8 @@ def decide(
     )
     delta = math.log1p(min_effect)
     effective = max(delta, abs(known.low), abs(known.high)) if known else delta
-    compared = _Compared(bounds, known, beside, contender.blocks)
+    has_placebo = placebo.blocks > 0 or beside_placebo.blocks > 0
+    compared = _Compared(bounds, known, beside, contender.blocks, has_placebo)
     kind, reason = _classify(compared, delta, effective)
     return Decision(
         kind=kind,
@@ -292,14 +313,15 @@ class _Compared:
     placebo: Interval | None
     beside_placebo: Interval | None
     blocks: int
+    has_placebo: bool
 
 
 def _classify(found: _Compared, delta: float, effective: float) -> tuple[VerdictKind, str]:
     bounds, placebo = found.bounds, found.placebo
     if bounds is None:
         return VerdictKind.INCONCLUSIVE, f"{found.blocks} blocks are too few for an interval"
-    if placebo and placebo.low * placebo.high > 0 and abs(placebo.point) > delta / 2:
-        return VerdictKind.INVALID, f"the placebo differs from the baseline: {_percent(placebo)}"
+    if (doubt := _doubt_of_placebo(found, delta)) is not None:
+        return doubt
     beside = found.beside_placebo or bounds
     if min(bounds.low, beside.low) > delta:
         return VerdictKind.SLOWER, ""
@@ -309,6 +331,15 @@ def _classify(found: _Compared, delta: float, effective: float) -> tuple[Verdict
     if found.blocks >= PLACEBO_MUST_BE_TIGHT_FROM and half_width > delta:
         return VerdictKind.INVALID, f"the placebo is still not known well: {_percent(placebo)}"
     return _undecided(found, delta, effective)
+
+
+def _doubt_of_placebo(found: _Compared, delta: float) -> tuple[VerdictKind, str] | None:
+    placebo = found.placebo
+    if found.has_placebo and (placebo is None or found.beside_placebo is None):
+        return VerdictKind.INCONCLUSIVE, "the placebo has too few blocks for an interval"
+    if placebo and placebo.low * placebo.high > 0 and abs(placebo.point) > delta / 2:
+        return VerdictKind.INVALID, f"the placebo differs from the baseline: {_percent(placebo)}"
+    return None
 
 
 def _undecided(found: _Compared, delta: float, effective: float) -> tuple[VerdictKind, str]:

@@ -12,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slkbench.checks import check_run
-from slkbench.model import ArmRole, Cell, Pattern, Placement, Sample, Scenario, Transport
+from slkbench.model import (
+    ArmRole,
+    Cell,
+    Pattern,
+    Placement,
+    Sample,
+    Scenario,
+    Transport,
+    VerdictKind,
+)
 from slkbench.runner.cpu_distance import cpu_distance_ns
 from slkbench.stats import at_distance, distances_of, judge_cell, ran_alike
 
@@ -67,6 +76,26 @@ def test_only_what_ran_at_the_same_distance_is_compared() -> None:
     assert (mixed.low, mixed.high) == (verdict.low, verdict.high)
 
 
+def test_a_placebo_that_cannot_be_compared_leaves_the_question_open() -> None:
+    samples = blocks([(NEAR_NS, NEAR_NS)] * 6)
+    copies = [
+        replace(
+            one,
+            arm="placebo",
+            role=ArmRole.PLACEBO,
+            slot=one.slot + 4,
+            line_trip_before_ns=FAR_NS if one.block == 0 else NEAR_NS,
+        )
+        for one in samples
+        if one.arm == "libzmq"
+    ]
+    (verdict,) = judge_cell(CELL, [*samples, *copies], FIXED)
+    assert verdict.kind is VerdictKind.INCONCLUSIVE
+    assert "placebo has too few blocks" in verdict.reason
+    (alone,) = judge_cell(CELL, samples, FIXED)
+    assert alone.kind is VerdictKind.FASTER
+
+
 def test_the_report_of_a_run_says_that_the_distance_changed() -> None:
     seen = check_run(blocks([(NEAR_NS, NEAR_NS), (FAR_NS, FAR_NS), (NEAR_NS, NEAR_NS)]))
     (finding,) = [each for each in seen if each.code == "cpu-distance"]
@@ -77,8 +106,8 @@ def test_the_report_of_a_run_says_that_the_distance_changed() -> None:
 
 
 @given(
-    st.lists(st.floats(90, 130), min_size=1, max_size=20),
-    st.lists(st.floats(400, 500), min_size=1, max_size=20),
+    st.lists(st.floats(90, 130), min_size=2, max_size=20),
+    st.lists(st.floats(400, 500), min_size=2, max_size=20),
 )
 def test_two_distances_are_told_apart(near: list[float], far: list[float]) -> None:
     samples = [sample(trip) for trip in (*near, *far)]
@@ -96,6 +125,15 @@ def test_one_distance_is_not_called_two(trips: list[float]) -> None:
     samples = [sample(trip) for trip in trips]
     assert distances_of(samples) is None
     assert ran_alike(*samples)
+
+
+def test_one_that_was_held_up_is_no_state() -> None:
+    samples = [sample(trip) for trip in (100.0, 110.0, 105.0, 98.0, 900.0)]
+    assert distances_of(samples) is None
+    far = [sample(440.0), sample(450.0), sample(460.0)]
+    found = distances_of([*samples, *far])
+    assert found is not None
+    assert 110 < found.split_ns < 440
 
 
 def test_what_saw_both_is_at_neither_and_what_saw_none_is_like_all() -> None:

@@ -90,7 +90,7 @@ def measured(
     return [
         slot(cell, first_block + block, place, arm, BASE_NS * math.exp(logs[block]))
         for block in range(blocks)
-        for place, (arm, logs) in enumerate([*arms.items(), *reversed(arms.items())])
+        for place, (arm, logs) in enumerate([*arms.items(), *arms.items()])
     ]
 
 
@@ -183,6 +183,26 @@ def test_noise_is_no_proof_of_equality() -> None:
     found = verdict(measured({"serverlink": [x * 0.9 for x in wide], "placebo": wide}))
     assert found.kind is VerdictKind.INCONCLUSIVE
     assert "placebo" in found.reason
+
+
+def test_a_block_whose_second_half_mirrors_the_first_is_one_observation() -> None:
+    logs = around(1.2, 8, 0.05)
+    mirrored = [
+        dataclasses.replace(sample, slot={2: 3, 3: 2}.get(sample.slot, sample.slot))
+        for sample in measured({"serverlink": logs})
+    ]
+    found = verdict(mirrored)
+    whole = interval(logs, 0.99)
+    assert whole is not None
+    assert (found.low, found.high) == pytest.approx((math.exp(whole.low), math.exp(whole.high)))
+    assert found.p_value == pytest.approx(2 / 2**8 * 5)
+
+
+def test_a_look_is_taken_once() -> None:
+    samples = measured({"serverlink": around(2.0, 9)})
+    assert should_stop(CELL, [one for one in samples if one.block < 8], SCENARIO)
+    # The ninth block adds nothing, so it is no second chance at eight.
+    assert not should_stop(CELL, disturbed(samples, [8], steal_fraction=0.5), SCENARIO)
 
 
 def test_a_placebo_that_differs_makes_the_cell_invalid() -> None:
