@@ -121,7 +121,7 @@ def _placebo_words(evidence: Evidence) -> str:
         return "No placebo took part, so noise between identical arms is unknown."
     return (
         "A placebo, a byte copy of the baseline's library under another path, takes part in every "
-        "block; what is SLOWER or FASTER is so against it as well."
+        "block; a difference that is found must hold against it as well."
     )
 
 
