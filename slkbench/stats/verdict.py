@@ -291,12 +291,16 @@ def decide(
     delta = math.log1p(min_effect)
     effective = max(delta, abs(known.low), abs(known.high)) if known else delta
     has_placebo = placebo.blocks > 0 or beside_placebo.blocks > 0
+    # Which all comparisons have: a run goes on until these are enough.
+    blocks = contender.blocks
+    if has_placebo:
+        blocks = min(blocks, placebo.blocks, beside_placebo.blocks)
     compared = _Compared(bounds, known, beside, contender.blocks, has_placebo)
     kind, reason = _classify(compared, delta, effective)
     return Decision(
         kind=kind,
         reason=reason,
-        blocks=contender.blocks,
+        blocks=blocks,
         point=hodges_lehmann(contender.values),
         bounds=bounds,
         placebo=known,
