@@ -60,12 +60,12 @@ _SAMPLE_NOTE = (
     "checksums, of all messages are verified. Time and rate are medians over samples."
 )
 _BLOCK_NOTE = (
-    "A block measures every contender in random order and then once more in {second}, and "
-    "contenders are compared within each half; blocks of all cells take turns."
+    "A block measures every contender in random order and then {second}; blocks of all cells take "
+    "turns."
 )
 _MIRRORED_UP_TO = 4  # the schema version of runs whose blocks were
 _ESTIMATE_NOTE = (
-    "The ratio is the Hodges-Lehmann estimate over halves of blocks of the difference of "
+    "The ratio is the Hodges-Lehmann estimate over {observations} of the difference of "
     "ln(time); its interval inverts the exact signed-rank test. Looks "
     "after {looks} blocks, each at {level}."
 )
@@ -82,14 +82,23 @@ def method_section(evidence: Evidence) -> list[str]:
         if fixed
         else f"as many messages as take at least {format_duration(scenario.min_time_s)}"
     )
+    is_mirrored = evidence.metadata.get("schema_version", SCHEMA_VERSION) <= _MIRRORED_UP_TO
     seeds = _joined(str(one.seed) for one in samples if one.seed is not None)
     items = [
         f"Question of scenario {code(scenario.name)}: {plain(scenario.question)}",
         f"Cells: {len(cells)}. {_dimensions(cells)}.",
         _SAMPLE_NOTE.format(work=work),
-        _BLOCK_NOTE.format(second=_second_order(evidence.metadata)),
+        _BLOCK_NOTE.format(
+            second="in the mirror image of that order, so linear drift cancels"
+            if is_mirrored
+            else "once more in another, and contenders are compared within each half"
+        ),
         _placebo_words(evidence),
-        _ESTIMATE_NOTE.format(looks=looks, level=f"{stats.level_per_look(scenario):.0%}"),
+        _ESTIMATE_NOTE.format(
+            observations="blocks" if is_mirrored else "halves of blocks",
+            looks=looks,
+            level=f"{stats.level_per_look(scenario):.0%}",
+        ),
         (
             f"Seed: {seeds or NOT_AVAILABLE}. Blocks measured per cell: "
             f"{_range(_blocks_per_cell(evidence))}. Samples: {len(samples):,}, the first started "
@@ -109,11 +118,6 @@ def _dimensions(cells: Sequence[Cell]) -> str:
         "; ".join(dict.fromkeys(setting_title(cell) for cell in cells)),
     )
     return "; ".join(parts)
-
-
-def _second_order(metadata: Mapping[str, Any]) -> str:
-    is_mirrored = metadata.get("schema_version", SCHEMA_VERSION) <= _MIRRORED_UP_TO
-    return "the mirror image of that order" if is_mirrored else "another"
 
 
 def _placebo_words(evidence: Evidence) -> str:

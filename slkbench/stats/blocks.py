@@ -114,8 +114,8 @@ def paired_differences(
 
     Of halves alone in which both ran while the CPUs were equally far apart.
     """
-    found = _differences(second, first, statistic, without)
-    return {key: fmean(values) for key, values in found.items()}
+    a, b = (_halves(samples, statistic, without) for samples in (first, second))
+    return {key: fmean(values) for key, values in _of_halves(a, b).items()}
 
 
 def paired(
@@ -124,7 +124,7 @@ def paired(
     statistic: str,
     *,
     without: Collection[BlockKey] = (),
-    only: Callable[[Sample], bool] = lambda _sample: True,
+    only: Callable[[Sample], bool] | None = None,
 ) -> Paired:
     """Compute ln t of ``second`` less that of ``first``, in each half of a block that has both.
 
@@ -139,24 +139,14 @@ def paired(
     return Paired(tuple(value for values in found.values() for value in values), len(found))
 
 
-def _differences(
-    second: Iterable[Sample],
-    first: Iterable[Sample],
-    statistic: str,
-    without: Collection[BlockKey],
-) -> dict[BlockKey, list[float]]:
-    a, b = (_halves(samples, statistic, without) for samples in (first, second))
-    return _of_halves(a, b, lambda _sample: True)
-
-
 def _of_halves(
-    a: _Halves, b: _Halves, only: Callable[[Sample], bool]
+    a: _Halves, b: _Halves, only: Callable[[Sample], bool] | None = None
 ) -> dict[BlockKey, list[float]]:
     found = {
         key: [
             log - base
             for (one, base), (other, log) in zip(a[key], b[key], strict=True)
-            if ran_alike(one, other) and only(one) and only(other)
+            if ran_alike(one, other) and (only is None or (only(one) and only(other)))
         ]
         for key in a
         if key in b
