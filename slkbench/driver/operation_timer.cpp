@@ -45,19 +45,14 @@ enum class operation : unsigned char {
   receiving
 };
 
-struct operation_name {
-  const char* role;
-  const char* what;
+constexpr std::array<const char*, 6> names{
+    "send routing id", "send message", "total iteration",
+    "recv routing id", "recv message", "total iteration",
 };
 
-constexpr std::array<operation_name, 6> names{{
-    {"sender", "send routing id"},
-    {"sender", "send message"},
-    {"sender", "total iteration"},
-    {"receiver", "recv routing id"},
-    {"receiver", "recv message"},
-    {"receiver", "total iteration"},
-}};
+constexpr role_kind role_of(operation what) noexcept {
+  return what <= operation::sending ? role_kind::sender : role_kind::receiver;
+}
 
 struct record {
   operation what;
@@ -172,8 +167,8 @@ double ns_per_tick() {
 }
 
 operation_times summary_of(operation what, std::vector<double>& times_ns) {
-  const operation_name& name = names[static_cast<std::size_t>(what)];
-  operation_times summary{name.role, name.what};
+  operation_times summary{role_of(what) == role_kind::sender ? "sender" : "receiver",
+                          names[static_cast<std::size_t>(what)]};
   std::sort(times_ns.begin(), times_ns.end());
   const std::size_t count = times_ns.size();
   summary.count = static_cast<std::int64_t>(count);
@@ -232,12 +227,16 @@ int operation_timer::recv(void* socket, void* data, std::size_t size, int flags)
                [&] { return state.recv(socket, data, size, flags); });
 }
 
-std::vector<operation_times> operation_timer::between(std::int64_t begin_ns, std::int64_t end_ns) {
+std::vector<operation_times> operation_timer::between(role_kind role, std::int64_t begin_ns,
+                                                      std::int64_t end_ns) {
   const double scale = ns_per_tick();
   std::array<std::vector<double>, names.size()> times_ns;
   const std::lock_guard lock(state.mutex);
   for (const std::unique_ptr<recorder>& each : state.recorders) {
     for (const record& one : each->records) {
+      const bool has_no_end = each->is_iteration_open && one.begin_ticks >= each->begin_ticks;
+      if (role_of(one.what) != role || has_no_end)
+        continue;
       const auto since_epoch = static_cast<double>(one.begin_ticks - state.epoch_ticks) * scale;
       const std::int64_t at_ns = state.epoch_ns + static_cast<std::int64_t>(since_epoch);
       if (at_ns < begin_ns || at_ns > end_ns)

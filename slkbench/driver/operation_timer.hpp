@@ -49,8 +49,10 @@ class operation_timer {
   static int send(void* socket, const void* data, std::size_t size, int flags);
   static int recv(void* socket, void* data, std::size_t size, int flags);
 
-  // Of the operations that began between two times of now_ns(). Call when the workload has ended.
-  static std::vector<operation_times> between(std::int64_t begin_ns, std::int64_t end_ns);
+  // Of a role's operations that began between two times of now_ns(); not those of a message that
+  // none came after, since its iteration has no end. Call when the workload has ended.
+  static std::vector<operation_times> between(role_kind role, std::int64_t begin_ns,
+                                              std::int64_t end_ns);
   static timer_facts facts();
 };
 
