@@ -214,7 +214,7 @@ def test_a_profile_of_a_run_stands_beside_its_samples(contender: str, tmp_path: 
 
 @needs("perf")
 def test_cpu_time_adds_up_and_leaves_stacks(profile: Profile, tmp_path: Path) -> None:
-    result = profile("cpu", *TCP_64, "--count", "20k")
+    result = profile("cpu", *TCP_64, "--count", "200k")  # long enough for many samples
     if "perf took no samples" in result.output:
         pytest.skip("perf may not sample here")
     assert result.exit_code == 0, result.output
@@ -224,7 +224,8 @@ def test_cpu_time_adds_up_and_leaves_stacks(profile: Profile, tmp_path: Path) ->
     threads = [float(row["per_message"]) for row in rows if row["quantity"] == "on-cpu-ns"]
     assert sum(parts) == pytest.approx(sum(threads), rel=0.05)
     for quantity in ("on-cpu-ns", "core-wait-ns"):
-        assert 0 <= per_message(rows, "receiver", quantity) <= wall_ns
+        # The clocks are read one after the other.
+        assert 0 <= per_message(rows, "receiver", quantity) <= 1.02 * wall_ns
     stacks = only_folder(tmp_path) / "stacks"
     (folded,) = stacks.glob("*.folded")
     assert "receiver;" in folded.read_text()
@@ -298,7 +299,7 @@ def test_ctrl_c_ends_it_and_keeps_what_is_done(
     assert "the one under way is lost" in said
     assert json.loads((only_folder(tmp_path) / "run.json").read_text())["status"] == "interrupted"
     # What was being started when it was interrupted ends when it sees that its parent has gone.
-    deadline_s = time.monotonic() + 5.0
+    deadline_s = time.monotonic() + 20.0
     while running := list(processes_marked(mark)):
         assert time.monotonic() < deadline_s, f"{running} run on"
         time.sleep(0.02)
