@@ -16,6 +16,7 @@ from slkbench.runner.launch_process import Endpoint, Event, LaunchFailure
 __all__ = ["Conversation"]
 
 _GRACE_S = 0.5  # for the other role to say what it knows
+_DEAF_S = 1.0  # at most: a signal that comes as a wait begins is not handled before the wait ends
 _REASON_MAX = 400
 
 
@@ -91,10 +92,10 @@ class Conversation:
             )
 
     def _turns(self, deadline_s: float) -> Iterator[None]:
-        """One turn at once, then one after each read, until the deadline."""
+        """One turn at once, then one after each read or ``_DEAF_S``, until the deadline."""
         yield
         while (left_s := deadline_s - time.monotonic()) > 0:
-            self._read(left_s)
+            self._read(min(left_s, _DEAF_S))
             yield
 
     def _is_readable(self, endpoint: Endpoint) -> bool:
