@@ -45,13 +45,22 @@ enum class operation : unsigned char {
   receiving
 };
 
-constexpr std::array<const char*, 6> names{
-    "send routing id", "send message", "total iteration",
-    "recv routing id", "recv message", "total iteration",
+struct operation_name {
+  role_kind role;
+  const char* what;
 };
 
-constexpr role_kind role_of(operation what) noexcept {
-  return what <= operation::sending ? role_kind::sender : role_kind::receiver;
+constexpr std::array<operation_name, 6> names{{
+    {role_kind::sender, "send routing id"},
+    {role_kind::sender, "send message"},
+    {role_kind::sender, "total iteration"},
+    {role_kind::receiver, "recv routing id"},
+    {role_kind::receiver, "recv message"},
+    {role_kind::receiver, "total iteration"},
+}};
+
+constexpr const operation_name& name_of(operation what) noexcept {
+  return names[static_cast<std::size_t>(what)];
 }
 
 struct record {
@@ -167,8 +176,7 @@ double ns_per_tick() {
 }
 
 operation_times summary_of(operation what, std::vector<double>& times_ns) {
-  operation_times summary{role_of(what) == role_kind::sender ? "sender" : "receiver",
-                          names[static_cast<std::size_t>(what)]};
+  operation_times summary{name_of(what).what};
   std::sort(times_ns.begin(), times_ns.end());
   const std::size_t count = times_ns.size();
   summary.count = static_cast<std::int64_t>(count);
@@ -235,7 +243,7 @@ std::vector<operation_times> operation_timer::between(role_kind role, std::int64
   for (const std::unique_ptr<recorder>& each : state.recorders) {
     for (const record& one : each->records) {
       const bool has_no_end = each->is_iteration_open && one.begin_ticks >= each->begin_ticks;
-      if (role_of(one.what) != role || has_no_end)
+      if (name_of(one.what).role != role || has_no_end)
         continue;
       const auto since_epoch = static_cast<double>(one.begin_ticks - state.epoch_ticks) * scale;
       const std::int64_t at_ns = state.epoch_ns + static_cast<std::int64_t>(since_epoch);

@@ -17,7 +17,6 @@ namespace slkbench {
 
 // Times without the cost of reading the timer.
 struct operation_times {
-  std::string role;
   std::string what;
   std::int64_t count = 0;
   double mean_ns = 0;

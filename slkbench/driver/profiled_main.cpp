@@ -105,21 +105,21 @@ std::string of_sockets() {
   return "[" + list + "]";
 }
 
-// A role's own part: over kernel buffers a sender may be done before the receiver's part begins.
+// Each role's are those of its own timed part: over kernel buffers a sender may be done before the
+// receiver's begins. A role that is in another process, or is not timed so, has none.
 std::string of_operations(const session_report& report) {
   std::string list;
-  for (const role_kind role : {role_kind::sender, role_kind::receiver}) {
-    const role_report& part = role == role_kind::sender ? report.sender : report.receiver;
-    if (part.begin_ns < 0)
-      continue;  // another process has it
+  const auto add = [&list](role_kind role, const char* name, const role_report& part) {
     for (const operation_times& each : operation_timer::between(role, part.begin_ns, part.end_ns))
-      list += (list.empty() ? "{" : ",{") + ("\"role\":" + quoted(each.role)) +
+      list += (list.empty() ? "{" : ",{") + ("\"role\":" + quoted(name)) +
               ",\"what\":" + quoted(each.what) + "," + member("count", each.count) +
               ",\"mean_ns\":" + std::to_string(each.mean_ns) +
               ",\"p50_ns\":" + std::to_string(each.p50_ns) +
               ",\"p99_ns\":" + std::to_string(each.p99_ns) +
               ",\"max_ns\":" + std::to_string(each.max_ns) + "}";
-  }
+  };
+  add(role_kind::sender, "sender", report.sender);
+  add(role_kind::receiver, "receiver", report.receiver);
   const timer_facts timer = operation_timer::facts();
   return "[" + list + "],\"timer\":{\"name\":" + quoted(timer.name) +
          ",\"cost_ns\":" + std::to_string(timer.cost_ns) + "}";

@@ -185,7 +185,7 @@ def test_operations_are_timed_within_an_iteration(profile: Profile, tmp_path: Pa
     (timer_ns,) = [float(row["count"]) for row in rows if row["quantity"] == "timer-cost-ns"]
     assert ("sender", "send routing id") not in means  # PUSH sends none
     for role, what in (("sender", "send message"), ("receiver", "recv message")):
-        # An iteration's net time is that of one more look at the timer, give or take a look.
+        # What a look at the timer costs is subtracted, and differs from look to look.
         assert 0 < means[role, what] <= means[role, "total iteration"] + timer_ns
     costs = [row["what"] for row in rows if "cost" in row["quantity"]]
     assert {"all", "every"} <= set(costs)
