@@ -1,7 +1,5 @@
 #pragma once
 
-#include <unistd.h>
-
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
@@ -17,20 +15,22 @@
 
 namespace slk::abi {
 
+// What a live handle bears in this process: its tag, and the process id. One load and one
+// comparison tell both; a child of fork(2) must not touch its parent's sockets. getpid(2) would be
+// a system call a message.
+[[gnu::visibility("hidden")]] extern std::uint64_t live_word;
+
 // What a C handle points to. The memory is never given back, only reused, oldest first, so that a
 // closed handle is recognised instead of followed. A cache line of its own: two threads with a
 // socket each write `inside` all the time.
 template <class T>
 struct alignas(cache_line_bytes) handle {
-  static constexpr std::uint32_t live_tag = 0x534C4B31;
-
-  // pairs with: handle_pool::release(), handle_pool::close(). A handle is handed from thread to
-  // thread by the user, with an edge of his own; the tag only catches misuse.
-  std::atomic<std::uint32_t> tag{0};
+  // live_word, or 0. pairs with: handle_pool::release(), handle_pool::close(). A handle is handed
+  // from thread to thread by the user, with an edge of his own; the word only catches misuse.
+  std::atomic<std::uint64_t> word{0};
   // Not 0: a call is under way; written by the thread that makes it. See handle_call.
   std::atomic<std::uintptr_t> inside{0};
   T* object = nullptr;
-  pid_t process = 0;  // a child of fork(2) must not touch its parent's sockets
   handle* next_free = nullptr;
 };
 
@@ -49,15 +49,14 @@ class handle_pool {
       fresh = &pool.all_.emplace_back();
     }
     fresh->object = object;
-    fresh->process = current_process();
-    fresh->tag.store(handle<T>::live_tag, std::memory_order_relaxed);
+    fresh->word.store(live_word, std::memory_order_relaxed);
     return fresh;
   }
 
   // Kills the handle; the object is the caller's again. Of two callers one gets it, the other null.
   // For objects that are not used through a handle_call.
   static T* release(handle<T>* dead) {
-    if (dead->tag.exchange(0, std::memory_order_relaxed) != handle<T>::live_tag) {
+    if (dead->word.exchange(0, std::memory_order_relaxed) != live_word) {
       return nullptr;
     }
     return take(*dead);
@@ -71,10 +70,10 @@ class handle_pool {
       return false;
     }
     auto& dead = *static_cast<handle<T>*>(raw);
-    if (dead.tag.exchange(0, std::memory_order_acq_rel) != handle<T>::live_tag) {
+    if (dead.word.exchange(0, std::memory_order_acq_rel) != live_word) {
       return false;
     }
-    heavy_fence();  // pairs with: handle_call. It sees the tag, or we see it inside.
+    heavy_fence();  // pairs with: handle_call. It sees the word, or we see it inside.
     if (dead.inside.load(std::memory_order_acquire) == 0) {  // pairs with: ~handle_call()
       if (T* object = take(dead); object != nullptr) {
         dispose(object);
@@ -105,11 +104,7 @@ class handle_pool {
   // It may be closed just now, so this says nothing of `object`, nor may it look there.
   static bool is_live(void* raw) noexcept {
     auto* named = static_cast<handle<T>*>(raw);
-    if (named == nullptr || named->tag.load(std::memory_order_relaxed) != handle<T>::live_tag ||
-        named->process != current_process()) [[unlikely]] {
-      return false;
-    }
-    return true;
+    return named != nullptr && named->word.load(std::memory_order_relaxed) == live_word;
   }
 
   // The live object, or nullptr. For objects that are not used through a handle_call.
@@ -120,7 +115,6 @@ class handle_pool {
  private:
   static constexpr std::size_t keep_dead = 64;
 
-  static pid_t current_process() noexcept;
   static handle_pool& instance() {
     static auto* pool = new handle_pool;  // outlives every static destructor that closes a socket
     return *pool;
@@ -154,13 +148,13 @@ class handle_call {
     named->inside.store(this_thread(), std::memory_order_relaxed);
     light_fence();  // pairs with: handle_pool::close()
     handle_ = named;
-    if (named->tag.load(std::memory_order_relaxed) != handle<T>::live_tag) [[unlikely]] {
-      leave();
+    if (named->word.load(std::memory_order_relaxed) != live_word) [[unlikely]] {
+      end();
     }
   }
   ~handle_call() {
     if (handle_ != nullptr) [[likely]] {
-      leave();
+      end();
     }
   }
   handle_call(handle_call&& other) noexcept
@@ -173,17 +167,49 @@ class handle_call {
   T* operator->() const noexcept { return handle_->object; }
   T& operator*() const noexcept { return *handle_->object; }
 
+  // -- the same without an object, for calls that must not have a call in their way: enter(), what
+  // is to be done, leave()
+
+  // Null also where only a handle_call will do: within another one, or without a light fence.
+  [[nodiscard]] static handle<T>* enter(void* raw) noexcept {
+    auto* named = static_cast<handle<T>*>(raw);
+    if (!handle_pool<T>::is_live(named) || named->inside.load(std::memory_order_relaxed) != 0 ||
+        !light_fence_is_free()) [[unlikely]] {
+      return nullptr;
+    }
+    named->inside.store(this_thread(), std::memory_order_relaxed);
+    free_light_fence();  // pairs with: handle_pool::close()
+    if (named->word.load(std::memory_order_relaxed) != live_word) [[unlikely]] {
+      return abandon(*named);
+    }
+    return named;
+  }
+  // False: it was closed meanwhile, and clean_up() has to follow.
+  [[nodiscard]] static bool leave(handle<T>& named) noexcept {
+    named.inside.store(0, std::memory_order_release);  // pairs with: handle_pool::close()
+    free_light_fence();                                // likewise
+    return named.word.load(std::memory_order_relaxed) == live_word;
+  }
+  static void clean_up(handle<T>& named) noexcept { dispose_of(named); }
+
  private:
-  void leave() noexcept {
+  void end() noexcept {
     handle<T>& named = *std::exchange(handle_, nullptr);
     if (nested_) {
       return;
     }
     named.inside.store(0, std::memory_order_release);  // pairs with: handle_pool::close()
     light_fence();                                     // likewise
-    if (named.tag.load(std::memory_order_relaxed) != handle<T>::live_tag) [[unlikely]] {
+    if (named.word.load(std::memory_order_relaxed) != live_word) [[unlikely]] {
       dispose_of(named);
     }
+  }
+
+  [[gnu::cold, gnu::noinline]] static handle<T>* abandon(handle<T>& dead) noexcept {
+    if (!leave(dead)) {
+      dispose_of(dead);
+    }
+    return nullptr;
   }
 
   // Apart, so that the code of every call stays small.
@@ -215,13 +241,5 @@ class handle_call {
   handle<T>* handle_ = nullptr;
   bool nested_ = false;
 };
-
-// getpid(2), remembered per process: a call a message would be a system call a message.
-[[gnu::visibility("hidden")]] extern pid_t remembered_process;
-
-template <class T>
-pid_t handle_pool<T>::current_process() noexcept {
-  return remembered_process;
-}
 
 }  // namespace slk::abi

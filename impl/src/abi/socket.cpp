@@ -10,9 +10,11 @@
 #include "abi/socket_handle.hpp"
 #include "socket/context.hpp"
 
+using slk::short_way;
 using slk::abi::fail;
 using slk::abi::guard;
 using slk::abi::socket_call;
+using socket_handle = slk::abi::handle<slk::socket>;
 
 namespace {
 
@@ -30,6 +32,43 @@ int with_endpoint(void* socket, const char* endpoint, Call call) noexcept {
     return fail(EINVAL);
   }
   return guard([&] { return call(*target, std::string_view(endpoint)); });
+}
+
+// What is behind the short calls, apart from them: they have nothing to save in registers then.
+
+[[gnu::noinline]] int send_by_all_means(void* socket, const void* data, size_t length,
+                                        int flags) noexcept {
+  const socket_call target(socket);
+  if (!target) {
+    return fail(ENOTSOCK);
+  }
+  if (data == nullptr && length > 0) {
+    return fail(EFAULT);
+  }
+  return guard([&] { return target->send(data, length, flags); });
+}
+
+[[gnu::noinline]] int receive_by_all_means(void* socket, void* buffer, size_t capacity,
+                                           int flags) noexcept {
+  const socket_call target(socket);
+  if (!target) {
+    return fail(ENOTSOCK);
+  }
+  if (buffer == nullptr && capacity > 0) {
+    return fail(EFAULT);
+  }
+  return guard([&] { return target->receive(buffer, capacity, flags); });
+}
+
+// The socket was closed by another thread during a short call that did what it answers, or nothing.
+[[gnu::noinline, gnu::cold]] int ended_closed(socket_handle& named, int outcome) noexcept {
+  socket_call::clean_up(named);
+  return outcome >= 0 ? outcome : fail(ENOTSOCK);
+}
+
+[[gnu::noinline]] int told_and_ended(socket_handle& named, int sent) noexcept {
+  named.object->tell_of_short();
+  return socket_call::leave(named) ? sent : ended_closed(named, sent);
 }
 
 }  // namespace
@@ -117,14 +156,20 @@ int slk_is_connected(void* socket, const void* id, size_t id_length) {
 }
 
 int slk_send(void* socket, const void* data, size_t length, int flags) {
-  const socket_call target(socket);
-  if (!target) {
-    return fail(ENOTSOCK);
+  if (auto* const named = socket_call::enter(socket); named != nullptr) [[likely]] {
+    const auto outcome = named->object->send_short(data, length, flags);
+    if (outcome == short_way::outcome::untold) [[unlikely]] {
+      return told_and_ended(*named, static_cast<int>(length));
+    }
+    const int sent = outcome == short_way::outcome::done ? static_cast<int>(length) : -1;
+    if (!socket_call::leave(*named)) [[unlikely]] {
+      return ended_closed(*named, sent);
+    }
+    if (sent >= 0) [[likely]] {
+      return sent;
+    }
   }
-  if (data == nullptr && length > 0) {
-    return fail(EFAULT);
-  }
-  return guard([&] { return target->send(data, length, flags); });
+  return send_by_all_means(socket, data, length, flags);
 }
 
 int slk_send_const(void* socket, const void* data, size_t length, int flags) {
@@ -169,14 +214,16 @@ int slk_send_parts(void* socket, const slk_part_t* parts, size_t count, int flag
 }
 
 int slk_recv(void* socket, void* buffer, size_t capacity, int flags) {
-  const socket_call target(socket);
-  if (!target) {
-    return fail(ENOTSOCK);
+  if (auto* const named = socket_call::enter(socket); named != nullptr) [[likely]] {
+    const int received = buffer != nullptr ? named->object->receive_short(buffer, capacity) : -1;
+    if (!socket_call::leave(*named)) [[unlikely]] {
+      return ended_closed(*named, received);
+    }
+    if (received >= 0) [[likely]] {
+      return received;
+    }
   }
-  if (buffer == nullptr && capacity > 0) {
-    return fail(EFAULT);
-  }
-  return guard([&] { return target->receive(buffer, capacity, flags); });
+  return receive_by_all_means(socket, buffer, capacity, flags);
 }
 
 int slk_recv_alloc(void* socket, slk_alloc_fn* allocate, void* hint, int flags) {

@@ -32,6 +32,16 @@ inline void light_fence() noexcept {
   }
 }
 
+// Who asks this once may pass free_light_fence() in place of several light_fence().
+[[nodiscard]] inline bool light_fence_is_free() noexcept {
+  return detail::membarrier_registered.load(std::memory_order_relaxed);  // as in light_fence()
+}
+
+// A light_fence(). REQUIRES: light_fence_is_free().
+inline void free_light_fence() noexcept {
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
 void heavy_fence() noexcept;
 
 }  // namespace slk

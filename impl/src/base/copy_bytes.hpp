@@ -10,6 +10,9 @@ namespace slk {
 // call, by loads of fixed size that overlap in the middle. REQUIRES: no overlap of the two ranges.
 inline void copy_bytes(std::uint8_t* to, const std::uint8_t* from, std::size_t size_bytes) noexcept;
 
+// The same for at most 255 bytes, without any call: for whoever must not have one in his way.
+inline void copy_short(std::uint8_t* to, const std::uint8_t* from, std::size_t size_bytes) noexcept;
+
 // memmove towards the front. REQUIRES: to <= from.
 void move_bytes_down(std::uint8_t* to, const std::uint8_t* from, std::size_t size_bytes) noexcept;
 
@@ -57,23 +60,43 @@ inline void copy_four_vectors(std::uint8_t* to, const std::uint8_t* from,
 
 }  // namespace detail
 
+namespace detail {
+
+// Up to 64 bytes.
+inline void copy_few_bytes(std::uint8_t* to, const std::uint8_t* from,
+                           std::size_t size_bytes) noexcept {
+  if (size_bytes >= 32) {
+    copy_four_vectors(to, from, size_bytes);
+  } else if (size_bytes >= 16) {
+    copy_two_words<two_quads>(to, from, size_bytes);
+  } else if (size_bytes >= 8) {
+    copy_two_words<std::uint64_t>(to, from, size_bytes);
+  } else if (size_bytes >= 4) {
+    copy_two_words<std::uint32_t>(to, from, size_bytes);
+  } else if (size_bytes >= 2) {
+    copy_two_words<std::uint16_t>(to, from, size_bytes);
+  } else if (size_bytes == 1) {
+    *to = *from;
+  }
+}
+
+}  // namespace detail
+
 inline void copy_bytes(std::uint8_t* to, const std::uint8_t* from,
                        std::size_t size_bytes) noexcept {
   if (size_bytes > 64) {
     copy_many_bytes(to, from, size_bytes);
-  } else if (size_bytes >= 32) {
-    detail::copy_four_vectors(to, from, size_bytes);
-  } else if (size_bytes >= 16) {
-    detail::copy_two_words<detail::two_quads>(to, from, size_bytes);
-  } else if (size_bytes >= 8) {
-    detail::copy_two_words<std::uint64_t>(to, from, size_bytes);
-  } else if (size_bytes >= 4) {
-    detail::copy_two_words<std::uint32_t>(to, from, size_bytes);
-  } else if (size_bytes >= 2) {
-    detail::copy_two_words<std::uint16_t>(to, from, size_bytes);
-  } else if (size_bytes == 1) {
-    *to = *from;
+  } else {
+    detail::copy_few_bytes(to, from, size_bytes);
   }
+}
+
+inline void copy_short(std::uint8_t* to, const std::uint8_t* from,
+                       std::size_t size_bytes) noexcept {
+  for (; size_bytes > 64; size_bytes -= 64, to += 64, from += 64) {
+    detail::copy_four_vectors(to, from, 64);
+  }
+  detail::copy_few_bytes(to, from, size_bytes);
 }
 
 }  // namespace slk

@@ -7,6 +7,8 @@
 
 namespace slk {
 
+constexpr std::size_t same_bytes_inline_max = 16;
+
 // Equality of two texts that are mostly short and of sizes the compiler does not know: up to 16
 // bytes without a call.
 inline bool same_bytes(std::string_view a, std::string_view b) noexcept {
@@ -24,7 +26,7 @@ inline bool same_bytes(std::string_view a, std::string_view b) noexcept {
     std::memcpy(&y, b.data() + size - sizeof word, sizeof word);
     return (difference | (x ^ y)) == 0;
   };
-  if (size > 16) {
+  if (size > same_bytes_inline_max) {
     return std::memcmp(a.data(), b.data(), size) == 0;
   }
   if (size >= 8) {

@@ -60,6 +60,13 @@ class signaler {
     }
   }
 
+  // Behind a publish: wake_if_sleeping_often() has something to do. REQUIRES:
+  // light_fence_is_free().
+  [[nodiscard]] bool may_sleep() const noexcept {
+    free_light_fence();  // pairs with: prepare_sleep(), heavy
+    return word_.load(std::memory_order_relaxed) != 0;
+  }
+
   // -- the sleeper
   // ----------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ bool inproc_link::join(side which, std::weak_ptr<pipe> end, std::shared_ptr<inbo
   inproc_channel& out = which == side::connecting ? forward : backward;
   inproc_channel& in = which == side::connecting ? backward : forward;
   out.producer.store(signal, std::memory_order_release);  // pairs with: give_credit()
-  in.consumer.store(signal, std::memory_order_release);   // pairs with: message_published()
+  in.consumer.store(signal, std::memory_order_release);   // pairs with: tell_reader()
   return ends_[1 - index_of(which)].left;
 }
 

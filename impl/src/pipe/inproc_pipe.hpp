@@ -28,11 +28,11 @@ struct inproc_channel {
 
   // Whom to wake: the consumer after a publish, the producer after a report. Null until that side
   // exists (connect before bind). join(): store, release   pairs with
-  // message_published(), give_credit(): load, acquire.
+  // tell_reader(), reader_waits(), give_credit(): load, acquire.
   std::atomic<signaler*> consumer{nullptr};
   // The consumer looks elsewhere, at the many others it has; who publishes tells it.
   // look_away(): store, heavy fence of the caller, look at the ring   pairs with
-  // message_published(): publish, light fence, load.
+  // tell_reader(), reader_waits(): publish, light fence, load.
   std::atomic<bool> unattended{false};
   std::atomic<signaler*> producer{nullptr};
 };
@@ -82,7 +82,36 @@ class inproc_pipe final : public pipe {
   void set_high_water_marks(std::uint64_t send, std::uint64_t receive) noexcept override;
   [[nodiscard]] int write(const std::uint8_t* data, std::size_t size_bytes,
                           bool more) noexcept override {
-    return append(data, size_bytes, more, [this] { message_published(); });
+    return append(data, size_bytes, more, [this] { tell_reader(); });
+  }
+  // append_short(); then reader_waits(), and if it does tell_reader().
+  [[nodiscard]] bool write_short(const std::uint8_t* data, std::size_t size_bytes) noexcept {
+    if (!append_short(data, size_bytes)) [[unlikely]] {
+      return false;
+    }
+    pause_count_ = 0;  // as in tell_reader()
+    return true;
+  }
+  [[nodiscard]] bool reader_waits() noexcept {
+    // pairs with: inproc_link::join()
+    signaler* const reader = out_channel_.consumer.load(std::memory_order_acquire);
+    // The second behind the fence of the first. pairs with: look_away()
+    return reader != nullptr &&
+           (reader->may_sleep() || out_channel_.unattended.load(std::memory_order_relaxed));
+  }
+  // A message was published.
+  void tell_reader() noexcept {
+    pause_count_ = 0;  // a conversation, not a stream
+    // pairs with: inproc_link::join()
+    signaler* const reader = out_channel_.consumer.load(std::memory_order_acquire);
+    if (reader == nullptr) [[unlikely]] {
+      return;  // join() finds what is there
+    }
+    reader->wake_if_sleeping_often(vain_fences_);
+    // Behind the fence that is in there. pairs with: look_away()
+    if (out_channel_.unattended.load(std::memory_order_relaxed)) [[unlikely]] {
+      announce();
+    }
   }
   void give_credit() noexcept override;
   void look_away() noexcept override;
@@ -99,19 +128,6 @@ class inproc_pipe final : public pipe {
   void protocol_broken() noexcept override { input_ended_ = true; }
 
  private:
-  void message_published() noexcept {
-    pause_count_ = 0;  // a conversation, not a stream
-    // pairs with: inproc_link::join()
-    signaler* const reader = out_channel_.consumer.load(std::memory_order_acquire);
-    if (reader == nullptr) [[unlikely]] {
-      return;  // join() finds what is there
-    }
-    reader->wake_if_sleeping_often(vain_fences_);
-    // Behind the fence that is in there. pairs with: look_away()
-    if (out_channel_.unattended.load(std::memory_order_relaxed)) [[unlikely]] {
-      announce();
-    }
-  }
   void announce() noexcept;
   [[nodiscard]] std::uint64_t report_interval() const noexcept;
   void back_off() noexcept;

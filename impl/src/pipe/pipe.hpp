@@ -61,6 +61,9 @@ class alignas(cache_line_bytes) pipe : public std::enable_shared_from_this<pipe>
   // Below the high water mark. True stays true until a message is finished.
   [[nodiscard]] bool has_room() noexcept { return written_messages_ < room_limit_ || find_room(); }
 
+  // has_room(), but false where it takes a look at the reader.
+  [[nodiscard]] bool has_known_room() const noexcept { return written_messages_ < room_limit_; }
+
   // Appends a frame; the one without `more` finishes the message. 0, or ENOMEM: the frames of this
   // message written so far stay, so that the caller may try again or rollback().
   [[nodiscard]] virtual int write(const std::uint8_t* data, std::size_t size_bytes,
@@ -153,6 +156,39 @@ class alignas(cache_line_bytes) pipe : public std::enable_shared_from_this<pipe>
     return true;
   }
 
+  // -- the same for a short frame that is a message, and only where nothing else is to be done
+  // (short_way)
+
+  // peek() that does not refill. False: ask peek().
+  [[nodiscard]] bool peek_short() noexcept {
+    const int body_bytes = short_body_bytes();
+    if (body_bytes < 0) [[unlikely]] {
+      return false;
+    }
+    header_.body_bytes = static_cast<std::uint64_t>(body_bytes);
+    header_.header_bytes = short_frame_header_bytes;
+    header_.flags = 0;
+    frame_ready_ = true;
+    return true;
+  }
+  // peek() and take() into `buffer`: the size; -1: ask peek().
+  [[nodiscard]] int take_short(std::uint8_t* buffer, std::size_t capacity_bytes) noexcept {
+    const int body_bytes = short_body_bytes();
+    if (body_bytes < 0 || static_cast<std::size_t>(body_bytes) > capacity_bytes) [[unlikely]] {
+      return -1;
+    }
+    return copy_out(buffer, body_bytes);
+  }
+  // take() behind peek(): the size; -1: ask take().
+  [[nodiscard]] int take_short_peeked(std::uint8_t* buffer, std::size_t capacity_bytes) noexcept {
+    if (staged_ || header_.flags != 0 || header_.body_bytes > capacity_bytes ||
+        read_messages_ + 1 >= credit_due_) [[unlikely]] {
+      return -1;
+    }
+    frame_ready_ = reading_ = false;
+    return copy_out(buffer, static_cast<int>(header_.body_bytes));
+  }
+
   // In the middle of a message that is being read.
   [[nodiscard]] bool reading() const noexcept { return reading_; }
 
@@ -207,6 +243,24 @@ class alignas(cache_line_bytes) pipe : public std::enable_shared_from_this<pipe>
     }
   }
 
+  // write() of a short frame that ends its message, in a chunk that is there. False: nothing was
+  // done, write() it.
+  [[nodiscard]] bool append_short(const std::uint8_t* data, std::size_t size_bytes) noexcept {
+    if (!has_known_room()) [[unlikely]] {
+      return false;
+    }
+    std::uint8_t* const at = out_->reserve_here(short_frame_header_bytes + size_bytes);
+    if (at == nullptr) [[unlikely]] {
+      return false;
+    }
+    encode_short_header(at, size_bytes);
+    copy_short(at + short_frame_header_bytes, data, size_bytes);
+    out_->commit(short_frame_header_bytes + size_bytes);
+    out_->publish();
+    ++written_messages_;
+    return true;
+  }
+
   // write() by way of the ring; tell(): a message was published.
   template <class Tell>
   [[nodiscard]] int append(const std::uint8_t* data, std::size_t size_bytes, bool more,
@@ -254,6 +308,23 @@ class alignas(cache_line_bytes) pipe : public std::enable_shared_from_this<pipe>
  private:
   enum class scan_result { whole, command, incomplete, broken };
 
+  // Of a message that take_single() would give without credit being due; -1: there is none.
+  [[nodiscard]] int short_body_bytes() const noexcept {
+    if (staged_ || frame_ready_ || read_messages_ + 1 >= credit_due_) [[unlikely]] {
+      return -1;
+    }
+    const int body_bytes = decode_short_frame(cursor_, static_cast<std::size_t>(limit_ - cursor_));
+    return body_bytes >= 0 && static_cast<std::uint64_t>(body_bytes) > frame_bytes_max_
+               ? -1
+               : body_bytes;
+  }
+  int copy_out(std::uint8_t* buffer, int body_bytes) noexcept {
+    const auto size_bytes = static_cast<std::size_t>(body_bytes);
+    copy_short(buffer, cursor_ + short_frame_header_bytes, size_bytes);
+    cursor_ += short_frame_header_bytes + size_bytes;
+    ++read_messages_;
+    return body_bytes;
+  }
   bool peek_slow() noexcept;
   scan_result scan(std::size_t& wanted_bytes) noexcept;
   void next_part() noexcept;

@@ -61,10 +61,25 @@ class stream_pipe final : public pipe, public patrolled {
     }
     return append(data, size_bytes, more, [this] { count_published(); });
   }
+  // append_short(), where no flush is due behind it.
+  [[nodiscard]] bool write_short(const std::uint8_t* data, std::size_t size_bytes) noexcept {
+    const std::size_t unflushed = unflushed_bytes + short_frame_header_bytes + size_bytes;
+    if (unflushed >= flushing.look_at_bytes || !append_short(data, size_bytes)) [[unlikely]] {
+      return false;
+    }
+    unflushed_bytes = unflushed;
+    count_published();
+    return true;
+  }
   // Sends what is published; `complete` gives credit back.
   flush_result flush() noexcept { return writer_.flush(); }
   [[nodiscard]] bool patrol_watches() noexcept {
     light_fence();  // pairs with: on_patrol()
+    return armed_.load(std::memory_order_relaxed);
+  }
+  // The same. REQUIRES: light_fence_is_free().
+  [[nodiscard]] bool patrol_watches_freely() noexcept {
+    free_light_fence();  // pairs with: on_patrol()
     return armed_.load(std::memory_order_relaxed);
   }
   // Has the patrol look after the pipe; nothing if it does already.

@@ -58,6 +58,14 @@ class chunk_ring {
     return reserve_in_new_chunk(size_bytes);
   }
 
+  // The same, but nullptr where it takes a new chunk.
+  [[nodiscard]] std::uint8_t* reserve_here(std::size_t size_bytes) noexcept {
+    if (tail_ == nullptr || tail_->capacity - written_ < size_bytes) [[unlikely]] {
+      return nullptr;
+    }
+    return tail_->bytes() + written_;
+  }
+
   void commit(std::size_t size_bytes) noexcept { written_ += size_bytes; }
 
   // Makes all committed bytes visible: call at the end of a message. pairs with: front()

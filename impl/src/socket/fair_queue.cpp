@@ -139,7 +139,7 @@ bool fair_queue::look_away_from_silent() noexcept {
       pipes_[i]->look_away();
     }
   }
-  heavy_fence();  // pairs with: inproc_pipe::message_published()
+  heavy_fence();  // pairs with: inproc_pipe::tell_reader()
   bool any = false;
   for (std::size_t i = busy_; i < active_;) {
     pipe& one = *pipes_[i];

@@ -73,6 +73,9 @@ class fair_queue {
     }
   }
 
+  // What it gave last has no others beside it.
+  [[nodiscard]] bool has_only_one() const noexcept { return pipes_.size() == 1; }
+
   // Takes note of the edges that have come.
   void collect_edges() noexcept { static_cast<void>(collect()); }
 

@@ -33,6 +33,11 @@ class pair_socket final : public socket {
     const int error = write_to(*peer_, data, size_bytes, more);
     if (error == 0) [[likely]] {
       open_ = more;
+      if (!more) {
+        short_.leads_to(*peer_);
+      } else {
+        short_.leads_nowhere();
+      }
     }
     return error;
   }

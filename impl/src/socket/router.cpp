@@ -26,26 +26,24 @@ class router_socket final : public socket {
   }
 
   void cancel_message() noexcept override {
-    if (target_ != nullptr) {
-      target_->rollback();
+    if (short_.message_open() && short_.target() != nullptr) {
+      short_.target()->rollback();
     }
-    open_ = false;
-    target_ = nullptr;
+    short_.end_message();
   }
 
  private:
   int route(const std::uint8_t* data, std::size_t size_bytes, bool more) noexcept override {
-    if (!open_) {
+    if (!short_.message_open()) {
       return route_id({reinterpret_cast<const char*>(data), size_bytes}, more);
     }
-    if (target_ != nullptr) [[likely]] {
-      if (const int error = write_to(*target_, data, size_bytes, more); error != 0) {
+    if (pipe* const target = short_.target(); target != nullptr) [[likely]] {
+      if (const int error = write_to(*target, data, size_bytes, more); error != 0) {
         return error;
       }
     }
     if (!more) {
-      open_ = false;
-      target_ = nullptr;
+      short_.end_message();
     }
     return 0;
   }
@@ -67,18 +65,17 @@ class router_socket final : public socket {
       }
       target = nullptr;  // dropped, as for an unknown peer
     }
-    open_ = true;
-    target_ = target;
+    short_.begin_message(target);
     return 0;
   }
 
-  int may_name_peer() const noexcept override { return open_ ? EFSM : 0; }
+  int may_name_peer() const noexcept override { return short_.message_open() ? EFSM : 0; }
 
   int fetch(frame_view& frame, pipe*& from) noexcept override {
-    if (body_follows_ != nullptr) {
-      from = body_follows_;
+    if (short_.body_of() != nullptr) {
+      from = short_.body_of();
       from->take(frame);
-      body_follows_ = nullptr;
+      short_.body_follows(nullptr);
       queue_.frame_taken(*from, frame);
       return 0;
     }
@@ -93,12 +90,15 @@ class router_socket final : public socket {
     }
     frame.set(reinterpret_cast<const std::uint8_t*>(from->routing_id.data()),
               from->routing_id.size(), true);
-    body_follows_ = from;
+    short_.body_follows(from);
+    if (queue_.has_only_one()) {
+      short_.leads_from_named(*from);
+    }
     return 0;
   }
 
   bool can_send() noexcept override {
-    if (options_.router_mandatory == 0 || open_) {
+    if (options_.router_mandatory == 0 || short_.message_open()) {
       return true;
     }
     bool any = false;
@@ -112,7 +112,7 @@ class router_socket final : public socket {
   }
 
   bool can_receive() noexcept override {
-    return body_follows_ != nullptr || queue_.find() != nullptr;
+    return short_.body_of() != nullptr || queue_.find() != nullptr;
   }
 
   void pipe_added(pipe& fresh, bool known) override {
@@ -158,16 +158,16 @@ class router_socket final : public socket {
   void pipe_ended(pipe& ended) noexcept override { unroute(ended); }
   void pipe_removed(pipe& gone) noexcept override {
     unroute(gone);
-    if (body_follows_ == &gone) {
-      body_follows_ = nullptr;
+    if (short_.body_of() == &gone) {
+      short_.body_follows(nullptr);
       message_cut();
     }
   }
 
   void unroute(pipe& gone) noexcept {
     peers_.remove(gone);
-    if (target_ == &gone) {
-      target_ = nullptr;  // the rest of the message is dropped
+    if (short_.target() == &gone) {
+      short_.lose_target();  // the rest of the message is dropped
     }
     if (blocked_ == &gone) {
       blocked_ = nullptr;
@@ -193,10 +193,7 @@ class router_socket final : public socket {
   }
 
   peer_table peers_;
-  pipe* target_ = nullptr;        // of the message that is being sent; none: dropped
-  bool open_ = false;             // its id was given, its last frame was not
-  pipe* blocked_ = nullptr;       // whose room a MANDATORY send last found missing
-  pipe* body_follows_ = nullptr;  // the id was received, the message comes next
+  pipe* blocked_ = nullptr;  // whose room a MANDATORY send last found missing
   std::uint32_t next_number_ = std::random_device{}();
 };
 

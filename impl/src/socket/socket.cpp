@@ -93,6 +93,15 @@ int socket::wait_to_send(const std::uint8_t* data, std::size_t size_bytes, int f
   }
 }
 
+void socket::tell_of_short() noexcept {
+  pipe& written = short_.untold();
+  if (written.is_stream()) {
+    flush_.message_published(static_cast<stream_pipe&>(written));
+  } else {
+    static_cast<inproc_pipe&>(written).tell_reader();
+  }
+}
+
 long socket::send_to(std::string_view routing_id, const void* data, std::size_t size_bytes,
                      int flags) {
   if (const int error = may_name_peer(); error != 0) {
@@ -296,6 +305,7 @@ void socket::about_to_wait_elsewhere() noexcept {
 }
 
 void socket::prepare_wait() noexcept {
+  short_.forget();       // the next call of any kind has to disarm
   if (!signal_armed_) {  // a poll may name a socket twice
     signal_armed_ = true;
     inbox_->signal().prepare_sleep(inproc_pipes_ > 0);

@@ -36,6 +36,7 @@
 #include "socket/flush_policy.hpp"
 #include "socket/load_balancer.hpp"
 #include "socket/options.hpp"
+#include "socket/short_way.hpp"
 #include "socket/spin_budget.hpp"
 
 namespace slk {
@@ -57,6 +58,27 @@ class alignas(cache_line_bytes) socket {
     }
     return -error;
   }
+  // -- the calls of small messages that flow, without a call in them: see short_way
+
+  // REQUIRES: light_fence_is_free().
+  [[nodiscard]] short_way::outcome send_short(const void* data, std::size_t size_bytes,
+                                              int flags) noexcept {
+    if (inbox_->has_events()) [[unlikely]] {
+      return short_way::outcome::refused;
+    }
+    return short_.send(static_cast<const std::uint8_t*>(data), size_bytes,
+                       (flags & SLK_SNDMORE) != 0);
+  }
+  // What send_short() left `untold`.
+  void tell_of_short() noexcept;
+  // The frame's size; -1: refused, receive() it.
+  [[nodiscard]] int receive_short(void* buffer, std::size_t capacity_bytes) noexcept {
+    if (inbox_->has_events()) [[unlikely]] {
+      return -1;
+    }
+    return short_.receive(static_cast<std::uint8_t*>(buffer), capacity_bytes, receive_more_);
+  }
+
   // A ROUTER's naming frame and the next frame, or neither. -ENOTSUP, -EFSM, as send().
   [[nodiscard]] long send_to(std::string_view routing_id, const void* data, std::size_t size_bytes,
                              int flags);
@@ -202,7 +224,15 @@ class alignas(cache_line_bytes) socket {
   // fetch() for a type that adds nothing.
   [[nodiscard]] int fetch_in_turn(frame_view& frame, pipe*& from) noexcept {
     from = queue_.take(frame);
-    return from == nullptr ? EAGAIN : 0;
+    if (from == nullptr) {
+      return EAGAIN;
+    }
+    if (queue_.has_only_one() && !frame.more) [[likely]] {
+      short_.leads_from(*from);
+    } else {
+      short_.leads_from_nobody();
+    }
+    return 0;
   }
   // route() for a type that deals its messages in turn.
   [[nodiscard]] int route_balanced(load_balancer& peers, const std::uint8_t* data,
@@ -218,6 +248,11 @@ class alignas(cache_line_bytes) socket {
     const int error = write_to(*target, data, size_bytes, more);
     if (error == 0) [[likely]] {
       peers.frame_written(more);
+      if (!more && peers.pipes().size() == 1) {
+        short_.leads_to(*target);
+      } else {
+        short_.leads_nowhere();
+      }
     }
     return error;
   }
@@ -228,6 +263,8 @@ class alignas(cache_line_bytes) socket {
   void drop_connection(pipe& replaced);
 
   socket_options options_;
+  // Each call that is not short forgets it where it changes pipes, or has others told of a sleep.
+  short_way short_;
   const slk::socket_type type_;
   const std::shared_ptr<inbox> inbox_ = std::make_shared<inbox>();
   const std::shared_ptr<slk::monitor> monitor_ = std::make_shared<slk::monitor>();

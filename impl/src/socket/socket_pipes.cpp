@@ -5,6 +5,7 @@
 namespace slk {
 
 int socket::process_events() {
+  short_.forget();
   socket_events events = inbox_->take();
   const int stopped = inbox_->stop_error();
   while (!events.empty()) {
@@ -65,6 +66,7 @@ void socket::attach(socket_event& event) {
 
 void socket::add_pipe(std::shared_ptr<pipe> fresh, bool known) {
   pipe& added = *fresh;
+  short_.forget();
   pipes_.emplace(&added, std::move(fresh));
   inproc_pipes_ += added.is_stream() ? 0 : 1;
   added.set_high_water_marks(static_cast<std::uint64_t>(options_.sndhwm),
@@ -86,6 +88,7 @@ void socket::reap_ended() noexcept {
 
 // The inverse of add_pipe().
 void socket::detach(pipe& gone) noexcept {
+  short_.forget();
   pipe_removed(gone);
   if (running_ahead_ == &gone) {
     running_ahead_ = nullptr;

@@ -51,6 +51,14 @@ inline std::size_t frame_header_bytes(std::uint64_t body_bytes) noexcept;
 inline std::size_t encode_frame_header(std::uint8_t* out, std::uint64_t body_bytes,
                                        std::uint8_t flags) noexcept;
 
+// encode_frame_header() of a message's last frame with a short header. REQUIRES: at most
+// short_frame_body_bytes_max.
+inline void encode_short_header(std::uint8_t* out, std::size_t body_bytes) noexcept;
+
+// The body's size, of a short frame that is here whole and is all of its message; -1: it is not
+// that.
+inline int decode_short_frame(const std::uint8_t* data, std::size_t available) noexcept;
+
 // False: `available` bytes are not yet a whole header, `out` is untouched. Any size is reported as
 // it stands, above frame_body_bytes_max too: the caller knows its limit and refuses.
 inline bool decode_frame_header(const std::uint8_t* data, std::size_t available,
@@ -116,6 +124,25 @@ inline std::size_t encode_frame_header(std::uint8_t* out, std::uint64_t body_byt
   out[0] = static_cast<std::uint8_t>(flags | flag_long);
   store_be64(out + 1, body_bytes);
   return long_frame_header_bytes;
+}
+
+inline void encode_short_header(std::uint8_t* out, std::size_t body_bytes) noexcept {
+  const auto both = static_cast<std::uint16_t>(body_bytes << 8);  // flags 0, size
+  std::memcpy(out, &both, sizeof both);
+}
+
+inline int decode_short_frame(const std::uint8_t* data, std::size_t available) noexcept {
+  if (available < short_frame_header_bytes) [[unlikely]] {
+    return -1;
+  }
+  std::uint16_t both;
+  std::memcpy(&both, data, sizeof both);
+  const std::size_t body_bytes = both >> 8;
+  const bool is_plain = (both & (flag_more | flag_long | flag_command)) == 0;
+  if (!is_plain || body_bytes > available - short_frame_header_bytes) [[unlikely]] {
+    return -1;
+  }
+  return static_cast<int>(body_bytes);
 }
 
 inline bool decode_frame_header(const std::uint8_t* data, std::size_t available,
