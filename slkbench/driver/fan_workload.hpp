@@ -38,7 +38,8 @@ inline shares shares_of(const workload_spec& spec) {
 // Numbers that the senders have still to send.
 class send_turns {
  public:
-  explicit send_turns(std::size_t senders) : next_(senders), end_(senders) {
+  send_turns(std::size_t senders, std::size_t size_bytes)
+      : next_(senders), end_(senders), payloads_(senders, stamped_payload(size_bytes, senders)) {
     for (std::size_t sender = 0; sender < senders; ++sender)
       next_[sender] = end_[sender] = stamp::first_number_of(sender);
   }
@@ -50,7 +51,7 @@ class send_turns {
 
   // Sends everything that is left.
   template <class Link>
-  [[nodiscard]] failure send_all(Link& link, stamped_payload& payload) {
+  [[nodiscard]] failure send_all(Link& link) {
     const auto has_more = [this](std::size_t sender) { return next_[sender] != end_[sender]; };
     std::uint64_t left = 0;
     for (std::size_t sender = 0; sender < end_.size(); ++sender)
@@ -60,6 +61,7 @@ class send_turns {
       for (std::size_t sender = 0; sender < end_.size(); ++sender) {
         if (!has_more(sender))
           continue;
+        stamped_payload& payload = payloads_[sender];
         const send_outcome outcome =
             link.send_now(sender, payload.stamped(next_[sender]), payload.size());
         if (outcome == send_outcome::sent) [[likely]] {
@@ -85,25 +87,25 @@ class send_turns {
 
   std::vector<std::uint64_t> next_;
   std::vector<std::uint64_t> end_;
+  std::vector<stamped_payload> payloads_;
 };
 
 template <class Link>
 [[nodiscard]] failure run_fan_in_source(Link& link, const workload_spec& spec,
                                         control_line& control, role_report& report) {
-  stamped_payload payload(spec.size_bytes);
   const shares counts = shares_of(spec);
-  send_turns turns(spec.senders);
+  send_turns turns(spec.senders, spec.size_bytes);
   if (failure problem = control.await(signal::in_place, spec.limit_ms))
     return problem;
   turns.extend(counts.warmup);
-  if (failure problem = turns.send_all(link, payload))
+  if (failure problem = turns.send_all(link))
     return problem;
   if (failure problem = control.await(signal::warmed_up, spec.limit_ms))
     return problem;
   usage_meter meter;
   meter.start();
   turns.extend(counts.timed);
-  if (failure problem = turns.send_all(link, payload))
+  if (failure problem = turns.send_all(link))
     return problem;
   if (failure problem = control.await(signal::all_here, spec.limit_ms))
     return problem;

@@ -1,7 +1,9 @@
 #include "ledger.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <iterator>
+#include <limits>
 
 namespace slkbench {
 namespace {
@@ -27,8 +29,18 @@ std::string and_more(std::uint64_t count) {
 
 }  // namespace
 
-stamped_payload::stamped_payload(std::size_t size_bytes)
-    : size_(size_bytes), bytes_(filled(size_bytes)) {}
+stamped_payload::stamped_payload(std::size_t size_bytes, std::size_t turns)
+    : size_(size_bytes), stride_((size_bytes + spare_bytes + 63) / 64 * 64) {
+  // One of two is stamped a turn ahead, which the other senders' messages fill.
+  const std::size_t in_turn = std::max(slots_max / std::max(turns, std::size_t{1}), std::size_t{2});
+  const std::size_t wanted = std::min(total_bytes_max / stride_, in_turn);
+  mask_ = std::bit_floor(std::max(wanted, std::size_t{1})) - 1;
+  numbers_.fill(std::numeric_limits<std::uint64_t>::max());
+  const std::vector<std::byte> one = filled(size_bytes);
+  bytes_.resize(stride_ * (mask_ + 1));
+  for (std::size_t slot = 0; slot <= mask_; ++slot)
+    std::copy(one.begin(), one.end(), at(slot));
+}
 
 message_form::message_form(std::size_t size_bytes)
     : size_(size_bytes),

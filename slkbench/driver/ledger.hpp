@@ -9,6 +9,7 @@
 // of its messages' numbers say who it is (see peer_accounts.hpp).
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -37,32 +38,57 @@ inline std::uint64_t read_word(const std::byte* at) noexcept {
 
 }  // namespace stamp
 
-// The sender's one payload, allocated once.
+// The payloads of a sender, allocated once and sent in turn: each is stamped some messages before
+// it is sent, as an application's would be. One that was stamped just now makes a library wait that
+// copies it by wider words than it was stamped by: until the stores are in the cache, behind those
+// of the messages before. Measured over inproc at 64 B: more than half of the time per message, of
+// bare memory copies too.
 class stamped_payload {
  public:
-  explicit stamped_payload(std::size_t size_bytes);
+  // For one of `turns` senders that take turns.
+  explicit stamped_payload(std::size_t size_bytes, std::size_t turns = 1);
 
+  // The payload of a message; its numbers are expected in order. Valid for this message.
   const std::byte* stamped(std::uint64_t number) noexcept {
-    if (size_ >= stamp::number_bytes) {
-      std::memcpy(bytes_.data(), &number, sizeof number);
-      if (size_ >= stamp::checked_size_min) {
-        const std::uint64_t check = stamp::check_word(number, size_);
-        std::memcpy(bytes_.data() + stamp::number_bytes, &check, sizeof check);
-        if (size_ >= stamp::tail_size_min)
-          std::memcpy(bytes_.data() + size_ - stamp::check_bytes, &check, sizeof check);
-      }
-    } else {
-      std::memcpy(bytes_.data(), &number, size_);  // little endian: the low bytes
-    }
-    return bytes_.data();
+    const std::size_t slot = number & mask_;
+    if (numbers_[slot] != number) [[unlikely]]
+      stamp(slot, number);
+    const std::uint64_t ahead = number + mask_;
+    if (numbers_[ahead & mask_] != ahead)
+      stamp(ahead & mask_, ahead);
+    return at(slot);
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   std::byte* data() noexcept { return bytes_.data(); }
 
  private:
+  // As many as a few messages' stores take to get into the cache, and as fit it.
+  static constexpr std::size_t slots_max = 16;
+  static constexpr std::size_t total_bytes_max = 4096;
+
+  [[nodiscard]] std::byte* at(std::size_t slot) noexcept { return bytes_.data() + slot * stride_; }
+  void stamp(std::size_t slot, std::uint64_t number) noexcept {
+    numbers_[slot] = number;
+    std::byte* const to = at(slot);
+    if (size_ < stamp::number_bytes) {
+      std::memcpy(to, &number, size_);  // little endian: the low bytes
+      return;
+    }
+    std::memcpy(to, &number, sizeof number);
+    if (size_ < stamp::checked_size_min)
+      return;
+    const std::uint64_t check = stamp::check_word(number, size_);
+    std::memcpy(to + stamp::number_bytes, &check, sizeof check);
+    if (size_ >= stamp::tail_size_min)
+      std::memcpy(to + size_ - stamp::check_bytes, &check, sizeof check);
+  }
+
   std::size_t size_;
+  std::size_t stride_;
+  std::size_t mask_;  // one less than there are payloads
   std::vector<std::byte> bytes_;
+  std::array<std::uint64_t, slots_max> numbers_;
 };
 
 // What a message of a given size, from 8 bytes up, looks like.
