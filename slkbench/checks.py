@@ -25,7 +25,7 @@ from slkbench.model import (
     Status,
     Verdict,
 )
-from slkbench.stats import distances_of, find_modes, ran_alike
+from slkbench.stats import distances_of, find_modes, ran_alike, slow_downs
 from slkbench.units import format_percent, format_rate, format_size, format_time_ns
 
 __all__ = ["check_run"]
@@ -37,6 +37,9 @@ MAX_FOREIGN_CPU_FRACTION = 0.05
 FEWEST_FOR_SD = 4
 ROUND_TRIPS_FOR_P99 = 10_000
 MAX_SEND_LAG_OF_P99 = 0.5
+MAX_TYPICAL_SLOW_DOWN = 1.1
+MAX_SLOW_DOWN = 1.3
+MAX_SLOWED_SHARE = 0.1
 _PER_SOCKET = "LAST_ENDPOINT"
 _SWEEPING_FLAG = re.compile(r"-(?:O\w*|march=\S+|mtune=\S+|flto\S*|fsanitize=\S+|DNDEBUG)(?!\S)")
 _VERSION = re.compile(r"\b\d+\.\d+\.\d+\b")
@@ -70,6 +73,7 @@ def check_run(
         *_discarded(verdicts),
         *_disturbed(samples),
         *_moved_cpus(samples),
+        *_shared_cores(samples),
         *_unstable(by_arm),
         *_bimodal(by_arm),
         *_short(samples),
@@ -318,6 +322,25 @@ def _moved_cpus(samples: Sequence[Sample]) -> Iterator[Finding]:
         "of a machine in two states, which the section on noise tells apart: let the host pin its "
         "CPUs",
     )
+
+
+def _shared_cores(samples: Sequence[Sample]) -> Iterator[Finding]:
+    """Strangers computed on the other hardware thread of a core: a fixed piece of work tells."""
+    found = slow_downs(samples)
+    if not found:
+        return
+    slowed = sum(each > MAX_SLOW_DOWN for each in found) / len(found)
+    if median(found) > MAX_TYPICAL_SLOW_DOWN or slowed > MAX_SLOWED_SHARE:
+        yield Finding(
+            code="core-sharing",
+            subject=f"{len(found)} of {len(samples)} samples",
+            evidence="a fixed piece of arithmetic amid the messages typically took "
+            f"{median(found):.2f} times its least, at most {max(found):.2f} times, and over "
+            f"{MAX_SLOW_DOWN:g} times in {format_percent(slowed)} of the samples: others computed "
+            "on the same cores",
+            remedy="verdicts take out what goes with it; rates and single samples are as they were "
+            "measured: measure at a quieter hour, or on a machine of your own",
+        )
 
 
 def _bimodal(by_arm: Mapping[ArmKey, list[Sample]]) -> Iterator[Finding]:

@@ -467,6 +467,18 @@ class Sample:
     line_trip_after_ns: float | None = column(
         "the same just after they had ended", unit="ns", since=5
     )
+    sender_core_probe_ns: float | None = column(
+        "mean time of a fixed piece of arithmetic in the sending thread, taken at up to 256 "
+        "moments amid the timed messages (or round trips, outside of their times): up to twice its "
+        "least while somebody else's thread shares the core, be it another virtual machine's. "
+        "Layer native, one pair of sockets, no given rate; and no other CPU on the core of a "
+        "role's that the contender's own threads might use",
+        unit="ns",
+        since=6,
+    )
+    receiver_core_probe_ns: float | None = column(
+        "the same in the receiving thread", unit="ns", since=6
+    )
 
     @property
     def cell_key(self) -> CellKey:

@@ -14,7 +14,8 @@ an older one with the defaults of the columns that came later:
    SATURATED;
 4. ``slice_sd``: how far the time per message varies inside a process;
 5. ``line_trip_before_ns``, ``line_trip_after_ns``: how far the CPUs were apart.  The second half of
-   a block is no mirror image of the first any more.
+   a block is no mirror image of the first any more;
+6. ``sender_core_probe_ns``, ``receiver_core_probe_ns``: whether strangers shared the cores.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ __all__ = [
     "sample_of",
 ]
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 READABLE_VERSIONS = range(1, SCHEMA_VERSION + 1)
 
 _FORM = """\

@@ -137,6 +137,8 @@ nb::dict as_dict(const role_report& report) {
   result["process"] = as_dict(report.of_process);
   if (report.idle_peers_bytes >= 0)
     result["idle_peers_bytes"] = report.idle_peers_bytes;
+  if (report.core_probe_ns >= 0)
+    result["core_probe_ns"] = report.core_probe_ns;
   if (report.slice_sd >= 0)
     result["slice_sd"] = report.slice_sd;
   if (report.slowest_sender_share >= 0)

@@ -17,12 +17,6 @@ class slices {
 
   explicit slices(std::int64_t begin_ns) noexcept { at_ns_[0] = begin_ns; }
 
-  // Where part 1, 2, ... count ends, of messages numbered from begin to end.
-  [[nodiscard]] static std::uint64_t end_of(std::uint64_t part, std::uint64_t begin,
-                                            std::uint64_t end) noexcept {
-    return part == count ? end : begin + (end - begin) / count * part;
-  }
-
   // To be called `count` times.
   void ended(std::int64_t now_ns) noexcept { at_ns_[++ended_] = now_ns; }
   [[nodiscard]] std::int64_t end_ns() const noexcept { return at_ns_[count]; }

@@ -13,6 +13,7 @@
 
 #include "clock.hpp"
 #include "control_line.hpp"
+#include "core_probe.hpp"
 #include "histogram.hpp"
 #include "ledger.hpp"
 #include "slices.hpp"
@@ -46,6 +47,7 @@ struct role_report {
   std::vector<std::int64_t> round_trips_ns;  // sorted
   std::optional<paced_record> paced;         // instead of these
   double slice_sd = -1;                      // only of a receiver with one sender; see slices
+  double core_probe_ns = -1;                 // of one sender or receiver; see core_probe
   double slowest_sender_share = -1;          // only of a receiver that has several senders
   std::int64_t idle_peers_bytes = -1;        // resident memory that idle peers brought, if any
 };
@@ -89,6 +91,22 @@ template <class Link>
   return {};
 }
 
+// The timed messages, with looks at the core amid them.
+template <class Link>
+[[nodiscard]] failure send_timed(Link& link, stamped_payload& payload, std::uint64_t begin,
+                                 std::uint64_t end, core_probe& core) {
+  std::uint64_t number = begin;
+  for (std::uint64_t look = 1; look <= core_probe::looks; ++look) {
+    for (const std::uint64_t stop = core_probe::end_of(look, begin, end); number < stop; ++number) {
+      if (!link.send(payload.stamped(number), payload.size())) [[unlikely]]
+        return failed("sent " + std::to_string(number) + " messages, then " + link.error_text());
+    }
+    core.look();
+  }
+  link.flush();
+  return {};
+}
+
 template <class Link>
 [[nodiscard]] failure run_source(Link& link, const workload_spec& spec, control_line& control,
                                  role_report& report) {
@@ -105,10 +123,13 @@ template <class Link>
     report.watcher->begin();
   usage_meter meter;
   meter.start();
+  core_probe core;
   report.begin_ns = now_ns();
-  if (failure problem = send_range(link, payload, warmup, total))
+  if (failure problem = send_timed(link, payload, warmup, total, core))
     return problem;
   report.end_ns = now_ns();
+  if (spec.receivers == 1)  // elsewhere the other side does not look
+    report.core_probe_ns = core.mean_ns();
   if (failure problem = control.await(signal::all_here, spec.limit_ms))
     return problem;
   meter.stop(report);
@@ -116,6 +137,8 @@ template <class Link>
     report.watcher->end();
   return {};
 }
+
+constexpr std::uint64_t looks_per_slice = core_probe::looks / slices::count;
 
 template <class Link>
 [[nodiscard]] failure run_sink(Link& link, const workload_spec& spec, control_line& control,
@@ -150,19 +173,23 @@ template <class Link>
   meter.start();
   begin_ns = now_ns();
   slices parts(begin_ns);
-  for (std::uint64_t part = 1; part <= slices::count; ++part) {
-    const std::uint64_t end = slices::end_of(part, warmup + 1, total);
+  core_probe core;
+  for (std::uint64_t look = 1; look <= core_probe::looks; ++look) {
+    const std::uint64_t end = core_probe::end_of(look, warmup + 1, total);
     while (account.next() < end) {
       const std::ptrdiff_t size = link.receive(data, capacity);
       if (size < 0) [[unlikely]]
         return account_failed(account, total, link.error_text());
       account.take(data, size);
     }
-    parts.ended(now_ns());
+    core.look();
+    if (look % looks_per_slice == 0)
+      parts.ended(now_ns());
   }
   report.begin_ns = begin_ns;
   report.end_ns = parts.end_ns();
   report.slice_sd = parts.sd(total - warmup - 1);
+  report.core_probe_ns = core.mean_ns();
   report.elapsed_ns = report.end_ns - begin_ns;
   meter.stop(report);
   if (report.watcher != nullptr)
@@ -176,6 +203,33 @@ template <class Link>
   return {};
 }
 
+// Behind which round trips both sides look at their cores: evenly, behind the last one too, and at
+// most once behind each.
+class look_plan {
+ public:
+  // Numbered from 0, the timed ones from first_timed + 1 to total - 1.
+  look_plan(std::uint64_t first_timed, std::uint64_t total) noexcept
+      : begin_(first_timed + 1), end_(total), at_(core_probe::end_of(1, begin_, end_)) {}
+
+  // To be asked for each round trip.
+  [[nodiscard]] bool is_due(std::uint64_t number) noexcept {
+    if (number + 1 < at_ || taken_ == core_probe::looks) [[likely]]
+      return false;
+    if (number < begin_)
+      return false;
+    // Fewer round trips than looks: not several behind one.
+    while (taken_ < core_probe::looks && at_ <= number + 1)
+      at_ = core_probe::end_of(++taken_ + 1, begin_, end_);
+    return true;
+  }
+
+ private:
+  std::uint64_t begin_;
+  std::uint64_t end_;
+  std::uint64_t taken_ = 0;
+  std::uint64_t at_;  // behind the one in front of this
+};
+
 template <class Link>
 [[nodiscard]] failure run_ping(Link& link, const workload_spec& spec, control_line& control,
                                role_report& report) {
@@ -188,8 +242,11 @@ template <class Link>
   if (failure problem = control.await(signal::in_place, spec.limit_ms))
     return problem;
   usage_meter meter;
+  core_probe core;
+  look_plan looks(warmup, total);
   std::int64_t begin_ns = 0;
   std::int64_t last_ns = 0;
+  std::int64_t looking_ns = 0;
   for (std::uint64_t number = 0; number < total; ++number) {
     if (!link.send(payload.stamped(number), payload.size())) [[unlikely]]
       return failed("sent " + std::to_string(number) + " messages, then " + link.error_text());
@@ -208,8 +265,14 @@ template <class Link>
     const std::int64_t here_ns = now_ns();
     round_trips_ns[number - warmup - 1] = here_ns - last_ns;
     last_ns = here_ns;
+    if (looks.is_due(number)) {  // between two round trips, so in none
+      core.look();
+      last_ns = now_ns();
+      looking_ns += last_ns - here_ns;
+    }
   }
-  report.elapsed_ns = last_ns - begin_ns;
+  report.elapsed_ns = last_ns - begin_ns - looking_ns;
+  report.core_probe_ns = core.mean_ns();
   meter.stop(report);
   if (!account.is_clean())
     return account_failed(account, total, {});
@@ -228,6 +291,10 @@ template <class Link>
   ledger account(spec.size_bytes, total);
   control.tell(signal::in_place);
   usage_meter meter;
+  core_probe core;
+  look_plan looks(warmup, total);
+  // At a given rate the next message may be due already, and would wait for a look.
+  const bool may_look = spec.metric == metric_kind::round_trip;
   meter.start();
   while (account.next() < total) {
     const std::ptrdiff_t size = link.receive(data, spec.size_bytes);
@@ -241,8 +308,11 @@ template <class Link>
     link.flush();
     if (account.next() == warmup + 1)
       meter.start();
+    if (may_look && looks.is_due(account.next() - 1))  // while the other side does the same
+      core.look();
   }
   meter.stop(report);
+  report.core_probe_ns = core.mean_ns();
   if (!account.is_clean())
     return account_failed(account, total, {});
   control.tell(signal::all_here);

@@ -26,6 +26,7 @@ from slkbench.model import (
 )
 from slkbench.runner.conversation import Conversation
 from slkbench.runner.cpu_distance import cpu_distance_ns
+from slkbench.runner.hardware_threads import may_share_a_core
 from slkbench.runner.launch_load import LoadMeter
 from slkbench.runner.launch_memory import usual_memory_bytes
 from slkbench.runner.launch_process import LaunchFailure
@@ -34,6 +35,7 @@ from slkbench.runner.launch_sample import (
     blank_sample,
     failed_sample,
     measured_sample,
+    without_core_probes,
 )
 
 __all__ = ["Calibration", "Launcher", "ProcessLauncher", "calibrate"]
@@ -112,6 +114,8 @@ class ProcessLauncher:
         """
         before_ns = cpu_distance_ns(placement)
         sample = self._measure(cell, slot, placement, messages, timeout_s)
+        if may_share_a_core(placement):
+            sample = without_core_probes(sample)
         return replace(
             sample, line_trip_before_ns=before_ns, line_trip_after_ns=cpu_distance_ns(placement)
         )

@@ -18,6 +18,7 @@ __all__ = [
     "blank_sample",
     "failed_sample",
     "measured_sample",
+    "without_core_probes",
 ]
 
 _MIB_BYTES = 1 << 20
@@ -135,6 +136,8 @@ def _measured(
         max_rss_bytes=max(result["max_rss_bytes"] for result in results.values()),
         slowest_sender_share=merged["receiver"].get("slowest_sender_share"),
         slice_sd=merged["receiver"].get("slice_sd"),
+        sender_core_probe_ns=merged["sender"].get("core_probe_ns"),
+        receiver_core_probe_ns=merged["receiver"].get("core_probe_ns"),
         idle_peer_bytes=_idle_peer_bytes(cell, merged),
         steal_fraction=load.steal_fraction,
         foreign_cpu_fraction=load.foreign_cpu_fraction,
@@ -144,6 +147,11 @@ def _measured(
             separators=(",", ":"),
         ),
     )
+
+
+def without_core_probes(sample: Sample) -> Sample:
+    """A sample that does not tell of its cores, where threads of its own may have shared them."""
+    return replace(sample, sender_core_probe_ns=None, receiver_core_probe_ns=None)
 
 
 def _recorded(blank: Sample, timer: Mapping[str, Any]) -> RecordedSample:

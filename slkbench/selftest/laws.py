@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LAWS", "Array", "Law"]
+__all__ = ["LAWS", "Array", "Law", "Places"]
 
 Array = NDArray[np.float64]
+Places = NDArray[np.intp]
 _SD = 0.03
 
 
@@ -19,13 +20,18 @@ class Law:
     """``of_machine`` is what happens to whatever runs: trials x blocks x slots, in their order.
 
     ``of_contender`` comes on top of it where the contender runs.  ``modes`` are those of processes,
-    None where that depends on how long one looks.
+    None where that depends on how long one looks.  ``of_strangers`` comes on top of the machine's
+    as well: what it adds to whatever runs, and what is seen of it at the cores of both roles, which
+    is an axis more.
     """
 
     name: str
     of_machine: Callable[[np.random.Generator, tuple[int, int, int]], Array]
     of_contender: Callable[[np.random.Generator, tuple[int, int, int]], Array] | None = None
     modes: int | None = 1
+    of_strangers: (
+        Callable[[np.random.Generator, tuple[int, int, int]], tuple[Array, Array]] | None
+    ) = None
 
 
 def _normal(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
@@ -87,6 +93,38 @@ def _tcp(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return 6 * _normal(generator, shape)
 
 
+def _shared_cores(generator: np.random.Generator, shape: tuple[int, int, int]) -> Array:
+    """How much longer arithmetic takes at each of the two cores, in ln.
+
+    It is up to twice as long while strangers are there, for a share of a slot that is much like
+    that of the slot before.
+    """
+    trials, blocks, slots = shape
+    shocks = generator.normal(0.0, 1.0, (trials, blocks * slots, 2))
+    states = np.empty_like(shocks)
+    states[:, 0] = shocks[:, 0]
+    for place in range(1, blocks * slots):
+        states[:, place] = 0.6 * states[:, place - 1] + 0.8 * shocks[:, place]
+    shares = np.clip(0.3 + 0.35 * states, 0.0, 1.0)
+    return np.log1p(shares).reshape(*shape, 2)
+
+
+def _seen(generator: np.random.Generator, slowed: Array) -> Array:
+    return slowed + generator.normal(0.0, 0.01, slowed.shape)
+
+
+def _strangers(generator: np.random.Generator, shape: tuple[int, int, int]) -> tuple[Array, Array]:
+    """A stream that is as slow as its sender's core."""
+    slowed = _shared_cores(generator, shape)
+    return slowed[..., 0], _seen(generator, slowed)
+
+
+def _harmless_strangers(
+    generator: np.random.Generator, shape: tuple[int, int, int]
+) -> tuple[Array, Array]:
+    return np.zeros(shape), _seen(generator, _shared_cores(generator, shape))
+
+
 LAWS = (
     Law("normal, sd 3 %", _normal),
     Law("heavy tails (Student's t, 2 d.f.)", _heavy_tails),
@@ -98,4 +136,6 @@ LAWS = (
     Law("a host that switches, 2.7 times as slow", _switches, modes=None),
     Law("normal, sd 18 %", _tcp),
     Law("two modes of the contender alone", _normal, _bimodal, modes=None),
+    Law("strangers on the sender's core", _normal, modes=None, of_strangers=_strangers),
+    Law("strangers that do not matter", _normal, modes=None, of_strangers=_harmless_strangers),
 )

@@ -27,8 +27,9 @@ from slkbench.model import (
     VerdictKind,
 )
 from slkbench.plan import block_slots
-from slkbench.selftest.laws import LAWS, Array, Law
+from slkbench.selftest.laws import LAWS, Array, Law, Places
 from slkbench.stats import DECIDED, Paired, decide, find_modes, level_per_look
+from slkbench.stats.core_sharing import Sharing, less_sharing
 
 __all__ = ["ModesTally", "Tally", "simulate", "simulate_all", "simulate_modes"]
 
@@ -87,11 +88,11 @@ def simulate(
     looks = (scenario.rounds,) if scenario.rounds is not None else scenario.looks
     level = level_per_look(scenario)
     generator = np.random.default_rng(seed)
-    logs, truth = _logs(generator, law, effect, trials, looks[-1])
+    arms, truth = _arms(generator, law, effect, trials, looks[-1])
     kinds: dict[VerdictKind, int] = {}
     covered = wrong = 0
     blocks = []
-    for baseline, placebo, contender in zip(*logs, strict=True):
+    for baseline, placebo, contender in zip(*arms, strict=True):
         for look in looks:
             found = decide(
                 _paired(contender, baseline, look),
@@ -129,14 +130,27 @@ def _is_wrong(kind: VerdictKind, truth: float, tolerated: float, min_effect: flo
     )
 
 
-def _paired(second: Array, first: Array, blocks: int) -> Paired:
-    return Paired(tuple((second[:blocks] - first[:blocks]).ravel().tolist()), blocks)
+@dataclass(frozen=True, slots=True)
+class _ArmTimes:
+    """Logarithms of times of one arm, blocks x halves, and of the arithmetic's in both roles."""
+
+    logs: Array
+    probes: Array | None
 
 
-def _logs(
+def _paired(second: _ArmTimes, first: _ArmTimes, blocks: int) -> Paired:
+    differences = (second.logs[:blocks] - first.logs[:blocks]).ravel().tolist()
+    sharing: list[Sharing | None] = [None] * len(differences)
+    if second.probes is not None and first.probes is not None:
+        unlike = (second.probes[:blocks] - first.probes[:blocks]).reshape(len(differences), -1)
+        sharing = [tuple(row) for row in unlike.tolist()]
+    return Paired(tuple(less_sharing(differences, sharing)), blocks)
+
+
+def _arms(
     generator: np.random.Generator, law: Law, effect: float, trials: int, blocks: int
-) -> tuple[list[Array], float]:
-    """Logarithms of times of each arm, trials x blocks x halves, and the true difference."""
+) -> tuple[list[list[_ArmTimes]], float]:
+    """The times of each arm in each trial, and the true difference."""
     plans = _plans()
     slots = plans.shape[1]
     shape = (trials, blocks, slots)
@@ -147,10 +161,20 @@ def _logs(
         logs = logs + np.where(arms == 2, law.of_contender(generator, shape), 0.0)
         truth += _shift(law)
     logs = logs + np.where(arms == 2, math.log1p(effect), 0.0)
+    probes = None
+    if law.of_strangers is not None:
+        slowed, probes = law.of_strangers(generator, shape)
+        logs = logs + slowed
     places = np.argsort(arms, axis=2, kind="stable").reshape(*shape[:2], len(_ROLES), -1)
-    return [
-        np.take_along_axis(logs, places[:, :, arm], axis=2) for arm in range(len(_ROLES))
-    ], truth
+    return [_times_at(places[:, :, arm], logs, probes) for arm in range(len(_ROLES))], truth
+
+
+def _times_at(places: Places, logs: Array, probes: Array | None) -> list[_ArmTimes]:
+    own = np.take_along_axis(logs, places, axis=2)
+    if probes is None:
+        return [_ArmTimes(each, None) for each in own]
+    seen = np.take_along_axis(probes, places[..., None], axis=2)
+    return [_ArmTimes(each, probe) for each, probe in zip(own, seen, strict=True)]
 
 
 def _shift(law: Law) -> float:

@@ -16,6 +16,7 @@ from slkbench.stats.blocks import (
     discarded_blocks,
     value_of,
 )
+from slkbench.stats.core_sharing import slow_downs
 from slkbench.stats.cpu_distance import (
     Distances,
     at_distance,
@@ -111,6 +112,7 @@ __all__ = [
     "ran_alike",
     "recurrences",
     "should_stop",
+    "slow_downs",
     "smallest_effect",
     "summarise",
     "unpaired_ratio",

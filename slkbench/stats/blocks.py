@@ -17,6 +17,7 @@ from itertools import pairwise
 from statistics import fmean, median
 
 from slkbench.model import Sample, Status
+from slkbench.stats.core_sharing import Sharing, less_sharing, sharing_of
 from slkbench.stats.cpu_distance import ran_alike
 from slkbench.stats.signed_rank import Interval, Values, interval, rank_k
 
@@ -112,7 +113,8 @@ def paired_differences(
 ) -> dict[BlockKey, float]:
     """Compute d_b = mean ln t of ``second`` less that of ``first``, in each block that has both.
 
-    Of halves alone in which both ran while the CPUs were equally far apart.
+    Of halves alone in which both ran while the CPUs were equally far apart, and less what goes with
+    strangers that shared the cores (``core_sharing``).
     """
     a, b = (_halves(samples, statistic, without) for samples in (first, second))
     return {key: fmean(values) for key, values in _of_halves(a, b).items()}
@@ -129,8 +131,9 @@ def paired(
     """Compute ln t of ``second`` less that of ``first``, in each half of a block that has both.
 
     But for halves in which the CPUs were not equally far apart for both, or where one of the two is
-    not among ``only``.  Runs of old have blocks whose second half mirrors the first: there the two
-    halves depend on each other, and a block is one observation, their mean.
+    not among ``only``; and less what goes with strangers that shared the cores (``core_sharing``).
+    Runs of old have blocks whose second half mirrors the first: there the two halves depend on each
+    other, and a block is one observation, their mean.
     """
     a, b = (_halves(samples, statistic, without) for samples in (first, second))
     found = _of_halves(a, b, only)
@@ -142,16 +145,19 @@ def paired(
 def _of_halves(
     a: _Halves, b: _Halves, only: Callable[[Sample], bool] | None = None
 ) -> dict[BlockKey, list[float]]:
-    found = {
-        key: [
-            log - base
-            for (one, base), (other, log) in zip(a[key], b[key], strict=True)
-            if ran_alike(one, other) and (only is None or (only(one) and only(other)))
-        ]
-        for key in a
-        if key in b
-    }
-    return {key: values for key, values in found.items() if values}
+    keys: list[BlockKey] = []
+    differences: list[float] = []
+    sharing: list[Sharing | None] = []
+    for key in a:
+        for (one, base), (other, log) in zip(a[key], b.get(key, []), strict=False):
+            if ran_alike(one, other) and (only is None or (only(one) and only(other))):
+                keys.append(key)
+                differences.append(log - base)
+                sharing.append(sharing_of(other, one))
+    found: dict[BlockKey, list[float]] = defaultdict(list)
+    for key, value in zip(keys, less_sharing(differences, sharing), strict=True):
+        found[key].append(value)
+    return dict(found)
 
 
 def _are_mirrored(a: _Halves, b: _Halves) -> bool:

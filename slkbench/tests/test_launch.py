@@ -30,6 +30,7 @@ from slkbench.model import (
     Transport,
 )
 from slkbench.runner.conversation import Conversation
+from slkbench.runner.hardware_threads import may_share_a_core
 from slkbench.runner.launch import ProcessLauncher, calibrate
 from slkbench.runner.launch_load import LoadMeter
 from slkbench.runner.launch_process import LaunchFailure
@@ -95,6 +96,18 @@ def test_a_sample_tells_how_far_the_cpus_were_apart_before_and_after() -> None:
         if None not in trips:
             break
     assert all(trip is not None and 1 < trip < 1e5 for trip in trips)
+
+
+@pytest.mark.parametrize("metric", [Metric.THROUGHPUT, Metric.ROUND_TRIP])
+@pytest.mark.parametrize("messages", [3, 1000])
+def test_a_sample_tells_how_the_cores_computed_meanwhile(metric: Metric, messages: int) -> None:
+    cell = Cell(Pattern.PUSH_PULL, Transport.TCP, 64, metric=metric)
+    sample = measure(libzmq(), cell, messages=messages)
+    probes = (sample.sender_core_probe_ns, sample.receiver_core_probe_ns)
+    if may_share_a_core(Placement()):
+        assert probes == (None, None)
+    else:
+        assert all(probe is not None and 10 < probe < 1e6 for probe in probes)
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=str)
