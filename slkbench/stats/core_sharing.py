@@ -154,8 +154,11 @@ def _bounded(values: Array, sharing: Array, weights: Array, ridge: float) -> Arr
     weighted = sharing * weights[:, None]
     gram = weighted.T @ sharing + ridge * np.eye(sharing.shape[1])
     moments = weighted.T @ values
-    slopes = np.zeros(len(moments))
-    free = np.ones(len(moments), dtype=bool)
+    slopes = np.asarray(np.linalg.solve(gram, moments))
+    free = (slopes >= 0) & (slopes <= MAX_SLOPE)
+    if free.all():
+        return slopes
+    slopes = np.clip(slopes, 0.0, MAX_SLOPE)
     while free.any():
         rest = moments[free] - gram[np.ix_(free, ~free)] @ slopes[~free]
         slopes[free] = np.linalg.solve(gram[np.ix_(free, free)], rest)

@@ -100,6 +100,27 @@ def test_round_trips_have_percentiles_in_order(
     session.close()
 
 
+@pytest.mark.parametrize("kind", ["library", "floor"])
+@pytest.mark.parametrize("metric", [Metric.THROUGHPUT, Metric.ROUND_TRIP])
+@pytest.mark.parametrize("messages", [1, 100, 256, 5000])
+def test_both_roles_look_at_their_cores_meanwhile(
+    tmp_path: Path, kind: str, metric: Metric, messages: int
+) -> None:
+    session, result = run(spec(tmp_path, kind=kind, metric=metric.value, messages=messages))
+    for role in ("sender", "receiver"):
+        assert 100 < result[role]["core_probe_ns"] < 1e6
+    session.close()
+
+
+def test_looks_at_the_cores_are_in_no_round_trip(tmp_path: Path) -> None:
+    values = spec(tmp_path, kind="floor", transport="inproc", metric="round-trip", messages=256)
+    session, result = run(values)
+    sender = result["sender"]
+    # Of the whole a look behind each would be more than the rest; so it is not in the whole either.
+    assert sender["elapsed_ns"] >= 128 * sender["p50_ns"]
+    session.close()
+
+
 def test_high_percentiles_come_with_enough_round_trips(tmp_path: Path) -> None:
     values = spec(tmp_path, kind="floor", transport="inproc", metric="round-trip", messages=10_000)
     session, result = run(values)

@@ -9,6 +9,7 @@ import select
 import selectors
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -108,6 +109,43 @@ def test_a_sample_tells_how_the_cores_computed_meanwhile(metric: Metric, message
         assert probes == (None, None)
     else:
         assert all(probe is not None and 10 < probe < 1e6 for probe in probes)
+
+
+@pytest.mark.parametrize("may_share", [False, True])
+@pytest.mark.parametrize("topology", Topology)
+@pytest.mark.parametrize("metric", [Metric.THROUGHPUT, Metric.ROUND_TRIP])
+def test_a_sample_tells_of_its_cores_unless_threads_of_its_own_may_be_there(
+    metric: Metric, topology: Topology, may_share: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slkbench.runner.launch.may_share_a_core", lambda _placement: may_share)
+    cell = Cell(Pattern.PUSH_PULL, Transport.TCP, 64, metric=metric, topology=topology)
+    sample = measure(libzmq(), cell)
+    assert sample.status == Status.OK
+    for probe_ns in (sample.sender_core_probe_ns, sample.receiver_core_probe_ns):
+        assert (probe_ns is None) == may_share
+        assert probe_ns is None or 100 < probe_ns < 1e6
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        {"senders": 3},
+        {"receivers": 3},
+        {"metric": Metric.PACED, "offered_msgs_per_s": 2000},
+        {"layer": Layer.PYTHON},
+    ],
+    ids=str,
+)
+def test_a_sample_of_another_kind_tells_nothing_of_its_cores(conditions: dict[str, Any]) -> None:
+    pyzmq = Contender("pyzmq", Layer.PYTHON, ContenderKind.MODULE, path="zmq")
+    cell = Cell(Pattern.PUSH_PULL, Transport.TCP, 64, **conditions)
+    for _ in range(20):  # a machine that stops for 100 ms does not keep a rate
+        sample = measure(pyzmq if cell.layer is Layer.PYTHON else libzmq(), cell, messages=500)
+        if sample.status != Status.SATURATED:
+            break
+    assert (sample.status, sample.reason) == (Status.OK, None)
+    assert sample.sender_core_probe_ns is None
+    assert sample.receiver_core_probe_ns is None
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=str)

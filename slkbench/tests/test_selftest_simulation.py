@@ -75,9 +75,28 @@ def test_intervals_hold_the_truth_and_verdicts_are_true_whatever_the_noise(
 
 
 @pytest.mark.parametrize("rounds", [6, 10])
-def test_so_do_those_of_a_fixed_number_of_blocks(rounds: int) -> None:
+@pytest.mark.parametrize(
+    "name",
+    ["bursts in 1 slot of 12", "strangers on the sender's core", "strangers that do not matter"],
+)
+def test_so_do_those_of_a_fixed_number_of_blocks(name: str, rounds: int) -> None:
     fixed = replace(SCENARIO, rounds=rounds)
-    check(simulate(BY_NAME["bursts in 1 slot of 12"], 0.0, trials=400, seed=2, scenario=fixed))
+    check(simulate(BY_NAME[name], 0.0, trials=400, seed=2, scenario=fixed))
+
+
+def test_strangers_whose_presence_is_known_cost_hardly_a_block() -> None:
+    known = BY_NAME["strangers on the sender's core"]
+    assert known.of_strangers is not None
+    strangers = known.of_strangers
+    unknown = Law(
+        "strangers unseen", lambda g, shape: known.of_machine(g, shape) + strangers(g, shape)[0]
+    )
+    seen, plain, unseen = (
+        simulate(law, 0.05, trials=40, seed=15) for law in (known, NORMAL, unknown)
+    )
+    assert seen.count(VerdictKind.SLOWER) >= at_least(0.9, 40)
+    assert seen.blocks < plain.blocks + 4
+    assert unseen.count(VerdictKind.SLOWER) < 20
 
 
 def test_a_level_for_one_look_is_not_enough_for_five() -> None:

@@ -8,13 +8,14 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from slkbench.errors import StoreError
 from slkbench.model import Sample
 from slkbench.scenario import load_scenario, scenario_to_json
-from slkbench.schema import SCHEMA_VERSION, header, row_of
+from slkbench.schema import READABLE_VERSIONS, SCHEMA_VERSION, header, row_of
 from slkbench.store import RunStore, find_run, list_runs, read_metadata, read_run
 
 SCENARIO = load_scenario("smoke")
@@ -32,6 +33,8 @@ def sample(block: int) -> Sample:
         time_per_message_ns=195.25,
         line_trip_before_ns=107.5,
         line_trip_after_ns=460.25,
+        sender_core_probe_ns=1101.5,
+        receiver_core_probe_ns=2101.25,
         reason='a "b", c',
     )
 
@@ -54,31 +57,34 @@ def test_a_run_reads_back(tmp_path: Path) -> None:
     assert run.metadata["schema_version"] == SCHEMA_VERSION
 
 
-def as_version_1(path: Path) -> Path:
-    """The run of ``stored_run`` as the first schema version had it."""
-    kept = [header().index(name) for name in header(1)]
+def as_of_version(version: int, path: Path) -> Path:
+    """The run of ``stored_run`` as that schema version had it."""
+    kept = [header().index(name) for name in header(version)]
     rows = [header(), *(row_of(sample(block)) for block in range(3))]
     with (path / "samples.csv").open("w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([row[i] for i in kept] for row in rows)
     text = (path / "run.json").read_text()
     (path / "run.json").write_text(
-        _swap(f'"schema_version": {SCHEMA_VERSION}', '"schema_version": 1')(text)
+        _swap(f'"schema_version": {SCHEMA_VERSION}', f'"schema_version": {version}')(text)
     )
     return path
 
 
-def test_a_run_of_an_older_schema_reads_with_what_was_usual_then(tmp_path: Path) -> None:
-    run = read_run(as_version_1(stored_run(tmp_path)))
-    assert run.samples == tuple(
-        replace(sample(block), line_trip_before_ns=None, line_trip_after_ns=None)
-        for block in range(3)
-    )
+@pytest.mark.parametrize("version", READABLE_VERSIONS[:-1])
+def test_a_run_of_an_older_schema_reads_with_what_was_usual_then(
+    tmp_path: Path, version: int
+) -> None:
+    without: dict[str, Any] = {"sender_core_probe_ns": None, "receiver_core_probe_ns": None}
+    if version < 5:
+        without |= {"line_trip_before_ns": None, "line_trip_after_ns": None}
+    run = read_run(as_of_version(version, stored_run(tmp_path)))
+    assert run.samples == tuple(replace(sample(block), **without) for block in range(3))
     assert {(each.senders, each.idle_peers) for each in run.samples} == {(1, 0)}
 
 
 def test_a_run_of_an_older_schema_is_not_gone_on_with(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"schema version 1, .* Start a new run"):
-        RunStore.reopen(as_version_1(stored_run(tmp_path)))
+        RunStore.reopen(as_of_version(1, stored_run(tmp_path)))
 
 
 def test_the_folder_is_named_by_time_scenario_and_commit(tmp_path: Path) -> None:
