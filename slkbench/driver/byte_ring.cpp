@@ -35,6 +35,19 @@ void byte_ring::copy_out(std::uint64_t at, void* data, std::size_t size) const n
     std::memcpy(static_cast<std::byte*>(data) + first, bytes_.data(), size - first);
 }
 
+// The next record ends at `end`, and there is room for it. A large one claims its own lines alone:
+// its reader's processor reads ahead.
+void byte_ring::claim(std::uint64_t end) noexcept {
+  const std::uint64_t room_ends = known_head_ + bytes_.size();
+  std::uint64_t at = std::max(claimed_, written_);
+  claimed_ = end - written_ > claimed_at_once_bytes
+                 ? end
+                 : std::min(end + claimed_at_once_bytes, room_ends);
+  at = (at + cache_line_bytes - 1) / cache_line_bytes * cache_line_bytes;
+  for (; at < claimed_; at += cache_line_bytes)
+    bytes_[at & mask_] = std::byte{0};
+}
+
 bool byte_ring::write(const std::byte* data, std::size_t size) noexcept {
   const std::uint64_t end = written_ + record_bytes(size);
   if (end - known_head_ > bytes_.size()) {
@@ -45,6 +58,8 @@ bool byte_ring::write(const std::byte* data, std::size_t size) noexcept {
       return false;
     }
   }
+  if (end > claimed_)
+    claim(end);
   const length_word length = size;
   copy_in(written_, &length, sizeof length);
   copy_in(written_ + sizeof length, data, size);
