@@ -167,22 +167,21 @@ class handle_call {
   T* operator->() const noexcept { return handle_->object; }
   T& operator*() const noexcept { return *handle_->object; }
 
-  // -- the same without an object, for calls that must not have a call in their way: enter(), what
-  // is to be done, leave()
+  // -- the same without an object, for calls that must not have a call in their way: may_enter(),
+  // enter(), what is to be done, leave()
 
-  // Null also where only a handle_call will do: within another one, or without a light fence.
-  [[nodiscard]] static handle<T>* enter(void* raw) noexcept {
-    auto* named = static_cast<handle<T>*>(raw);
-    if (!handle_pool<T>::is_live(named) || named->inside.load(std::memory_order_relaxed) != 0 ||
-        !light_fence_is_free()) [[unlikely]] {
-      return nullptr;
-    }
-    named->inside.store(this_thread(), std::memory_order_relaxed);
+  // False also where only a handle_call will do: within another one, or without a light fence.
+  [[nodiscard]] static bool may_enter(void* raw) noexcept {
+    auto* const named = static_cast<handle<T>*>(raw);
+    return handle_pool<T>::is_live(named) && named->inside.load(std::memory_order_relaxed) == 0 &&
+           light_fence_is_free();
+  }
+  // False: it has been closed just now; leave() and clean_up() have to follow. REQUIRES:
+  // may_enter().
+  [[nodiscard]] static bool enter(handle<T>& named) noexcept {
+    named.inside.store(this_thread(), std::memory_order_relaxed);
     free_light_fence();  // pairs with: handle_pool::close()
-    if (named->word.load(std::memory_order_relaxed) != live_word) [[unlikely]] {
-      return abandon(*named);
-    }
-    return named;
+    return named.word.load(std::memory_order_relaxed) == live_word;
   }
   // False: it was closed meanwhile, and clean_up() has to follow.
   [[nodiscard]] static bool leave(handle<T>& named) noexcept {
@@ -203,13 +202,6 @@ class handle_call {
     if (named.word.load(std::memory_order_relaxed) != live_word) [[unlikely]] {
       dispose_of(named);
     }
-  }
-
-  [[gnu::cold, gnu::noinline]] static handle<T>* abandon(handle<T>& dead) noexcept {
-    if (!leave(dead)) {
-      dispose_of(dead);
-    }
-    return nullptr;
   }
 
   // Apart, so that the code of every call stays small.

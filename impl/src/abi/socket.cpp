@@ -34,7 +34,23 @@ int with_endpoint(void* socket, const char* endpoint, Call call) noexcept {
   return guard([&] { return call(*target, std::string_view(endpoint)); });
 }
 
-// What is behind the short calls, apart from them: they have nothing to save in registers then.
+int error_of(std::span<const slk_part_t> parts) noexcept {
+  if (parts.empty() || parts.size() > INT_MAX) {
+    return EINVAL;
+  }
+  if (parts.data() == nullptr) {
+    return EFAULT;
+  }
+  for (const slk_part_t& part : parts) {
+    if (part.data == nullptr && part.size > 0) {
+      return EFAULT;
+    }
+  }
+  return 0;
+}
+
+// What is behind the short calls, apart from them, as their last step: they have no call in their
+// way then, and nothing to save on the stack (see short_way).
 
 [[gnu::noinline]] int send_by_all_means(void* socket, const void* data, size_t length,
                                         int flags) noexcept {
@@ -60,15 +76,88 @@ int with_endpoint(void* socket, const char* endpoint, Call call) noexcept {
   return guard([&] { return target->receive(buffer, capacity, flags); });
 }
 
+// The parts behind the first `sent`.
+[[gnu::noinline]] int send_parts_by_all_means(void* socket, std::span<const slk_part_t> parts,
+                                              size_t sent, int flags) noexcept {
+  const socket_call target(socket);
+  if (!target) {
+    return fail(ENOTSOCK);
+  }
+  if (const int error = error_of(parts); error != 0) {
+    return fail(error);
+  }
+  const int all = static_cast<int>(parts.size());
+  return guard([&] {
+    const long outcome = target->send(parts.subspan(sent), flags);
+    return outcome < 0 ? outcome : all;
+  });
+}
+
 // The socket was closed by another thread during a short call that did what it answers, or nothing.
 [[gnu::noinline, gnu::cold]] int ended_closed(socket_handle& named, int outcome) noexcept {
   socket_call::clean_up(named);
   return outcome >= 0 ? outcome : fail(ENOTSOCK);
 }
 
+[[gnu::noinline, gnu::cold]] int closed_on_entry(socket_handle& named) noexcept {
+  return socket_call::leave(named) ? fail(ENOTSOCK) : ended_closed(named, -1);
+}
+
 [[gnu::noinline]] int told_and_ended(socket_handle& named, int sent) noexcept {
   named.object->tell_of_short();
   return socket_call::leave(named) ? sent : ended_closed(named, sent);
+}
+
+[[gnu::noinline]] int leave_and_send(socket_handle& named, const void* data, size_t length,
+                                     int flags) noexcept {
+  return socket_call::leave(named) ? send_by_all_means(&named, data, length, flags)
+                                   : ended_closed(named, -1);
+}
+
+[[gnu::noinline]] int leave_and_receive(socket_handle& named, void* buffer, size_t capacity,
+                                        int flags) noexcept {
+  return socket_call::leave(named) ? receive_by_all_means(&named, buffer, capacity, flags)
+                                   : ended_closed(named, -1);
+}
+
+[[gnu::noinline]] int leave_and_send_parts(socket_handle& named, std::span<const slk_part_t> parts,
+                                           size_t sent, int flags) noexcept {
+  return socket_call::leave(named) ? send_parts_by_all_means(&named, parts, sent, flags)
+                                   : ended_closed(named, -1);
+}
+
+// Messages of the size that the shortest code can copy, and others that are short. The former must
+// get by with the registers that a call may use as it likes: each that is saved is written to the
+// stack.
+constexpr size_t shortest_max = 64;
+constexpr size_t short_max = slk::short_frame_body_bytes_max;
+
+template <size_t BytesMax>
+[[gnu::always_inline]] inline int send_and_leave(socket_handle& named, const void* data,
+                                                 size_t length, int flags) noexcept {
+  const auto outcome = named.object->send_short<BytesMax>(data, length, flags);
+  if (outcome == short_way::outcome::refused) [[unlikely]] {
+    return leave_and_send(named, data, length, flags);
+  }
+  const int sent = static_cast<int>(length);
+  if (outcome == short_way::outcome::untold) [[unlikely]] {
+    return told_and_ended(named, sent);
+  }
+  return socket_call::leave(named) ? sent : ended_closed(named, sent);
+}
+
+[[gnu::noinline]] int send_short_and_leave(socket_handle& named, const void* data, size_t length,
+                                           int flags) noexcept {
+  return send_and_leave<short_max>(named, data, length, flags);
+}
+
+[[gnu::noinline]] int receive_short_and_leave(socket_handle& named, void* buffer, size_t capacity,
+                                              int flags) noexcept {
+  const int received = named.object->receive_short<short_max>(buffer, capacity);
+  if (received < 0) [[unlikely]] {
+    return leave_and_receive(named, buffer, capacity, flags);
+  }
+  return socket_call::leave(named) ? received : ended_closed(named, received);
 }
 
 }  // namespace
@@ -156,20 +245,17 @@ int slk_is_connected(void* socket, const void* id, size_t id_length) {
 }
 
 int slk_send(void* socket, const void* data, size_t length, int flags) {
-  if (auto* const named = socket_call::enter(socket); named != nullptr) [[likely]] {
-    const auto outcome = named->object->send_short(data, length, flags);
-    if (outcome == short_way::outcome::untold) [[unlikely]] {
-      return told_and_ended(*named, static_cast<int>(length));
-    }
-    const int sent = outcome == short_way::outcome::done ? static_cast<int>(length) : -1;
-    if (!socket_call::leave(*named)) [[unlikely]] {
-      return ended_closed(*named, sent);
-    }
-    if (sent >= 0) [[likely]] {
-      return sent;
-    }
+  if (!socket_call::may_enter(socket)) [[unlikely]] {
+    return send_by_all_means(socket, data, length, flags);
   }
-  return send_by_all_means(socket, data, length, flags);
+  auto& named = *static_cast<socket_handle*>(socket);
+  if (!socket_call::enter(named)) [[unlikely]] {
+    return closed_on_entry(named);
+  }
+  if (length > shortest_max) [[unlikely]] {
+    return send_short_and_leave(named, data, length, flags);
+  }
+  return send_and_leave<shortest_max>(named, data, length, flags);
 }
 
 int slk_send_const(void* socket, const void* data, size_t length, int flags) {
@@ -194,36 +280,42 @@ int slk_send_to(void* socket, const void* id, size_t id_length, const void* data
 }
 
 int slk_send_parts(void* socket, const slk_part_t* parts, size_t count, int flags) {
-  const socket_call target(socket);
-  if (!target) {
-    return fail(ENOTSOCK);
-  }
-  if (count < 1 || count > INT_MAX) {
-    return fail(EINVAL);
-  }
-  if (parts == nullptr) {
-    return fail(EFAULT);
-  }
   const std::span<const slk_part_t> all(parts, count);
-  for (const slk_part_t& part : all) {
-    if (part.data == nullptr && part.size > 0) {
-      return fail(EFAULT);
+  if (error_of(all) != 0 || !socket_call::may_enter(socket)) [[unlikely]] {
+    return send_parts_by_all_means(socket, all, 0, flags);
+  }
+  auto& named = *static_cast<socket_handle*>(socket);
+  if (!socket_call::enter(named)) [[unlikely]] {
+    return closed_on_entry(named);
+  }
+  for (size_t sent = 0; sent < count; ++sent) {
+    const int part_flags = sent + 1 < count ? flags | SLK_SNDMORE : flags;
+    const auto outcome =
+        named.object->send_short<short_max>(parts[sent].data, parts[sent].size, part_flags);
+    if (outcome == short_way::outcome::refused) [[unlikely]] {
+      return leave_and_send_parts(named, all, sent, flags);
+    }
+    if (outcome == short_way::outcome::untold) [[unlikely]] {
+      return told_and_ended(named, static_cast<int>(count));  // a message's last frame it is
     }
   }
-  return guard([&] { return target->send(all, flags); });
+  return socket_call::leave(named) ? static_cast<int>(count)
+                                   : ended_closed(named, static_cast<int>(count));
 }
 
 int slk_recv(void* socket, void* buffer, size_t capacity, int flags) {
-  if (auto* const named = socket_call::enter(socket); named != nullptr) [[likely]] {
-    const int received = buffer != nullptr ? named->object->receive_short(buffer, capacity) : -1;
-    if (!socket_call::leave(*named)) [[unlikely]] {
-      return ended_closed(*named, received);
-    }
-    if (received >= 0) [[likely]] {
-      return received;
-    }
+  if (buffer == nullptr || !socket_call::may_enter(socket)) [[unlikely]] {
+    return receive_by_all_means(socket, buffer, capacity, flags);
   }
-  return receive_by_all_means(socket, buffer, capacity, flags);
+  auto& named = *static_cast<socket_handle*>(socket);
+  if (!socket_call::enter(named)) [[unlikely]] {
+    return closed_on_entry(named);
+  }
+  const int received = named.object->receive_short<shortest_max>(buffer, capacity);
+  if (received < 0) [[unlikely]] {
+    return receive_short_and_leave(named, buffer, capacity, flags);
+  }
+  return socket_call::leave(named) ? received : ended_closed(named, received);
 }
 
 int slk_recv_alloc(void* socket, slk_alloc_fn* allocate, void* hint, int flags) {

@@ -10,8 +10,10 @@ namespace slk {
 // call, by loads of fixed size that overlap in the middle. REQUIRES: no overlap of the two ranges.
 inline void copy_bytes(std::uint8_t* to, const std::uint8_t* from, std::size_t size_bytes) noexcept;
 
-// The same for at most 255 bytes, without any call: for whoever must not have one in his way.
-inline void copy_short(std::uint8_t* to, const std::uint8_t* from, std::size_t size_bytes) noexcept;
+// The same for at most BytesMax bytes, without any call: for whoever must not have one in his way.
+template <std::size_t BytesMax>
+inline void copy_at_most(std::uint8_t* to, const std::uint8_t* from,
+                         std::size_t size_bytes) noexcept;
 
 // memmove towards the front. REQUIRES: to <= from.
 void move_bytes_down(std::uint8_t* to, const std::uint8_t* from, std::size_t size_bytes) noexcept;
@@ -91,10 +93,13 @@ inline void copy_bytes(std::uint8_t* to, const std::uint8_t* from,
   }
 }
 
-inline void copy_short(std::uint8_t* to, const std::uint8_t* from,
-                       std::size_t size_bytes) noexcept {
-  for (; size_bytes > 64; size_bytes -= 64, to += 64, from += 64) {
-    detail::copy_four_vectors(to, from, 64);
+template <std::size_t BytesMax>
+inline void copy_at_most(std::uint8_t* to, const std::uint8_t* from,
+                         std::size_t size_bytes) noexcept {
+  if constexpr (BytesMax > 64) {
+    for (; size_bytes > 64; size_bytes -= 64, to += 64, from += 64) {
+      detail::copy_four_vectors(to, from, 64);
+    }
   }
   detail::copy_few_bytes(to, from, size_bytes);
 }

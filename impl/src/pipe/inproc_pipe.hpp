@@ -85,11 +85,14 @@ class inproc_pipe final : public pipe {
     return append(data, size_bytes, more, [this] { tell_reader(); });
   }
   // append_short(); then reader_waits(), and if it does tell_reader().
+  template <std::size_t BytesMax>
   [[nodiscard]] bool write_short(const std::uint8_t* data, std::size_t size_bytes) noexcept {
-    if (!append_short(data, size_bytes)) [[unlikely]] {
+    if (!append_short<BytesMax>(data, size_bytes)) [[unlikely]] {
       return false;
     }
-    pause_count_ = 0;  // as in tell_reader()
+    if (pause_count_ != 0) [[unlikely]] {
+      pause_count_ = 0;  // as in tell_reader()
+    }
     return true;
   }
   [[nodiscard]] bool reader_waits() noexcept {

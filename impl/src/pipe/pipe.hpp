@@ -159,34 +159,19 @@ class alignas(cache_line_bytes) pipe : public std::enable_shared_from_this<pipe>
   // -- the same for a short frame that is a message, and only where nothing else is to be done
   // (short_way)
 
-  // peek() that does not refill. False: ask peek().
-  [[nodiscard]] bool peek_short() noexcept {
+  // There is one, for sure.
+  [[nodiscard]] bool has_short() const noexcept { return short_body_bytes() >= 0; }
+  // peek() and take() of one of at most so many bytes. False: ask peek().
+  [[nodiscard]] bool take_short(frame_view& frame, std::size_t bytes_max) noexcept {
     const int body_bytes = short_body_bytes();
-    if (body_bytes < 0) [[unlikely]] {
+    if (body_bytes < 0 || static_cast<std::size_t>(body_bytes) > bytes_max) [[unlikely]] {
       return false;
     }
-    header_.body_bytes = static_cast<std::uint64_t>(body_bytes);
-    header_.header_bytes = short_frame_header_bytes;
-    header_.flags = 0;
-    frame_ready_ = true;
+    const auto size_bytes = static_cast<std::size_t>(body_bytes);
+    frame.set(cursor_ + short_frame_header_bytes, size_bytes, false);
+    cursor_ += short_frame_header_bytes + size_bytes;
+    ++read_messages_;
     return true;
-  }
-  // peek() and take() into `buffer`: the size; -1: ask peek().
-  [[nodiscard]] int take_short(std::uint8_t* buffer, std::size_t capacity_bytes) noexcept {
-    const int body_bytes = short_body_bytes();
-    if (body_bytes < 0 || static_cast<std::size_t>(body_bytes) > capacity_bytes) [[unlikely]] {
-      return -1;
-    }
-    return copy_out(buffer, body_bytes);
-  }
-  // take() behind peek(): the size; -1: ask take().
-  [[nodiscard]] int take_short_peeked(std::uint8_t* buffer, std::size_t capacity_bytes) noexcept {
-    if (staged_ || header_.flags != 0 || header_.body_bytes > capacity_bytes ||
-        read_messages_ + 1 >= credit_due_) [[unlikely]] {
-      return -1;
-    }
-    frame_ready_ = reading_ = false;
-    return copy_out(buffer, static_cast<int>(header_.body_bytes));
   }
 
   // In the middle of a message that is being read.
@@ -243,20 +228,20 @@ class alignas(cache_line_bytes) pipe : public std::enable_shared_from_this<pipe>
     }
   }
 
-  // write() of a short frame that ends its message, in a chunk that is there. False: nothing was
-  // done, write() it.
+  // write() of a frame of at most BytesMax that ends its message, in a chunk that is there. False:
+  // nothing was done, write() it.
+  template <std::size_t BytesMax>
   [[nodiscard]] bool append_short(const std::uint8_t* data, std::size_t size_bytes) noexcept {
-    if (!has_known_room()) [[unlikely]] {
+    static_assert(BytesMax <= short_frame_body_bytes_max);
+    const auto write = [data, size_bytes](std::uint8_t* end) {
+      std::uint8_t* const body = end - size_bytes;
+      encode_short_header(body - short_frame_header_bytes, size_bytes);
+      copy_at_most<BytesMax>(body, data, size_bytes);
+    };
+    if (!has_known_room() || !out_->publish_here(short_frame_header_bytes + size_bytes, write))
+        [[unlikely]] {
       return false;
     }
-    std::uint8_t* const at = out_->reserve_here(short_frame_header_bytes + size_bytes);
-    if (at == nullptr) [[unlikely]] {
-      return false;
-    }
-    encode_short_header(at, size_bytes);
-    copy_short(at + short_frame_header_bytes, data, size_bytes);
-    out_->commit(short_frame_header_bytes + size_bytes);
-    out_->publish();
     ++written_messages_;
     return true;
   }
@@ -317,13 +302,6 @@ class alignas(cache_line_bytes) pipe : public std::enable_shared_from_this<pipe>
     return body_bytes >= 0 && static_cast<std::uint64_t>(body_bytes) > frame_bytes_max_
                ? -1
                : body_bytes;
-  }
-  int copy_out(std::uint8_t* buffer, int body_bytes) noexcept {
-    const auto size_bytes = static_cast<std::size_t>(body_bytes);
-    copy_short(buffer, cursor_ + short_frame_header_bytes, size_bytes);
-    cursor_ += short_frame_header_bytes + size_bytes;
-    ++read_messages_;
-    return body_bytes;
   }
   bool peek_slow() noexcept;
   scan_result scan(std::size_t& wanted_bytes) noexcept;

@@ -62,12 +62,13 @@ class stream_pipe final : public pipe, public patrolled {
     return append(data, size_bytes, more, [this] { count_published(); });
   }
   // append_short(), where no flush is due behind it.
+  template <std::size_t BytesMax>
   [[nodiscard]] bool write_short(const std::uint8_t* data, std::size_t size_bytes) noexcept {
-    const std::size_t unflushed = unflushed_bytes + short_frame_header_bytes + size_bytes;
-    if (unflushed >= flushing.look_at_bytes || !append_short(data, size_bytes)) [[unlikely]] {
+    if (unflushed_bytes + short_frame_header_bytes + size_bytes >= flushing.look_at_bytes ||
+        !append_short<BytesMax>(data, size_bytes)) [[unlikely]] {
       return false;
     }
-    unflushed_bytes = unflushed;
+    unflushed_bytes += short_frame_header_bytes + size_bytes;
     count_published();
     return true;
   }

@@ -118,7 +118,7 @@ class stream_writer {
   // Of a connection of either kind, or -1.
   [[nodiscard]] int descriptor() const noexcept { return sealed_ != nullptr ? sealed_->fd() : fd_; }
 
-  chunk_ring ring_;
+  chunk_ring ring_{chunk_ring::between::one_core};  // who flushes is mostly who writes
 
   try_lock lock_;
   int fd_ = -1;

@@ -57,6 +57,36 @@ chunk_ring::history chunk_ring::since_boundary() const noexcept {
   return {{head_->bytes() + boundary_, published - boundary_}, consumed_ - boundary_};
 }
 
+std::uint8_t* chunk_ring::reserve_beyond(std::size_t size_bytes) noexcept {
+  std::uint8_t* at = nullptr;
+  if (tail_ != nullptr && tail_->capacity - written_ >= size_bytes) {
+    at = tail_->bytes() + written_;
+  } else {
+    at = reserve_in_new_chunk(size_bytes);
+  }
+  if (at != nullptr) {
+    claim(size_bytes);
+  }
+  return at;
+}
+
+// Has limit_ cover the next size_bytes, and more where that is worth it.
+void chunk_ring::claim(std::size_t size_bytes) noexcept {
+  if (claim_bytes_ == 0) {
+    limit_ = tail_->capacity;
+    return;
+  }
+  const std::size_t begin = std::max(limit_, written_);
+  const std::size_t end = written_ + size_bytes;
+  // Of a larger message none beyond: its reader is at full speed, and the processor that reads
+  // ahead for it takes those back.
+  limit_ = std::min(size_bytes > claim_bytes_ ? end : end + claim_bytes_, tail_->capacity);
+  constexpr std::size_t line = cache_line_bytes;
+  for (std::size_t at = (begin + line - 1) / line * line; at < limit_; at += line) {
+    tail_->bytes()[at] = 0;  // of no message yet
+  }
+}
+
 std::uint8_t* chunk_ring::reserve_in_new_chunk(std::size_t size_bytes) noexcept {
   const std::size_t carried = written_ - published_;
   if (size_bytes > std::numeric_limits<std::size_t>::max() / 4 - carried) {
@@ -79,7 +109,7 @@ std::uint8_t* chunk_ring::reserve_in_new_chunk(std::size_t size_bytes) noexcept 
   tail_ = fresh;
   ++linked_chunks_;
   published_ = 0;
-  written_ = carried;
+  written_ = limit_ = carried;
   return tail_->bytes() + written_;
 }
 

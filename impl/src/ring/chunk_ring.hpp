@@ -19,6 +19,16 @@
 // 6. unread_chunks() is what the producer linked less what the consumer dropped, as of a moment
 // ago:
 //    a measure of how far it runs ahead, which orders nothing.
+// 7. Bytes of the last chunk from written_ on are the producer's: those below limit_ it may write
+//    without asking for more, in front of limit_ it has claimed their lines.
+//
+// Lines are claimed because a processor does not overlap stores as it overlaps loads. A line that
+// the consumer has read must be taken back from its cache; stores retire in order, and the
+// processor looks only some ten of them ahead for lines that will be wanted. Where a message comes
+// with more stores than that, each waits for a line: half of a cache line's way there and back
+// (measured: 33 ns of two near cores, 135 of two far ones; prefetching for writing, by up to 4 KiB,
+// changes nothing). So the producer writes one byte to each of the next 32 lines, store after
+// store, and they come together: 3.5 ns a line, 13 from afar.
 //
 // Memory errors: reserve() answers nullptr, nothing else allocates. All functions are noexcept.
 
@@ -42,7 +52,11 @@ inline constexpr std::size_t ring_chunk_bytes = 64 * 1024 + 64;
 
 class chunk_ring {
  public:
-  chunk_ring() noexcept = default;
+  // Whether producer and consumer are two cores: lines are worth claiming.
+  enum class between : std::uint8_t { two_cores, one_core };
+
+  explicit chunk_ring(between ends = between::two_cores) noexcept
+      : claim_bytes_(ends == between::two_cores ? claimed_at_once_bytes : 0) {}
   chunk_ring(const chunk_ring&) = delete;
   chunk_ring& operator=(const chunk_ring&) = delete;
   ~chunk_ring();
@@ -52,18 +66,24 @@ class chunk_ring {
   // Room for size_bytes right behind what is written already; nullptr when memory is out (what was
   // written stays). Valid until the next reserve().
   [[nodiscard]] std::uint8_t* reserve(std::size_t size_bytes) noexcept {
-    if (tail_ != nullptr && tail_->capacity - written_ >= size_bytes) [[likely]] {
+    if (tail_ != nullptr && written_ + size_bytes <= limit_) [[likely]] {
       return tail_->bytes() + written_;
     }
-    return reserve_in_new_chunk(size_bytes);
+    return reserve_beyond(size_bytes);
   }
 
-  // The same, but nullptr where it takes a new chunk.
-  [[nodiscard]] std::uint8_t* reserve_here(std::size_t size_bytes) noexcept {
-    if (tail_ == nullptr || tail_->capacity - written_ < size_bytes) [[unlikely]] {
-      return nullptr;
+  // reserve(), commit() and publish() in one, where nothing else is to be done: write(end) fills
+  // the size_bytes in front of `end`. False: nothing was done.
+  template <class Write>
+  [[nodiscard]] bool publish_here(std::size_t size_bytes, Write write) noexcept {
+    const std::size_t end = written_ + size_bytes;
+    if (end > limit_) [[unlikely]] {
+      return false;
     }
-    return tail_->bytes() + written_;
+    write(tail_->bytes() + end);
+    written_ = published_ = end;
+    tail_->published.store(end, std::memory_order_release);
+    return true;
   }
 
   void commit(std::size_t size_bytes) noexcept { written_ += size_bytes; }
@@ -121,10 +141,12 @@ class chunk_ring {
       // pairs with: front(), through the lock that gives the caller both roles
       tail_->published.store(0, std::memory_order_relaxed);
       consumed_ = boundary_ = written_ = published_ = 0;
+      limit_ = claim_bytes_ == 0 ? tail_->capacity : 0;
       if (tail_->capacity > ring_chunk_bytes) [[unlikely]] {
         release(tail_);
         count_dropped();
         head_ = tail_ = nullptr;
+        limit_ = 0;
         first_.store(nullptr, std::memory_order_relaxed);
       }
     }
@@ -146,7 +168,10 @@ class chunk_ring {
   static_assert(sizeof(chunk) % cache_line_bytes == 0, "payload starts on a line of its own");
 
   static constexpr std::size_t recycle_slots = 64;
+  static constexpr std::size_t claimed_at_once_bytes = 32 * cache_line_bytes;
 
+  std::uint8_t* reserve_beyond(std::size_t size_bytes) noexcept;
+  void claim(std::size_t size_bytes) noexcept;
   std::uint8_t* reserve_in_new_chunk(std::size_t size_bytes) noexcept;
   chunk* take_chunk(std::size_t capacity) noexcept;
   chunk* take_recycled() noexcept;
@@ -163,6 +188,8 @@ class chunk_ring {
   alignas(cache_line_bytes) chunk* tail_ = nullptr;
   std::size_t written_ = 0;
   std::size_t published_ = 0;
+  std::size_t limit_ = 0;  // invariant 7; 0 without a chunk
+  const std::size_t claim_bytes_;
   std::size_t take_slot_ = 0;
   std::size_t linked_chunks_ = 0;
   // The first chunk, for a consumer that has none yet. pairs with: front(), acquire

@@ -74,6 +74,7 @@ class router_socket final : public socket {
   int fetch(frame_view& frame, pipe*& from) noexcept override {
     if (short_.body_of() != nullptr) {
       from = short_.body_of();
+      static_cast<void>(from->peek());  // it is there
       from->take(frame);
       short_.body_follows(nullptr);
       queue_.frame_taken(*from, frame);

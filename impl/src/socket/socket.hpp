@@ -61,22 +61,26 @@ class alignas(cache_line_bytes) socket {
   // -- the calls of small messages that flow, without a call in them: see short_way
 
   // REQUIRES: light_fence_is_free().
+  template <std::size_t BytesMax>
   [[nodiscard]] short_way::outcome send_short(const void* data, std::size_t size_bytes,
                                               int flags) noexcept {
     if (inbox_->has_events()) [[unlikely]] {
       return short_way::outcome::refused;
     }
-    return short_.send(static_cast<const std::uint8_t*>(data), size_bytes,
-                       (flags & SLK_SNDMORE) != 0);
+    return short_.send<BytesMax>(static_cast<const std::uint8_t*>(data), size_bytes,
+                                 (flags & SLK_SNDMORE) != 0);
   }
   // What send_short() left `untold`.
   void tell_of_short() noexcept;
   // The frame's size; -1: refused, receive() it.
+  template <std::size_t BytesMax>
   [[nodiscard]] int receive_short(void* buffer, std::size_t capacity_bytes) noexcept {
-    if (inbox_->has_events()) [[unlikely]] {
+    frame_view frame;
+    if (!fetch_short(frame, capacity_bytes < BytesMax ? capacity_bytes : BytesMax)) [[unlikely]] {
       return -1;
     }
-    return short_.receive(static_cast<std::uint8_t*>(buffer), capacity_bytes, receive_more_);
+    copy_at_most<BytesMax>(static_cast<std::uint8_t*>(buffer), frame.data, frame.size_bytes);
+    return static_cast<int>(frame.size_bytes);
   }
 
   // A ROUTER's naming frame and the next frame, or neither. -ENOTSUP, -EFSM, as send().
@@ -132,7 +136,7 @@ class alignas(cache_line_bytes) socket {
     }
     int count = 1;
     while (take(frame.data, frame.size_bytes, frame.more ? 1 : 0, hint) != 0 && count < INT_MAX &&
-           fetch_next(frame, from)) {
+           (fetch_short(frame, short_frame_body_bytes_max) || fetch_next(frame, from))) {
       ++count;
     }
     return count;
@@ -325,6 +329,14 @@ class alignas(cache_line_bytes) socket {
       return error == EAGAIN ? wait_to_fetch(frame, from, flags) : error;
     }
     return enter_to_fetch(frame, from, flags);
+  }
+  // The next frame, if it is a short one on a short way.
+  [[nodiscard]] bool fetch_short(frame_view& frame, std::size_t bytes_max) noexcept {
+    if (inbox_->has_events() || !short_.receive(frame, bytes_max)) [[unlikely]] {
+      return false;
+    }
+    receive_more_ = frame.more;
+    return true;
   }
   // The frame behind one that was fetched, if it is there. What is wrong is told by the next call.
   [[nodiscard]] bool fetch_next(frame_view& frame, pipe*& from) noexcept {

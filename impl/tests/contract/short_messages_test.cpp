@@ -1,6 +1,8 @@
 // Streams of short messages, which have a way of their own through a socket: it must be left, with
 // nothing lost, doubled or out of turn, whenever something else comes along.
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <string>
 
 #include "fixture.hpp"
@@ -288,4 +290,85 @@ CONTRACT_OVER_ALL("short messages: a closed socket, and an ended context, are no
   CHECK(errno == ENOTSOCK);
   CHECK(slk_recv(closed, buffer, sizeof buffer, 0) == -1);
   CHECK(errno == ENOTSOCK);
+}
+
+namespace {
+
+struct batch {
+  parts frames;
+  std::size_t frames_max = 0;
+
+  static int take(const void* data, std::size_t size_bytes, int, void* hint) {
+    auto& into = *static_cast<batch*>(hint);
+    into.frames.emplace_back(static_cast<const char*>(data), size_bytes);
+    return into.frames.size() < into.frames_max ? 1 : 0;
+  }
+};
+
+}  // namespace
+
+CONTRACT_OVER_ALL("short messages: sent by their parts and received in batches, in order") {
+  routers pair(Transport::wildcard());
+  parts expected;
+  batch received;
+  for (int number = 0; number < 500; ++number) {
+    // Most are short; some are beyond the short way, at its limit, empty or of more parts.
+    const std::size_t size_bytes = number % 7 == 3 ? 300 : number % 5 == 2 ? 255 : 20;
+    const std::string body = number % 11 == 4 ? std::string() : numbered(number, size_bytes);
+    const slk_part_t message[] = {{"right", 5}, {body.data(), body.size()}, {"end", 3}};
+    const std::size_t count = number % 13 == 5 ? 3 : 2;
+    REQUIRE(slk_send_parts(pair.left.raw(), message, count, 0) == static_cast<int>(count));
+    expected.insert(expected.end(), {"left", body});
+    if (count == 3) {
+      expected.emplace_back("end");
+    }
+    if (number % 50 != 49) {
+      continue;
+    }
+    while (received.frames.size() < expected.size()) {
+      // Batches end within messages, too.
+      received.frames_max = std::min(expected.size(), received.frames.size() + 17);
+      const std::size_t before = received.frames.size();
+      const int taken = slk_recv_each(pair.right.raw(), batch::take, &received, 0);
+      REQUIRE(taken == static_cast<int>(received.frames.size() - before));
+      if (received.frames.back() == "left") {
+        CHECK(pair.right.get(SLK_RCVMORE) == 1);
+      }
+    }
+    REQUIRE(received.frames == expected);
+  }
+}
+
+CONTRACT_OVER_ALL("short messages: of parts that are wrong, or have no way, none is sent") {
+  routers pair(Transport::wildcard());
+  const slk_part_t wrong[] = {{"right", 5}, {nullptr, 3}};
+  const slk_part_t unknown[] = {{"nobody", 6}, {"x", 1}};
+  const slk_part_t good[] = {{"right", 5}, {nullptr, 0}};
+  for (int round = 0; round < 3; ++round) {
+    CHECK(slk_send_parts(pair.left.raw(), wrong, 2, 0) == -1);
+    CHECK(errno == EFAULT);
+    CHECK(slk_send_parts(pair.left.raw(), unknown, 2, 0) == -1);
+    CHECK(errno == EHOSTUNREACH);
+    CHECK(slk_send_parts(pair.left.raw(), good, 0, 0) == -1);
+    CHECK(errno == EINVAL);
+    REQUIRE(slk_send_parts(pair.left.raw(), good, 2, 0) == 2);
+    CHECK(pair.right.recv_message() == parts{"left", ""});
+  }
+}
+
+CONTRACT_OVER_ALL("short messages: parts wait for room together, and find it again") {
+  routers pair(Transport::wildcard());
+  const slk_part_t message[] = {{"right", 5}, {"a body of some bytes", 20}};
+  int sent = 0;
+  for (int round = 0; round < 3; ++round) {
+    while (sent < 100'000 * (round + 1) &&
+           slk_send_parts(pair.left.raw(), message, 2, SLK_DONTWAIT) == 2) {
+      ++sent;
+    }
+    for (; sent > 0; --sent) {
+      REQUIRE(pair.right.recv_message() == parts{"left", "a body of some bytes"});
+    }
+    REQUIRE(slk_send_parts(pair.left.raw(), message, 2, 0) == 2);
+    REQUIRE(pair.right.recv_message() == parts{"left", "a body of some bytes"});
+  }
 }
