@@ -97,8 +97,8 @@ def _at_most(count: int, trials: int, probability: float) -> float:
     )
 
 
-def claims_of_trials(trials: Sequence[Trial], most_blocks: int) -> list[Claim]:
-    """What is claimed of measured cells, and how it went; none has more than ``most_blocks``."""
+def claims_of_trials(trials: Sequence[Trial]) -> list[Claim]:
+    """What is claimed of measured cells, and how it went."""
     judged = [trial for trial in trials if trial.status is Status.OK and trial.low is not None]
     same = [trial for trial in judged if trial.effect == 0]
     slowed = [trial for trial in judged if trial.effect > 0]
@@ -116,33 +116,31 @@ def claims_of_trials(trials: Sequence[Trial], most_blocks: int) -> list[Claim]:
         _claim("interval of CPU time misses 0 %, copy", with_cpu, lambda t: not t.cpu_covers)
     )
     claims += [
-        _power(slowed, effect, transport, limit_s, most_blocks)
+        _power(slowed, effect, transport, limit_s)
         for effect, transport, limit_s in (
             (0.05, "inproc", 2 * _MINUTE_S),
             (0.20, "tcp", 2 * _MINUTE_S),
             (0.10, "tcp", 10 * _MINUTE_S),
         )
     ]
-    return [claim for claim in claims if claim.trials]
+    return [claim for claim in claims if claim.trials or claim.lack]
 
 
 def _claim(text: str, trials: Sequence[Trial], misses: Callable[[Trial], bool | None]) -> Claim:
     return Claim(text, len(trials), sum(bool(misses(trial)) for trial in trials), MAX_ERROR)
 
 
-def _power(
-    slowed: Sequence[Trial], effect: float, transport: str, limit_s: float, most_blocks: int
-) -> Claim:
-    own = [
-        trial
-        for trial in slowed
-        if (trial.effect, trial.transport) == (effect, transport)
-        # One that the budget cut off earlier tells nothing.
-        and (trial.is_found or trial.blocks >= most_blocks or trial.duration_s >= limit_s)
-    ]
+def _power(slowed: Sequence[Trial], effect: float, transport: str, limit_s: float) -> Claim:
+    """One that ended sooner, at its last look or with the budget, says nothing of so much time."""
+    tried = [trial for trial in slowed if (trial.effect, trial.transport) == (effect, transport)]
+    own = [trial for trial in tried if trial.is_found or trial.duration_s >= limit_s]
     missed = sum(not (trial.is_found and trial.duration_s <= limit_s) for trial in own)
     text = f"+{effect:.0%} on {transport} is not found within {limit_s / _MINUTE_S:g} min"
-    return Claim(text, len(own), missed, 1 - MIN_POWER)
+    sooner = len(tried) - len(own)
+    if sooner and own:
+        text += f" ({sooner} more ended sooner)"
+    lack = f"{sooner} ended sooner; more --looks" if sooner and not own else ""
+    return Claim(text, len(own), missed, 1 - MIN_POWER, lack)
 
 
 def claims_of_faults(outcomes: Sequence[FaultOutcome]) -> list[Claim]:

@@ -317,7 +317,7 @@ class _Session:
         """Write the outcome, as far as it is known, into the folder."""
         trials = self._trials()
         claims = [
-            *claims_of_trials(trials, self._request.looks[-1]),
+            *claims_of_trials(trials),
             *claims_of_instructions(self._instructions),
             *claims_of_faults(self._faults),
         ]
