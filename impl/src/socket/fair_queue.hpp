@@ -73,6 +73,25 @@ class fair_queue {
     }
   }
 
+  // -- the same for a short frame that is a message (short_way)
+
+  // Whose turn it is, where nothing else is due; nullptr: take(). turn_taken() follows if it gave
+  // a message, or its name.
+  [[nodiscard]] pipe* turn_of_short() noexcept {
+    if (reading_ != nullptr || busy_ == 0 || since_look_ >= messages_per_look) [[unlikely]] {
+      return nullptr;
+    }
+    if (current_ >= busy_) {
+      current_ = 0;
+    }
+    return pipes_[current_];
+  }
+  void turn_taken(pipe& from) noexcept {
+    from.silent_looks = 0;
+    ++since_look_;
+    ++current_;
+  }
+
   // What it gave last has no others beside it.
   [[nodiscard]] bool has_only_one() const noexcept { return pipes_.size() == 1; }
 

@@ -94,6 +94,8 @@ class router_socket final : public socket {
     short_.body_follows(from);
     if (queue_.has_only_one()) {
       short_.leads_from_named(*from);
+    } else {
+      short_.leads_from_many_named();
     }
     return 0;
   }

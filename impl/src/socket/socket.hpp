@@ -231,10 +231,12 @@ class alignas(cache_line_bytes) socket {
     if (from == nullptr) {
       return EAGAIN;
     }
-    if (queue_.has_only_one() && !frame.more) [[likely]] {
+    if (frame.more) [[unlikely]] {
+      short_.leads_from_nobody();
+    } else if (queue_.has_only_one()) {
       short_.leads_from(*from);
     } else {
-      short_.leads_from_nobody();
+      short_.leads_from_many();
     }
     return 0;
   }
@@ -332,7 +334,8 @@ class alignas(cache_line_bytes) socket {
   }
   // The next frame, if it is a short one on a short way.
   [[nodiscard]] bool fetch_short(frame_view& frame, std::size_t bytes_max) noexcept {
-    if (inbox_->has_events() || !short_.receive(frame, bytes_max)) [[unlikely]] {
+    if (inbox_->has_events() || !(short_.receive(frame, bytes_max) ||
+                                  short_.receive_in_turn(queue_, frame, bytes_max))) [[unlikely]] {
       return false;
     }
     receive_more_ = frame.more;

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "fixture.hpp"
 
@@ -370,5 +371,80 @@ CONTRACT_OVER_ALL("short messages: parts wait for room together, and find it aga
     }
     REQUIRE(slk_send_parts(pair.left.raw(), message, 2, 0) == 2);
     REQUIRE(pair.right.recv_message() == parts{"left", "a body of some bytes"});
+  }
+}
+
+CONTRACT_OVER_ALL("short messages: of several peers, each in its order and in its turn") {
+  constexpr int peers = 5;
+  constexpr int each = 60;
+  context ctx;
+  socket pull(ctx, SLK_PULL);
+  const std::string endpoint = pull.bind(Transport::wildcard());
+  std::vector<socket> pushes;
+  for (int peer = 0; peer < peers; ++peer) {
+    pushes.emplace_back(ctx, SLK_PUSH);
+    pushes.back().connect(endpoint);
+    pushes.back().send_message({std::to_string(peer) + "/hello"});
+  }
+  for (int peer = 0; peer < peers; ++peer) {
+    REQUIRE(pull.recv_message().size() == 1);
+  }
+  // One of them sends less than the others, and now and then what is not short.
+  const auto size_of = [](int peer, int number) -> std::size_t {
+    return (number + peer) % 17 == 0 ? 300 : 24;
+  };
+  for (int number = 0; number < each; ++number) {
+    for (int peer = 0; peer < peers; ++peer) {
+      if (peer == 0 && number >= each / 2) {
+        continue;
+      }
+      std::string text = std::to_string(peer) + "/" + std::to_string(number) + ":";
+      text.resize(size_of(peer, number), 'x');
+      pushes[static_cast<std::size_t>(peer)].send_message({text});
+    }
+  }
+  std::vector<int> next(peers, 0);
+  for (int received = 0; received < peers * each - each / 2; ++received) {
+    const parts message = pull.recv_message();
+    REQUIRE(message.size() == 1);
+    const auto peer = static_cast<std::size_t>(std::stoi(message.front()));
+    const int number = std::stoi(message.front().substr(message.front().find('/') + 1));
+    CHECK(number == next[peer]++);
+    CHECK(message.front().size() == size_of(static_cast<int>(peer), number));
+  }
+  CHECK(next == std::vector<int>{each / 2, each, each, each, each});
+  CHECK(pull.try_recv() == std::nullopt);
+}
+
+CONTRACT_OVER_ALL("short messages: of several peers of a router, each under its own name") {
+  context ctx;
+  socket router(ctx, SLK_ROUTER);
+  const std::string endpoint = router.bind(Transport::wildcard());
+  std::vector<socket> dealers;
+  for (int peer = 0; peer < 4; ++peer) {
+    dealers.emplace_back(ctx, SLK_DEALER);
+    dealers.back().set(SLK_ROUTING_ID, "peer" + std::to_string(peer));
+    dealers.back().connect(endpoint);
+    dealers.back().send_message({"hello"});
+    REQUIRE(router.recv_message().back() == "hello");
+  }
+  for (int number = 0; number < 50; ++number) {
+    for (std::size_t peer = 0; peer < dealers.size(); ++peer) {
+      const std::string body = std::to_string(peer) + "/" + std::to_string(number);
+      if (number % 9 == 4) {
+        dealers[peer].send_message({body, "more"});
+      } else {
+        dealers[peer].send_message({body});
+      }
+    }
+    std::vector<int> heard(dealers.size(), 0);
+    for (std::size_t i = 0; i < dealers.size(); ++i) {
+      const parts message = router.recv_message();
+      REQUIRE(message.size() == (number % 9 == 4 ? 3u : 2u));
+      const std::string peer = message[0].substr(4);
+      CHECK(message[1] == peer + "/" + std::to_string(number));
+      ++heard[static_cast<std::size_t>(std::stoi(peer))];
+    }
+    CHECK(heard == std::vector<int>(dealers.size(), 1));
   }
 }
