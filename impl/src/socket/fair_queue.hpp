@@ -112,7 +112,7 @@ class fair_queue {
 
  private:
   // How long a quiet pipe may have to wait behind busy ones.
-  static constexpr unsigned messages_per_look = 16;
+  static constexpr unsigned messages_per_look = 30;
   // Collecting edges costs a system call; often enough for fairness, rarely enough for speed.
   static constexpr unsigned messages_per_collect = 256;
   // One of these takes so long that the others are looked after each time.
