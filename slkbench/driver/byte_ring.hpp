@@ -9,7 +9,7 @@
 //
 // The producer takes the lines that it writes next back from the consumer's cache by a row of
 // stores of one byte: a processor overlaps those, and waits for each line where many other stores
-// are in between (measured at 64 B: 28 million messages a second without, 60 with).
+// are in between (measured at 64 B: 28 million messages a second without, 72 with).
 #pragma once
 
 #include <atomic>

@@ -8,9 +8,8 @@
 // refuses, and nothing has happened then: long frames, parts that others follow, a full pipe, a new
 // chunk, credit that is due, a flush that is due.
 //
-// It writes to memory as little as it can. Over inproc each message writes to lines that the reader
-// has in its cache, and what waits in the store buffer behind those is little: measured, some 2 ns
-// a message for each store more.
+// It writes to memory as little as it can: the fewer stores come with a message, the more messages
+// fit the processor's view of the lines that it will want (see chunk_ring).
 //
 // Thread safety: of the socket's thread. Pipes are kept alive by the socket, which forgets them
 // here before they go.
