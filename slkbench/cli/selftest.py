@@ -98,7 +98,7 @@ not be in so short a time), 1 a claim is contradicted, 3 too noisy to judge, 130
 def command(**options: Any) -> int:
     """Prove the error rates of the verdicts on this machine.
 
-    Measures libzmq against its own copy and against itself, stopped for a known share of the time,
+    Measures libzmq against its own copy, against itself with a known share of its work done twice,
     and libraries with known faults: how often a verdict is false, an interval misses the truth, an
     effect is found, and in which time. Ctrl-C keeps what was measured, and --resume goes on with
     it: what takes hours may take many sittings.

@@ -111,9 +111,9 @@ def claims_of_trials(trials: Sequence[Trial]) -> list[Claim]:
         claims.append(
             _claim(f"interval of time misses the truth, {metric}", own, lambda t: not t.covers)
         )
-    with_cpu = [trial for trial in same if trial.cpu_covers is not None]
+    with_cpu = [trial for trial in judged if trial.cpu_covers is not None]
     claims.append(
-        _claim("interval of CPU time misses 0 %, copy", with_cpu, lambda t: not t.cpu_covers)
+        _claim("interval of CPU time misses the truth", with_cpu, lambda t: not t.cpu_covers)
     )
     claims += [
         _power(slowed, effect, transport, limit_s)

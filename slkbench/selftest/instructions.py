@@ -1,9 +1,10 @@
 """Known slowdowns in instructions: libzmq with a known number of them more for each message.
 
-What stands still executes nothing, so the libraries that are slowed for the clock say nothing here:
-``burning.so`` turns in a loop before it passes a message on.  How many instructions a turn and the
-passing on are is found by counting; the turns of an effect follow from that.  Counts hardly vary,
-so there is no interval: an effect is known to within the extremes of what was counted.
+Counting is slow, and small effects take few messages here, where a library that does some of them
+twice would repeat none: ``burning.so`` turns in a loop before it passes a message on.  How many
+instructions a turn and the passing on are is found by counting; the turns of an effect follow from
+that.  Counts hardly vary, so there is no interval: an effect is known to within the extremes of
+what was counted.
 """
 
 from __future__ import annotations

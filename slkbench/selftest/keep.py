@@ -20,19 +20,19 @@ def keep_libraries(folder: Path, effects: Sequence[float]) -> tuple[Path, ...]:
 
     Raises UsageError where there is no room for them.
     """
-    image = known_library("pausing").read_bytes()
+    image = known_library("repeating").read_bytes()
     libzmq = real_libzmq().path
     paths = []
     with disk_errors("write libraries to", folder):
         folder.mkdir(parents=True, exist_ok=True)
         for effect in (0.0, *effects):
             path = folder / f"libzmq-plus-{effect * 100:g}.so"
-            path.write_bytes(_with_pause(image, effect, libzmq))
+            path.write_bytes(_with_share(image, effect, libzmq))
             paths.append(path)
     return tuple(paths)
 
 
-def _with_pause(image: bytes, effect: float, libzmq: str) -> bytes:
+def _with_share(image: bytes, effect: float, libzmq: str) -> bytes:
     place = image.find(_KEPT)
     text = _KEPT + f"{effect:.6f} {libzmq}".encode()
     if place < 0 or len(text) >= _KEPT_BYTES:

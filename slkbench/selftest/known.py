@@ -1,4 +1,4 @@
-"""Measure libzmq against its own copy, and against itself with time stopped for a known share."""
+"""Measure libzmq against its own copy, and against itself with a known share done twice."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from slkbench.runner.session import Backend, Request, run_request
 from slkbench.scenario import cells_named
 from slkbench.selftest.instructions import Count, callgrind_count
 from slkbench.selftest.library import (
-    PausingLauncher,
+    RepeatingLauncher,
     as_contender,
     known_library,
     real_libzmq,
@@ -83,20 +83,20 @@ class Bench:
 def process_bench(effects: Sequence[float], scratch: Path) -> Bench:
     """The real thing, with the copies of the libraries in ``scratch``."""
     libzmq = real_libzmq()
-    pausing = known_library("pausing")
+    repeating = known_library("repeating")
     copies = {}
-    copied_at = scratch / "pausing"
+    copied_at = scratch / "repeating"
     copied_at.mkdir()
     for name in (PLACEBO_NAME, COPY):
         folder = scratch / name
         folder.mkdir()
         copies[name] = Path(placebo_of(libzmq, folder).path)
-    launcher = PausingLauncher(
+    launcher = RepeatingLauncher(
         ProcessLauncher(),
         {arm_name(effect): effect for effect in effects},
         lambda arm: copies.get(arm, Path(libzmq.path)),
     )
-    plain = as_contender(BASELINE, pausing, libzmq)
+    plain = as_contender(BASELINE, repeating, libzmq)
     copied = placebo_of(plain, copied_at)
     contenders = (
         plain,
@@ -113,7 +113,7 @@ def process_bench(effects: Sequence[float], scratch: Path) -> Bench:
         {
             "libzmq": libzmq.sha256,
             "driver": _driver_sha256(),
-            "pausing": sha256_of(pausing),
+            "repeating": sha256_of(repeating),
             "burning": sha256_of(burning),
         },
         callgrind_count(libzmq, copies[COPY], burning),

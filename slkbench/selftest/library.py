@@ -25,7 +25,7 @@ from slkbench.model import (
 from slkbench.runner.launch import Launcher
 
 __all__ = [
-    "PausingLauncher",
+    "RepeatingLauncher",
     "as_contender",
     "environment",
     "known_library",
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 LIBZMQ_VARIABLE = "SLKBENCH_REAL_LIBZMQ"
-PAUSE_VARIABLE = "SLKBENCH_PAUSE"
+SHARE_VARIABLE = "SLKBENCH_REPEAT"
 BURN_VARIABLE = "SLKBENCH_BURN"
 
 
@@ -83,8 +83,8 @@ def environment(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ[key] = value
 
 
-class PausingLauncher:
-    """Measures samples of ``pausing.so``, telling each arm how long its pauses are."""
+class RepeatingLauncher:
+    """Measures samples of ``repeating.so``, telling each arm what share it repeats."""
 
     def __init__(
         self, inner: Launcher, effects: Mapping[str, float], libzmq_of: Callable[[str], Path]
@@ -101,7 +101,7 @@ class PausingLauncher:
         values = {
             LIBZMQ_VARIABLE: str(self._libzmq_of(slot.arm.name)),
             # Of the same length for all arms: the environment moves the stack.
-            PAUSE_VARIABLE: f"{self._effects.get(slot.arm.name, 0.0):012.6f}",
+            SHARE_VARIABLE: f"{self._effects.get(slot.arm.name, 0.0):012.6f}",
         }
         with environment(values):
             return self._inner.measure(cell, slot, placement, messages, timeout_s)

@@ -27,10 +27,9 @@ __all__ = ["Trial", "grouped", "score_cell"]
 class Trial:
     """One known difference and what was said of it, at the look at which a run would have ended.
 
-    ``truth`` is the ratio of times per message. That of CPU times is known of the copy alone: who
-    waits in a pause takes CPU time, and who waited already does not. ``predicted`` is the smallest
-    effect that the cell's noise lets find. ``duration_s`` is what a run of baseline, placebo and
-    this contender alone takes.
+    ``truth`` is the ratio of times per message, and of CPU times as well. ``predicted`` is the
+    smallest effect that the cell's noise lets find. ``duration_s`` is what a run of baseline,
+    placebo and this contender alone takes.
     """
 
     number: int
@@ -48,7 +47,6 @@ class Trial:
     low: float | None
     high: float | None
     predicted: float | None
-    cpu_truth: float | None
     cpu_ratio: float | None
     cpu_low: float | None
     cpu_high: float | None
@@ -61,8 +59,8 @@ class Trial:
 
     @property
     def cpu_covers(self) -> bool | None:
-        """The same of CPU time per message; None as well where its truth is not known."""
-        return _holds(self.cpu_low, self.cpu_high, self.cpu_truth)
+        """The same of CPU time per message."""
+        return _holds(self.cpu_low, self.cpu_high, self.truth)
 
     @property
     def is_found(self) -> bool:
@@ -121,7 +119,6 @@ def _trial(
         low=verdict.low,
         high=verdict.high,
         predicted=smallest_effect(verdict),
-        cpu_truth=None if effect else 1.0,
         cpu_ratio=cpu.time_ratio,
         cpu_low=cpu.low,
         cpu_high=cpu.high,
@@ -149,8 +146,8 @@ def _first_decision(
     return seen, verdict
 
 
-def _holds(low: float | None, high: float | None, truth: float | None) -> bool | None:
-    return None if low is None or high is None or truth is None else low <= truth <= high
+def _holds(low: float | None, high: float | None, truth: float) -> bool | None:
+    return None if low is None or high is None else low <= truth <= high
 
 
 def _duration_s(own: Sequence[Sample], seen: Sequence[Sample]) -> float:

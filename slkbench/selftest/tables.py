@@ -133,7 +133,7 @@ def trial_table(trials: Sequence[Trial]) -> str:
         "time",
         "smallest effect",
         "CPU interval",
-        "holds 0 %",
+        "holds it ",
         "CPU verdict",
     )
     return table(head, rows)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import ctypes
 import json
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from slkbench.model import (
     Placement,
     Sample,
     Slot,
+    Status,
     Transport,
     VerdictKind,
 )
@@ -33,7 +33,7 @@ from slkbench.selftest.claims import Answer, Claim, is_too_noisy
 from slkbench.selftest.faults import FAULTS, measure_faults
 from slkbench.selftest.keep import keep_libraries
 from slkbench.selftest.known import CELLS, Bench, choose_cells
-from slkbench.selftest.library import known_library
+from slkbench.selftest.library import known_library, real_libzmq
 from slkbench.selftest.session import SelftestRequest, run_quick, run_selftest
 from slkbench.selftest.stored import stored_passes
 
@@ -88,8 +88,6 @@ def test_known_slowdowns_are_found_and_the_copy_is_not(tmp_path: Path, fake_worl
     for row in rows:
         assert float(row["low"]) <= float(row["truth"]) <= float(row["high"])
         assert float(row["truth"]) == 1 + float(row["effect"])
-        # Only a copy's CPU time is known beforehand.
-        assert (row["cpu_truth"] == "1.0") == (float(row["effect"]) == 0)
     record = json.loads((outcome.path / "selftest.json").read_text())
     assert (record["status"], record["seed"]) == ("complete", 3)
     of_intervals = {
@@ -99,7 +97,7 @@ def test_known_slowdowns_are_found_and_the_copy_is_not(tmp_path: Path, fake_worl
     assert of_intervals == {
         "interval of time misses the truth, throughput": len(rows) // 2,
         "interval of time misses the truth, round-trip": len(rows) // 2,
-        "interval of CPU time misses 0 %, copy": len(rows) // 3,
+        "interval of CPU time misses the truth": len(rows),
     }
     assert (outcome.path / "selftest.md").read_text() == outcome.text + "\n"
     assert "SLOWER or FASTER" in outcome.text
@@ -291,7 +289,7 @@ def test_the_command_says_what_may_be_asked() -> None:
 
 def built() -> bool:
     try:
-        known_library("pausing")
+        known_library("repeating")
     except UsageError:
         return False
     return True
@@ -299,43 +297,98 @@ def built() -> bool:
 
 @pytest.fixture
 def kept(tmp_path: Path) -> tuple[Path, ...]:
-    """A library that never stops, one that does so for as long as it runs, one for 30 times."""
+    """Libraries that repeat nothing, every second message, and each message four times."""
     pytest.importorskip("slkbench.driver._driver")
     if not built():
         pytest.skip("the libraries with known faults are not built")
-    return keep_libraries(tmp_path / "kept", (1.0, 30.0))
+    return keep_libraries(tmp_path / "kept", (0.5, 4.0))
 
 
-def test_a_kept_library_lets_no_call_return_in_a_pause(kept: tuple[Path, ...]) -> None:
-    names = ["libzmq-plus-0.so", "libzmq-plus-100.so", "libzmq-plus-3000.so"]
+class Pipeline:
+    """PUSH to PULL within this thread, through a library with libzmq's functions."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        library.zmq_ctx_new.restype = library.zmq_socket.restype = ctypes.c_void_p
+        library.zmq_socket.argtypes = [ctypes.c_void_p, ctypes.c_int]
+        library.zmq_bind.argtypes = library.zmq_connect.argtypes = [
+            ctypes.c_void_p,
+            ctypes.c_char_p,
+        ]
+        library.zmq_send.argtypes = [
+            ctypes.c_void_p,
+            ctypes.c_char_p,
+            ctypes.c_size_t,
+            ctypes.c_int,
+        ]
+        library.zmq_close.argtypes = library.zmq_ctx_term.argtypes = [ctypes.c_void_p]
+        self._library = library
+        self._context = library.zmq_ctx_new()
+        self._pull = library.zmq_socket(self._context, 7)
+        self._push = library.zmq_socket(self._context, 8)
+        assert library.zmq_bind(self._pull, b"inproc://kept") == 0
+        assert library.zmq_connect(self._push, b"inproc://kept") == 0
+
+    def send(self, number: int) -> None:
+        """Send a message that begins with ``number``."""
+        message = number.to_bytes(8, "little") + b"rest"
+        assert self._library.zmq_send(self._push, message, len(message), 0) == len(message)
+
+    def receive_all(self, library: ctypes.CDLL) -> list[int]:
+        """What is there, received through ``library``."""
+        library.zmq_recv.argtypes = [
+            ctypes.c_void_p,
+            ctypes.c_char_p,
+            ctypes.c_size_t,
+            ctypes.c_int,
+        ]
+        found = []
+        buffer = ctypes.create_string_buffer(12)
+        while library.zmq_recv(self._pull, buffer, 12, 1) == 12:
+            found.append(int.from_bytes(buffer.raw[:8], "little"))
+        return found
+
+    def close(self) -> None:
+        """End the sockets and the context."""
+        for socket in (self._push, self._pull):
+            self._library.zmq_close(socket)
+        self._library.zmq_ctx_term(self._context)
+
+
+def test_a_kept_library_repeats_its_share_and_shows_each_message_once(
+    kept: tuple[Path, ...],
+) -> None:
+    names = ["libzmq-plus-0.so", "libzmq-plus-50.so", "libzmq-plus-400.so"]
     assert [path.name for path in kept] == names
-    shares = []
-    for path in kept[:2]:
-        send = ctypes.CDLL(str(path)).zmq_send
-        send.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int]
-        stamps: list[int] = []
-        while len(stamps) < 2 or stamps[-1] - stamps[0] < 480_000_000:
-            assert send(None, b"", 0, 0) == -1
-            stamps.append(time.monotonic_ns())
-        # 40 ms of work and 40 ms of pause, by the clock of all processes. A tenth of the pause is
-        # left away: what was under way when it began ends in it.
-        late = [stamp for stamp in stamps if stamp % 80_000_000 > 44_000_000]
-        shares.append(len(late) / len(stamps))
-    # 0.45 and 0 on a machine that does nothing else.
-    assert shares[0] > 0.05
-    assert shares[1] < 0.01
+    real = ctypes.CDLL(real_libzmq().path)
+    for path, times in zip(kept, (1, 1.5, 5), strict=True):
+        library = ctypes.CDLL(str(path))
+        pipeline = Pipeline(library)
+        try:
+            for number in range(100):
+                pipeline.send(number)
+            assert pipeline.receive_all(library) == list(range(100))
+            for number in range(100):
+                pipeline.send(number)
+            carried = pipeline.receive_all(real)
+            assert sorted(set(carried)) == list(range(100))
+            assert len(carried) == 100 * times
+        finally:
+            pipeline.close()
 
 
 @pytest.mark.parametrize("transport", [Transport.INPROC, Transport.TCP])
-def test_a_kept_library_is_slow_by_itself(kept: tuple[Path, ...], transport: Transport) -> None:
+@pytest.mark.parametrize("pattern", [Pattern.PUSH_PULL, Pattern.ROUTER_ROUTER])
+def test_a_kept_library_is_slow_by_itself(
+    kept: tuple[Path, ...], pattern: Pattern, transport: Transport
+) -> None:
     launcher = ProcessLauncher()
-    cell = Cell(Pattern.PUSH_PULL, transport, 64, metric=Metric.ROUND_TRIP)
+    cell = Cell(pattern, transport, 64, metric=Metric.ROUND_TRIP)
     times = []
-    # A round trip may take seven times as long as another by where its threads run; what is added
-    # is far more than that.
+    # Five times as long; twice leaves room for where its threads run.
     for path in (kept[0], kept[2]):
         slot = Slot(0, 0, Arm(path.stem, parse_lib(f"lib={path}"), ArmRole.CONTENDER), 0)
-        found = [launcher.measure(cell, slot, Placement(), 200, 20.0) for _ in range(3)]
+        found = [launcher.measure(cell, slot, Placement(), 50, 20.0) for _ in range(2)]
+        assert [each.status for each in found] == [Status.OK] * 2
         times.append(min(each.elapsed_ns or 0 for each in found))
     assert times[1] > 2 * times[0] > 0
 

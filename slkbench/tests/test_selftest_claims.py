@@ -26,7 +26,6 @@ FOUND = Trial(
     low=1.05,
     high=1.15,
     predicted=0.08,
-    cpu_truth=None,
     cpu_ratio=None,
     cpu_low=None,
     cpu_high=None,
