@@ -174,13 +174,18 @@ int timeout_of(PyObject* value) {
   return timeout_ms < 0 || timeout_ms > INT_MAX ? -1 : static_cast<int>(std::ceil(timeout_ms));
 }
 
+int take_parts(void* handle, gathering& batch, int flags) noexcept {
+  const collector_pause pause;
+  return slk_recv_each(handle, gathering::take, &batch, flags);
+}
+
 // Waits for a part, and takes what is there; -1 leaves errno, if there was nothing.
 int gather(socket& source, gathering& batch, int timeout_ms) {
   received_part awaited;
   bool has_waited = false;
   const int outcome = source.attempt(
       timeout_ms != 0 ? 0 : SLK_DONTWAIT, SLK_RCVTIMEO, source.expects_long(),
-      [&](void* handle, int now) { return slk_recv_each(handle, gathering::take, &batch, now); },
+      [&](void* handle, int now) { return take_parts(handle, batch, now); },
       [&](void* handle) {
         has_waited = true;
         return awaited.receive_waiting(handle);
@@ -203,7 +208,7 @@ int gather(socket& source, gathering& batch, int timeout_ms) {
         batch.add(rest.take(), rest.more());
       }
     } else {
-      more = slk_recv_each(source.usable(), gathering::take, &batch, SLK_DONTWAIT);
+      more = take_parts(source.usable(), batch, SLK_DONTWAIT);
     }
   }
   return 0;

@@ -59,6 +59,7 @@ void socket::close_handle(int linger_ms) noexcept {
     slk_close(handle_);
   }
   handle_ = nullptr;
+  shelf_.clear();
 }
 
 void socket::close(int linger_ms) {

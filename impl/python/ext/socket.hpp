@@ -17,6 +17,7 @@
 #include <optional>
 #include <string>
 
+#include "batch_shelf.hpp"
 #include "context.hpp"
 #include "error.hpp"
 #include "interpreter.hpp"
@@ -81,6 +82,8 @@ class socket {
 
   bool is_connected(nanobind::handle id);
 
+  batch_shelf& shelf() noexcept { return shelf_; }
+
   // The handle for a call into the library; throws ENOTSOCK or EBUSY.
   void* usable() const {
     if (handle_ == nullptr || busy_ || generation_ != fork_generation()) [[unlikely]] {
@@ -117,6 +120,7 @@ class socket {
   int shorts_to_expect_ = 0;  // until the socket is one for short parts
   bool close_when_idle_ = false;
   int pending_linger_ms_ = 0;
+  batch_shelf shelf_;
 };
 
 // Implementation details follow.
