@@ -115,6 +115,7 @@ def claims_of_trials(trials: Sequence[Trial]) -> list[Claim]:
     claims.append(
         _claim("interval of CPU time misses the truth", with_cpu, lambda t: not t.cpu_covers)
     )
+    claims.append(_prediction(slowed))
     claims += [
         _power(slowed, effect, transport, limit_s)
         for effect, transport, limit_s in (
@@ -128,6 +129,16 @@ def claims_of_trials(trials: Sequence[Trial]) -> list[Claim]:
 
 def _claim(text: str, trials: Sequence[Trial], misses: Callable[[Trial], bool | None]) -> Claim:
     return Claim(text, len(trials), sum(bool(misses(trial)) for trial in trials), MAX_ERROR)
+
+
+def _prediction(slowed: Sequence[Trial]) -> Claim:
+    """What is at least as large as the smallest effect that the noise lets find is found."""
+    large = [
+        each for each in slowed if each.predicted is not None and each.effect >= each.predicted
+    ]
+    missed = sum(not trial.is_found for trial in large)
+    text = "a slowdown of the smallest effect predicted, or more, is not found"
+    return Claim(text, len(large), missed, 1 - MIN_POWER)
 
 
 def _power(slowed: Sequence[Trial], effect: float, transport: str, limit_s: float) -> Claim:

@@ -64,6 +64,13 @@ def test_where_all_ended_sooner_nothing_can_be_told() -> None:
     assert claim.lack == "2 ended sooner; more --looks"
 
 
+def test_a_prediction_is_held_against_what_is_larger_than_it() -> None:
+    small = replace(MISSED, predicted=0.12)
+    trials = [FOUND, MISSED, small, replace(MISSED, predicted=None)]
+    (claim,) = (one for one in claims_of_trials(trials) if "predicted" in one.text)
+    assert (claim.trials, claim.misses) == (2, 1)
+
+
 def test_four_of_four_that_had_the_time_and_missed_contradict_it() -> None:
     claim = claim_of_ten_minutes(*[replace(MISSED, duration_s=600.0)] * 4)
     assert claim.answer is Answer.CONTRADICTED
