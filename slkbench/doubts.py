@@ -1,4 +1,4 @@
-"""Doubts that need more than one number of a sample: drift over a run, and time against CPU. Pure.
+"""Doubts that need more than one number: drift over a run, time against CPU and instructions. Pure.
 
 Like those of ``checks`` they change no verdict.
 """
@@ -27,28 +27,76 @@ def further_doubts(
     samples: Sequence[Sample],
     verdicts: Sequence[Verdict],
     cpu_verdicts: Sequence[Verdict],
+    instruction_verdicts: Sequence[Verdict] = (),
 ) -> tuple[Finding, ...]:
-    """What to distrust beyond ``checks.check_run``. Verdicts are those of the samples."""
-    return (*_disagreements(verdicts, cpu_verdicts), *_drifts(scenario.cells, samples))
+    """What to distrust beyond ``checks.check_run``. Verdicts are those of the samples.
+
+    ``instruction_verdicts`` are of what was counted beside them.
+    """
+    return (
+        *_cpu_disagreements(verdicts, cpu_verdicts),
+        *_instruction_disagreements(verdicts, instruction_verdicts),
+        *_drifts(scenario.cells, samples),
+    )
 
 
-def _disagreements(
+def _cpu_disagreements(
     verdicts: Sequence[Verdict], cpu_verdicts: Sequence[Verdict]
 ) -> Iterator[Finding]:
-    """Both are decided, and not alike: the difference is in waiting, or bought with CPU time."""
-    companions = {(each.cell.key, each.contender): each for each in cpu_verdicts}
+    """The difference is in waiting, or bought with CPU time."""
+    for verdict, cpu in _unlike(verdicts, cpu_verdicts):
+        yield Finding(
+            code="time-and-cpu-disagree",
+            subject=f"{verdict.cell.title}: {verdict.contender}",
+            evidence=f"time per message is {verdict.kind} ({_change(verdict)}), CPU time per "
+            f"message {cpu.kind} ({_change(cpu)})",
+            remedy=_meaning(verdict.kind, cpu.kind),
+        )
+
+
+def _instruction_disagreements(
+    verdicts: Sequence[Verdict], instruction_verdicts: Sequence[Verdict]
+) -> Iterator[Finding]:
+    """The difference is in what callgrind does not count, or where time is not spent."""
+    for verdict, counted in _unlike(verdicts, instruction_verdicts):
+        yield Finding(
+            code="time-and-instructions-disagree",
+            subject=f"{verdict.cell.title}: {verdict.contender}",
+            evidence=f"time per message is {verdict.kind} ({_change(verdict)}), instructions per "
+            f"message are {_in_number(counted.kind)} ({_change(counted)})",
+            remedy=_meaning_of_count(verdict.kind, counted.kind),
+        )
+
+
+def _unlike(
+    verdicts: Sequence[Verdict], companions: Sequence[Verdict]
+) -> Iterator[tuple[Verdict, Verdict]]:
+    """Each verdict with its companion where both are decided, and not alike."""
+    found = {(each.cell.key, each.contender): each for each in companions}
     for verdict in verdicts:
-        cpu = companions.get((verdict.cell.key, verdict.contender))
-        if cpu is None or Status.FAILED in (verdict.status, cpu.status):
+        companion = found.get((verdict.cell.key, verdict.contender))
+        if companion is None or Status.FAILED in (verdict.status, companion.status):
             continue
-        if verdict.kind in _DECIDED and cpu.kind in _DECIDED and verdict.kind is not cpu.kind:
-            yield Finding(
-                code="time-and-cpu-disagree",
-                subject=f"{verdict.cell.title}: {verdict.contender}",
-                evidence=f"time per message is {verdict.kind} ({_change(verdict)}), CPU time per "
-                f"message {cpu.kind} ({_change(cpu)})",
-                remedy=_meaning(verdict.kind, cpu.kind),
-            )
+        decided = verdict.kind in _DECIDED and companion.kind in _DECIDED
+        if decided and verdict.kind is not companion.kind:
+            yield verdict, companion
+
+
+def _in_number(kind: VerdictKind) -> str:
+    words = {VerdictKind.SLOWER: "more", VerdictKind.FASTER: "fewer"}
+    return f"{words[kind]}: {kind}" if kind in words else str(kind)
+
+
+def _meaning_of_count(time: VerdictKind, counted: VerdictKind) -> str:
+    look = (
+        "only user space is counted, in lockstep: slkbench profile cpu --run and slkbench explain "
+        "tell where the time goes"
+    )
+    if VerdictKind.SLOWER in (time, counted) and VerdictKind.FASTER in (time, counted):
+        return f"do not take either for the other, the code does not explain the time; {look}"
+    if time is VerdictKind.EQUIVALENT:
+        return f"what the code does more or less is not on the way that limits; {look}"
+    return f"the difference is in the kernel, in waiting or in caches rather than in code; {look}"
 
 
 def _meaning(time: VerdictKind, cpu: VerdictKind) -> str:

@@ -562,7 +562,8 @@ class Verdict:
 
     ``time_ratio`` is contender / baseline of time per message: below 1 is faster.  ``low`` and
     ``high`` bound it at confidence ``level``.  ``rates_msgs_per_s`` are medians, for reading.
-    ``statistic`` says of which column the ratio is, or ``cpu_ns_per_message``.
+    ``statistic`` says of which column the ratio is, or ``cpu_ns_per_message``, or
+    ``instructions_per_message``: without blocks and a level, with bounds of all pairs of counts.
     """
 
     cell: Cell

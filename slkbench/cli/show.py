@@ -151,17 +151,12 @@ def verdict_document(result: RunResult, contenders: Sequence[str] = ()) -> dict[
     With them what they hold for, the findings, and the percentiles of round trips at a given rate.
     """
     from slkbench.cli.latency_table import latency_records
-    from slkbench.runner.companions import instructions_ratio
-    from slkbench.runner.profile_folder import profiles_in
 
-    profiles = profiles_in(result.path)
     cells = [
         _cell_record(verdict)
         | {
-            "cpu": _cpu_record(result.cpu_verdict(verdict)),
-            "instructions_ratio": instructions_ratio(
-                profiles, verdict.cell, verdict.contender, verdict.baseline
-            ),
+            "cpu": _companion_record(result.cpu_verdict(verdict)),
+            "instructions": _companion_record(result.instruction_verdict(verdict)),
             "noise": {
                 arm: _noise_record(result.noise(verdict.cell, arm))
                 for arm in (verdict.baseline, verdict.contender)
@@ -185,8 +180,8 @@ def verdict_document(result: RunResult, contenders: Sequence[str] = ()) -> dict[
     return document | ({"percentiles": percentiles} if percentiles else {})
 
 
-def _cpu_record(verdict: Verdict | None) -> dict[str, Any] | None:
-    """CPU time per message: contender / baseline."""
+def _companion_record(verdict: Verdict | None) -> dict[str, Any] | None:
+    """CPU time or instructions per message: contender / baseline; null where there are none."""
     if verdict is None:
         return None
     return {

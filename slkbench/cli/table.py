@@ -29,6 +29,7 @@ _HEAD = (
     "n",
     "placebo",
     "cpu/msg",
+    "instr/msg",
     "",
 )
 _RIGHT_ALIGNED = frozenset(("time/msg", "n", "placebo"))
@@ -44,9 +45,10 @@ def verdict_table(result: RunResult) -> str:
     rows: list[tuple[str, ...]] = [_HEAD]
     rows += [_row(result, verdict, floor) for verdict in sorted(result.verdicts, key=_prominence)]
     rows += [_unjudged_row(result, cell, floor) for cell in result.unjudged_cells]
-    if floor is None:
-        unused = _HEAD.index("floor")
-        rows = [row[:unused] + row[unused + 1 :] for row in rows]
+    unused = {"floor"} if floor is None else set()
+    unused |= set() if result.instruction_verdicts else {"instr/msg"}
+    shown = [place for place, name in enumerate(_HEAD) if name not in unused]
+    rows = [tuple(row[place] for place in shown) for row in rows]
     rows = [tuple(visible(text) for text in row) for row in rows]
     widths = [max(len(text) for text in column) for column in zip(*rows, strict=True)]
     return "\n".join(_line(row, rows[0], widths) for row in rows)
@@ -114,7 +116,6 @@ def _prominence(verdict: Verdict) -> tuple[int, float, str]:
 
 
 def _row(result: RunResult, verdict: Verdict, floor: str | None) -> tuple[str, ...]:
-    cpu = result.cpu_verdict(verdict)
     return (
         verdict.cell.title,
         _named_speed(result, verdict.cell, verdict.baseline),
@@ -125,7 +126,8 @@ def _row(result: RunResult, verdict: Verdict, floor: str | None) -> tuple[str, .
         _judgement(verdict),
         str(verdict.blocks) if verdict.blocks else _NOTHING,
         _placebo(verdict),
-        _change(cpu),
+        _change(result.cpu_verdict(verdict)),
+        _change(result.instruction_verdict(verdict)),
         _remark(verdict),
     )
 
@@ -134,7 +136,7 @@ def _unjudged_row(result: RunResult, cell: Cell, floor: str | None) -> tuple[str
     """Speeds alone, where there was nobody to compare the baseline with."""
     baseline = baseline_name(result.scenario.baseline, cell.layer)
     shown = (_named_speed(result, cell, baseline), _NOTHING, _speed(result, cell, floor))
-    return (cell.title, *shown, *[_NOTHING] * 6, "")
+    return (cell.title, *shown, *[_NOTHING] * 7, "")
 
 
 def _speed(result: RunResult, cell: Cell, name: str | None) -> str:
@@ -172,11 +174,12 @@ def _judgement(verdict: Verdict) -> str:
     return f"{verdict.kind}~" if undecided else str(verdict.kind)
 
 
-def _change(cpu: Verdict | None) -> str:
-    if cpu is None or cpu.time_ratio is None:
+def _change(companion: Verdict | None) -> str:
+    """``-12.3% FASTER``; without an interval there is no verdict."""
+    if companion is None or companion.time_ratio is None:
         return _NOTHING
-    change = format_percent(cpu.time_ratio - 1, signed=True)
-    return change if cpu.low is None else f"{change} {_judgement(cpu)}"
+    change = format_percent(companion.time_ratio - 1, signed=True)
+    return change if companion.low is None else f"{change} {_judgement(companion)}"
 
 
 def _placebo(verdict: Verdict) -> str:

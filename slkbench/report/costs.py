@@ -37,8 +37,12 @@ def cost_sections(
     flames: Sequence[str],
     *,
     has_builds: bool = False,
+    on_instructions: Sequence[str] = (),
 ) -> list[Section]:
-    """The sections of a report on what messages cost, and on the tools that tell it."""
+    """The sections of a report on what messages cost, and on the tools that tell it.
+
+    ``on_instructions`` is what the verdicts on instructions are, for their section.
+    """
     sections: list[Section] = []
     explained = explain_section(explanation, charts) if explanation is not None else []
     if explained:
@@ -46,6 +50,7 @@ def cost_sections(
     for tool, _, _, title in _TOOLS:
         if tool in profiles:
             body = profile_section(tool, profiles[tool], level=3)
+            body = [*on_instructions, *body] if tool == "instructions" else body
             if tool == "cpu" and flames:
                 body += [heading(3, "Flame graphs"), "\n".join(f"- [{n}]({n})" for n in flames)]
             sections.append((title, body))

@@ -14,6 +14,7 @@ from slkbench.report.costs import copy_flame_graphs, cost_sections
 from slkbench.report.evidence import Evidence, gather
 from slkbench.report.explain import draw_accounts
 from slkbench.report.illustrations import Illustration, draw_all
+from slkbench.report.instructions import instruction_verdicts_table
 from slkbench.report.latency import percentile_section
 from slkbench.report.markdown import code, figure, heading, plain
 from slkbench.report.naming import NOT_AVAILABLE, contender_title
@@ -127,7 +128,13 @@ def render_run(run: StoredRun, out_dir: Path, formats: Sequence[str] = FORMATS) 
             path = folder / "report.md"
             effects = build_effects(run)
             costs = cost_sections(
-                profiles, run.metadata, explanation, charts, flames, has_builds=bool(effects)
+                profiles,
+                run.metadata,
+                explanation,
+                charts,
+                flames,
+                has_builds=bool(effects),
+                on_instructions=instruction_verdicts_table(evidence),
             )
             text = _text(evidence, drawn, costs, effects)
             replace_file(path, text.encode())

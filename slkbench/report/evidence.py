@@ -25,7 +25,8 @@ class Evidence:
 
     ``contenders`` are in the order of tables and charts: what is judged, the baseline, the floor.
     Cells have ``messages`` None throughout.  ``recurrences`` are of all sessions, where the run is
-    the last of several.
+    the last of several.  ``cpu_verdicts`` and ``instruction_verdicts`` are companions of
+    ``verdicts``, the latter where a profile of the run has counted instructions.
     """
 
     run_id: str
@@ -41,6 +42,8 @@ class Evidence:
     baselines: tuple[str, ...]
     floors: tuple[str, ...]
     recurrences: tuple[stats.Recurrence, ...] = ()
+    cpu_verdicts: tuple[Verdict, ...] = ()
+    instruction_verdicts: tuple[Verdict, ...] = ()
 
     @property
     def cells(self) -> list[Cell]:
@@ -115,6 +118,8 @@ def gather(run: StoredRun) -> Evidence:
         baselines=roles[ArmRole.BASELINE],
         floors=roles[ArmRole.FLOOR],
         recurrences=stored_recurrences(run.path),
+        cpu_verdicts=result.cpu_verdicts,
+        instruction_verdicts=result.instruction_verdicts,
     )
 
 

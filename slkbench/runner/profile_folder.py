@@ -20,6 +20,7 @@ __all__ = [
     "cell_of_row",
     "find_folder",
     "list_folders",
+    "profile_file",
     "profiles_in",
     "read_profile",
 ]
@@ -41,7 +42,7 @@ class ProfileFolder:
         """Begin: the record says that it is running. Raises StoreError."""
         self.path = path
         self.rows: list[ProfileRow] = []
-        self._file = path / f"{_PREFIX}{tool}.csv"
+        self._file = profile_file(path, tool)
         is_of_run = (path / SAMPLES_NAME).is_file()
         self._record_file = path / (f"{_PREFIX}{tool}.json" if is_of_run else METADATA_NAME)
         self._record = {**record, "profile": tool}
@@ -65,6 +66,11 @@ class ProfileFolder:
         self._record["status"] = status
         text = json.dumps(self._record, indent=2, ensure_ascii=False) + "\n"
         write_whole(self._record_file, text)
+
+
+def profile_file(folder: Path, tool: str) -> Path:
+    """Where the rows of a tool are in a folder, if they are there."""
+    return folder / f"{_PREFIX}{tool}.csv"
 
 
 def cell_of_row(row: ProfileRow) -> tuple[object, ...]:

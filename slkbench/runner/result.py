@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from slkbench.model import (
     Status,
     Verdict,
 )
+from slkbench.runner.companions import instruction_rows, instruction_verdicts
 from slkbench.stats import (
     CPU_PER_MESSAGE,
     Noise,
@@ -42,6 +43,7 @@ _PARITY_CODES = ("options-differ", "placement-differs")
 class RunResult:
     """A judged run. ``cpu_verdicts`` compare CPU time per message; ``status`` is the run's.
 
+    ``instruction_verdicts`` compare instructions per message, where a profile has counted them.
     ``holds_for`` names the builds, the machine and the day that the verdicts are of.
     ``means`` are the geometric means over all cells, by contender, where there are several cells.
     """
@@ -55,6 +57,7 @@ class RunResult:
     findings: tuple[Finding, ...]
     means: tuple[tuple[str, Ratio], ...] = ()
     holds_for: str = ""
+    instruction_verdicts: tuple[Verdict, ...] = ()
 
     @property
     def unjudged_cells(self) -> tuple[Cell, ...]:
@@ -77,10 +80,11 @@ class RunResult:
 
     def cpu_verdict(self, verdict: Verdict) -> Verdict | None:
         """The companion of ``verdict``: of CPU time per message."""
-        for each in self.cpu_verdicts:
-            if (each.cell.key, each.contender) == (verdict.cell.key, verdict.contender):
-                return each
-        return None
+        return _companion(verdict, self.cpu_verdicts)
+
+    def instruction_verdict(self, verdict: Verdict) -> Verdict | None:
+        """The companion of ``verdict``: of instructions per message, where they were counted."""
+        return _companion(verdict, self.instruction_verdicts)
 
     @property
     def failed_samples(self) -> tuple[Sample, ...]:
@@ -93,8 +97,18 @@ class RunResult:
         return tuple(each for each in self.findings if each.code in _PARITY_CODES)
 
 
+def _companion(verdict: Verdict, among: Sequence[Verdict]) -> Verdict | None:
+    for each in among:
+        if (each.cell.key, each.contender) == (verdict.cell.key, verdict.contender):
+            return each
+    return None
+
+
 def judge_run(run: StoredRun) -> RunResult:
-    """The verdicts of a run, cell by cell in its scenario's order, and what to doubt in it."""
+    """The verdicts of a run, cell by cell in its scenario's order, and what to doubt in it.
+
+    Raises StoreError for a profile of instructions that cannot be read.
+    """
     scenario, samples = run.scenario, run.samples
     verdicts = tuple(v for cell in scenario.cells for v in judge_cell(cell, samples, scenario))
     cpu_verdicts = tuple(
@@ -102,6 +116,7 @@ def judge_run(run: StoredRun) -> RunResult:
         for cell in scenario.cells
         for verdict in judge_cell(cell, samples, scenario, statistic=CPU_PER_MESSAGE)
     )
+    counted = instruction_verdicts(instruction_rows(run.path), scenario, verdicts)
     findings = check_run(
         samples,
         verdicts,
@@ -119,10 +134,11 @@ def judge_run(run: StoredRun) -> RunResult:
         findings=(
             *run.findings,
             *findings,
-            *further_doubts(scenario, samples, verdicts, cpu_verdicts),
+            *further_doubts(scenario, samples, verdicts, cpu_verdicts, counted),
         ),
         means=_means(scenario, samples, verdicts),
         holds_for=_holds_for(run),
+        instruction_verdicts=counted,
     )
 
 

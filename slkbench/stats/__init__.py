@@ -17,6 +17,7 @@ from slkbench.stats.blocks import (
     value_of,
 )
 from slkbench.stats.core_sharing import slow_downs
+from slkbench.stats.counts import INSTRUCTIONS_PER_MESSAGE, judge_extremes
 from slkbench.stats.cpu_distance import (
     Distances,
     at_distance,
@@ -68,6 +69,7 @@ __all__ = [
     "CPU_PER_MESSAGE",
     "DECIDED",
     "FEWEST_FOR_MODES",
+    "INSTRUCTIONS_PER_MESSAGE",
     "P50",
     "P90",
     "P99",
@@ -98,6 +100,7 @@ __all__ = [
     "interval",
     "is_at_look",
     "judge_cell",
+    "judge_extremes",
     "judge_shift",
     "level_per_look",
     "looks_of",

@@ -12,7 +12,8 @@ from click.testing import CliRunner, Result
 
 import slkbench.report
 from slkbench.cli.main import cli
-from slkbench.model import Cell, Pattern, Scenario, Transport
+from slkbench.model import Cell, Pattern, ProfileRow, Scenario, Transport
+from slkbench.runner.profile_folder import ProfileFolder
 from slkbench.runner.session import Request, run_request
 
 CELL_KEYS = {
@@ -90,6 +91,55 @@ def test_a_run_is_shown_as_a_table(stored: Path) -> None:
     assert result.exit_code == 0
     for word in ("push-pull tcp 64 B", "FASTER", "complete", "placebo: within"):
         assert word in result.stdout
+
+
+def count_instructions(run: Path, counts: dict[str, float]) -> None:
+    """A profile of the run in which each contender has so many instructions per message."""
+    cell = Cell(Pattern.PUSH_PULL, Transport.TCP, 64)
+    folder = ProfileFolder(run, "instructions", {})
+    folder.add(
+        [
+            ProfileRow(
+                tool="instructions",
+                contender=name,
+                pattern=cell.pattern,
+                transport=cell.transport,
+                size_bytes=cell.size_bytes,
+                role="all",
+                quantity="instructions",
+                count=count * 1000,
+                messages=1000,
+                per_message=count,
+                spread=0.001,
+                workload="lockstep",
+            )
+            for name, count in counts.items()
+        ]
+    )
+    folder.end("complete")
+
+
+def test_instructions_that_were_counted_have_a_verdict_beside_time(
+    stored: Path, tmp_path: Path
+) -> None:
+    assert "instr/msg" not in invoke("show", stored.name).stdout
+    (cell,) = json.loads(invoke("show", stored.name, "--json").stdout)["cells"]
+    assert cell["instructions"] is None
+    count_instructions(stored, {"libzmq": 1000.0, "serverlink": 1200.0})
+    shown = invoke("show", stored.name).stdout
+    assert "instr/msg" in shown
+    assert "+20.0% SLOWER" in shown
+    assert "instructions per message are more: SLOWER (+20.0%)" in shown
+    document = json.loads(invoke("show", stored.name, "--json").stdout)
+    record = document["cells"][0]["instructions"]
+    assert (record["ratio"], record["verdict"]) == (1.2, "SLOWER")
+    assert 1.19 < record["low"] < record["ratio"] < record["high"] < 1.21
+    assert "time-and-instructions-disagree" in {each["code"] for each in document["findings"]}
+    assert invoke("report", stored.name, "--format", "md").exit_code == 0
+    report = (tmp_path / "reports" / stored.name / "report.md").read_text(encoding="utf-8")
+    section = report.split("## Instructions\n")[1].split("\n## ")[0]
+    assert "SLOWER" in section
+    assert "FASTER" in section
 
 
 def test_what_to_distrust_is_shown_with_its_remedy(stored: Path, fake_world: Any) -> None:

@@ -21,7 +21,7 @@ from slkbench.model import (
     Verdict,
     VerdictKind,
 )
-from slkbench.runner.companions import instructions_ratio
+from slkbench.runner.companions import instruction_verdicts
 from slkbench.stats import find_modes, judge_cell, noise_of, smallest_effect
 
 CELL = Cell(Pattern.PUSH_PULL, Transport.TCP, 1024)
@@ -135,25 +135,91 @@ def test_the_smallest_effect_is_more_than_the_minimum_and_half_the_interval() ->
     assert smallest_effect(unknown) is None
 
 
-def test_instructions_are_compared_where_both_were_counted_in_the_cell() -> None:
-    rows = [
+def counted(
+    mine: float, *, spread: float | None = 0.001, cell: Cell = CELL
+) -> tuple[ProfileRow, ...]:
+    """Instructions per message of both contenders; libzmq's are 2000."""
+    return tuple(
         ProfileRow(
             tool="instructions",
             contender=name,
-            pattern=CELL.pattern,
-            transport=CELL.transport,
-            size_bytes=CELL.size_bytes,
-            role=role,
+            pattern=cell.pattern,
+            transport=cell.transport,
+            size_bytes=cell.size_bytes,
+            role="all",
             quantity="instructions",
             per_message=count,
+            spread=spread,
         )
-        for name, count in (("libzmq", 2000.0), ("mine", 500.0))
-        for role in ("sender", "all")
-    ]
-    profiles = {"instructions": rows}
-    assert instructions_ratio(profiles, CELL, "mine", "libzmq") == 0.25
-    assert instructions_ratio(profiles, CELL, "other", "libzmq") is None
-    assert instructions_ratio({}, CELL, "mine", "libzmq") is None
-    larger = replace(CELL, size_bytes=64)
-    assert instructions_ratio(profiles, larger, "mine", "libzmq") is None
-    assert instructions_ratio(profiles, replace(CELL, senders=2), "mine", "libzmq") is None
+        for name, count in (("libzmq", 2000.0), ("mine", mine))
+    )
+
+
+def beside(samples: Sequence[Sample], rows: Sequence[ProfileRow]) -> tuple[Verdict, ...]:
+    return instruction_verdicts(rows, SCENARIO, judge_cell(CELL, samples, SCENARIO))
+
+
+@pytest.mark.parametrize(
+    ("mine", "spread", "kind"),
+    [
+        (500.0, 0.001, VerdictKind.FASTER),
+        (2001.0, 0.001, VerdictKind.EQUIVALENT),
+        (2100.0, 0.001, VerdictKind.SLOWER),
+        (2050.0, 0.005, VerdictKind.INCONCLUSIVE),
+        (2100.0, 0.03, VerdictKind.INCONCLUSIVE),
+    ],
+)
+def test_instructions_have_a_verdict_where_all_pairs_of_counts_agree(
+    mine: float, spread: float, kind: VerdictKind
+) -> None:
+    (verdict,) = beside(cell_samples([1.0] * 8), counted(mine, spread=spread))
+    assert verdict.kind is kind
+    assert verdict.time_ratio == mine / 2000
+    assert verdict.low is not None
+    assert verdict.high is not None
+    assert verdict.low < verdict.time_ratio < verdict.high
+    assert verdict.high - verdict.low == pytest.approx(4 * spread * mine / 2000, rel=0.01)
+
+
+def test_what_was_counted_once_has_a_ratio_and_no_verdict() -> None:
+    (verdict,) = beside(cell_samples([1.0] * 8), counted(500.0, spread=None))
+    assert (verdict.time_ratio, verdict.low, verdict.high) == (0.25, None, None)
+    assert verdict.kind is VerdictKind.INCONCLUSIVE
+    assert "once" in verdict.reason
+
+
+def test_instructions_are_compared_where_both_were_counted_in_the_cell() -> None:
+    samples = cell_samples([1.0] * 8)
+    assert beside(samples, counted(500.0)[:1]) == ()
+    assert beside(samples, ()) == ()
+    assert beside(samples, counted(500.0, cell=replace(CELL, size_bytes=64))) == ()
+    (verdict,) = judge_cell(CELL, samples, SCENARIO)
+    many = replace(verdict, cell=replace(CELL, senders=2))
+    assert instruction_verdicts(counted(500.0), SCENARIO, [many]) == ()
+
+
+@pytest.mark.parametrize(
+    ("ratio", "mine", "said"),
+    [
+        (0.5, 3000.0, "does not explain"),
+        (1.3, 1000.0, "does not explain"),
+        (0.5, 2000.0, "in the kernel"),
+        (1.0, 1000.0, "not on the way that limits"),
+    ],
+)
+def test_time_and_instructions_that_disagree_are_a_finding(
+    ratio: float, mine: float, said: str
+) -> None:
+    samples = cell_samples([1.0] * 8, ratio=ratio, cpu_ratio=ratio)
+    verdicts = judge_cell(CELL, samples, SCENARIO)
+    (found,) = further_doubts(SCENARIO, samples, verdicts, (), beside(samples, counted(mine)))
+    assert found.code == "time-and-instructions-disagree"
+    assert said in found.remedy
+    assert "slkbench explain" in found.remedy
+
+
+def test_instructions_that_agree_or_are_open_are_no_finding() -> None:
+    samples = cell_samples([1.0] * 8, ratio=0.5, cpu_ratio=0.5)
+    verdicts = judge_cell(CELL, samples, SCENARIO)
+    for rows in (counted(900.0), counted(2050.0, spread=0.01), counted(900.0, spread=None)):
+        assert further_doubts(SCENARIO, samples, verdicts, (), beside(samples, rows)) == ()
