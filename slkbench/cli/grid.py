@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from slkbench.model import Cell
+    from slkbench.model import Cell, Verdict
 
-__all__ = ["bounds_text", "print_grid", "shift_text", "speed_text"]
+__all__ = ["bounds_text", "print_grid", "remark_text", "shift_text", "speed_text"]
 
 _WIDTH_WITHOUT_TERMINAL = 200
 
@@ -52,6 +52,14 @@ def bounds_text(low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return "-"
     return f"[{format_percent(low - 1, signed=True)}, {format_percent(high - 1, signed=True)}]"
+
+
+def remark_text(verdict: Verdict) -> str:
+    """Why a verdict is none, and how many blocks it would take: ``(slower, perhaps ...; ...)``."""
+    needed = verdict.blocks_needed
+    parts = [verdict.reason] if verdict.reason else []
+    parts += [f"needs ~{needed:,} blocks"] if needed is not None else []
+    return f"({'; '.join(parts)})" if parts else ""
 
 
 def speed_text(cell: Cell, rate_msgs_per_s: float | None, time_ns: float | None) -> str:

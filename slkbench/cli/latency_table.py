@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from slkbench.cli.grid import remark_text
 from slkbench.stats.latency import ComparedPercentile, compared_percentiles
 from slkbench.units import format_percent, format_time_ns
 
@@ -60,7 +61,7 @@ def _row(each: ComparedPercentile) -> tuple[str, ...]:
         bounds,
         str(verdict.kind) if verdict.low is not None else "no verdict",
         str(verdict.blocks),
-        f"({verdict.reason})" if verdict.reason else "",
+        remark_text(verdict),
     )
 
 

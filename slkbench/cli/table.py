@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from slkbench.cli.grid import speed_text
+from slkbench.cli.grid import remark_text, speed_text
 from slkbench.foreign_text import visible
 from slkbench.model import ArmRole, Cell, Finding, Status, Verdict, VerdictKind
 from slkbench.plan import baseline_name
@@ -128,7 +128,7 @@ def _row(result: RunResult, verdict: Verdict, floor: str | None) -> tuple[str, .
         _placebo(verdict),
         _change(result.cpu_verdict(verdict)),
         _change(result.instruction_verdict(verdict)),
-        _remark(verdict),
+        remark_text(verdict),
     )
 
 
@@ -187,14 +187,6 @@ def _placebo(verdict: Verdict) -> str:
     if verdict.placebo_low is None or verdict.placebo_high is None:
         return _NOTHING
     return f"±{format_percent(max(abs(verdict.placebo_low - 1), abs(verdict.placebo_high - 1)))}"
-
-
-def _remark(verdict: Verdict) -> str:
-    if verdict.reason:
-        return f"({verdict.reason})"
-    if verdict.kind is VerdictKind.INCONCLUSIVE and verdict.blocks_needed is not None:
-        return f"(needs ~{verdict.blocks_needed} blocks)"
-    return ""
 
 
 def _line(row: Sequence[str], head: Sequence[str], widths: Sequence[int]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -239,6 +240,16 @@ def test_an_open_question_is_code_3_only_when_asked(invoke: Invoke) -> None:
     result = invoke("run", "--rounds", "2", "--fail-on", "inconclusive")
     assert result.exit_code == 3
     assert "INCONCLUSIVE" in last_line(result)
+
+
+def test_an_open_question_has_its_reason_and_how_many_blocks_it_takes(
+    invoke: Invoke, fake_world: Any
+) -> None:
+    fake_world.speeds["serverlink"] = 1.0
+    fake_world.noise_sd = 0.1
+    one_cell = ("--size", "64", "--pattern", "push-pull")
+    result = invoke("run", *one_cell, "--rounds", "8", "--seed", "2", "-q")
+    assert re.search(r"INCONCLUSIVE~.*\(.*direction.*; needs ~[\d,]+ blocks\)", result.stdout)
 
 
 def test_unlike_conditions_are_code_5_only_when_asked(invoke: Invoke, fake_world: Any) -> None:
