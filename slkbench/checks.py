@@ -25,8 +25,8 @@ from slkbench.model import (
     Status,
     Verdict,
 )
-from slkbench.stats import distances_of, find_modes, ran_alike, slow_downs
-from slkbench.units import format_percent, format_rate, format_size, format_time_ns
+from slkbench.stats import cell_of, distances_of, find_modes, ran_alike, slow_downs
+from slkbench.units import format_percent, format_time_ns
 
 __all__ = ["check_run"]
 
@@ -90,17 +90,8 @@ def _by_arm(samples: Iterable[Sample]) -> dict[ArmKey, list[Sample]]:
     return grouped
 
 
-def _where(sample: Sample, *, arm: bool = True) -> str:
-    words = [sample.pattern, sample.transport, format_size(sample.size_bytes)]
-    words += [w for w in (sample.layer, sample.topology, sample.metric) if w not in _USUAL]
-    words += [f"{sample.senders} senders"] * (sample.senders > 1)
-    words += [f"{sample.receivers} receivers"] * (sample.receivers > 1)
-    words += [f"{sample.idle_peers} idle"] * (sample.idle_peers > 0)
-    words += [f"at {format_rate(sample.offered_msgs_per_s)}"] * (sample.offered_msgs_per_s > 0)
-    return f"{' '.join(words)}: {sample.arm}" if arm else " ".join(words)
-
-
-_USUAL = {"native", "threads", "throughput"}
+def _where(sample: Sample) -> str:
+    return f"{cell_of(sample).title}: {sample.arm}"
 
 
 def _cells(keys: Iterable[object]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from slkbench import stats
 from slkbench.model import ArmRole, Cell, Finding, Metric, Sample, Scenario, Verdict
-from slkbench.report.frames import ArmSummary, Setting, cell_of, sample_frame, summarise
+from slkbench.report.frames import ArmSummary, Setting, sample_frame, summarise
 from slkbench.report.naming import setting_title
 from slkbench.runner.result import judge_run
 from slkbench.runner.sessions import stored_recurrences
@@ -88,7 +88,7 @@ def gather(run: StoredRun) -> Evidence:
     scenario, samples = result.scenario, result.samples
     by_cell: dict[Cell, list[Sample]] = {}
     for sample in samples:
-        by_cell.setdefault(cell_of(sample), []).append(sample)
+        by_cell.setdefault(stats.cell_of(sample), []).append(sample)
     planned = dict.fromkeys(replace(cell, messages=None) for cell in scenario.cells)
     cells = [*planned, *(cell for cell in by_cell if cell not in planned)]
     discarded = {cell: stats.discarded_blocks(by_cell[cell]) for cell in cells if cell in by_cell}

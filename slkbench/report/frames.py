@@ -20,13 +20,8 @@ from slkbench.model import (
     CELL_COLUMNS,
     ArmRole,
     Cell,
-    Layer,
-    Metric,
-    Pattern,
     Sample,
     Status,
-    Topology,
-    Transport,
 )
 from slkbench.stats.blocks import BlockKey
 
@@ -34,7 +29,6 @@ __all__ = [
     "ArmSummary",
     "Interval",
     "Setting",
-    "cell_of",
     "sample_frame",
     "summarise",
 ]
@@ -161,25 +155,6 @@ class ArmSummary:
         return self.failed > 0
 
 
-def cell_of(sample: Sample) -> Cell:
-    """The cell that ``sample`` was measured in, whatever its number of messages."""
-    return Cell(
-        pattern=Pattern(sample.pattern),
-        transport=Transport(sample.transport),
-        size_bytes=sample.size_bytes,
-        layer=Layer(sample.layer),
-        topology=Topology(sample.topology),
-        metric=Metric(sample.metric),
-        io_threads=sample.io_threads,
-        sndhwm=sample.sndhwm,
-        rcvhwm=sample.rcvhwm,
-        senders=sample.senders,
-        receivers=sample.receivers,
-        idle_peers=sample.idle_peers,
-        offered_msgs_per_s=sample.offered_msgs_per_s,
-    )
-
-
 def sample_frame(samples: Sequence[Sample]) -> pd.DataFrame:
     """One row per sample, a column per field plus ``cell``; missing numbers are NaN."""
     columns: dict[str, list[Any]] = {
@@ -188,7 +163,7 @@ def sample_frame(samples: Sequence[Sample]) -> pd.DataFrame:
     frame = pd.DataFrame(columns)
     for name in _MEASURED:
         frame[name] = pd.to_numeric(frame[name], errors="coerce")
-    frame["cell"] = pd.Series([cell_of(sample) for sample in samples], dtype=object)
+    frame["cell"] = pd.Series([stats.cell_of(sample) for sample in samples], dtype=object)
     frame["cpu_ns_per_message"] = frame["cpu_ns"] / frame["messages"].where(frame["messages"] > 0)
     frame["cpu_busy_cores"] = frame["cpu_ns"] / frame["elapsed_ns"].where(frame["elapsed_ns"] > 0)
     return frame

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from slkbench.model import Cell, Layer, Status, Topology
 from slkbench.units import format_percent, format_rate, format_size
@@ -20,6 +20,7 @@ __all__ = [
     "reference_size",
     "setting_title",
     "status_title",
+    "telling_columns",
     "times",
     "transport_title",
 ]
@@ -58,9 +59,17 @@ def setting_title(cell: Cell) -> str:
     layer = "C API" if cell.layer is Layer.NATIVE else "Python binding"
     where = "two threads of one process" if cell.topology is Topology.THREADS else "two processes"
     threads = "1 I/O thread" if cell.io_threads == 1 else f"{cell.io_threads} I/O threads"
-    marks = {_mark(cell.sndhwm), _mark(cell.rcvhwm)}
-    mark = marks.pop() if len(marks) == 1 else f"{_mark(cell.sndhwm)} / {_mark(cell.rcvhwm)}"
-    return f"{layer}, {where}, {threads}, high water mark {mark}{_peers(cell)}"
+    return f"{layer}, {where}, {threads}, high water mark {_marks(cell)}{_peers(cell)}"
+
+
+def telling_columns(cells: Sequence[Cell]) -> tuple[tuple[str, Callable[[Cell], str]], ...]:
+    """Columns for what tells ``cells`` apart beside pattern, transport, size and metric.
+
+    A header, and what stands below it for a cell: of those conditions alone in which they differ.
+    """
+    return tuple(
+        (title, value) for title, value in _CONDITIONS if len({value(cell) for cell in cells}) > 1
+    )
 
 
 def status_title(status: str) -> str:
@@ -100,6 +109,14 @@ def file_name(path: str) -> str:
     return path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
 
 
+def _marks(cell: Cell) -> str:
+    return " / ".join(dict.fromkeys((_mark(cell.sndhwm), _mark(cell.rcvhwm))))
+
+
+def _rate(cell: Cell) -> str:
+    return format_rate(cell.offered_msgs_per_s) if cell.offered_msgs_per_s else NOT_AVAILABLE
+
+
 def _peers(cell: Cell) -> str:
     """How many take part, and at which rate, where that is not one each and as fast as they can."""
     parts = [
@@ -118,3 +135,15 @@ def _peers(cell: Cell) -> str:
 
 def _mark(high_water_mark: int) -> str:
     return "unlimited (0)" if high_water_mark == 0 else str(high_water_mark)
+
+
+_CONDITIONS: tuple[tuple[str, Callable[[Cell], str]], ...] = (
+    ("Layer", lambda cell: str(cell.layer)),
+    ("Topology", lambda cell: str(cell.topology)),
+    ("I/O Threads", lambda cell: str(cell.io_threads)),
+    ("HWM", _marks),
+    ("Senders", lambda cell: str(cell.senders)),
+    ("Receivers", lambda cell: str(cell.receivers)),
+    ("Idle Peers", lambda cell: str(cell.idle_peers)),
+    ("Rate", _rate),
+)

@@ -15,6 +15,7 @@ from slkbench.report.naming import (
     or_na,
     pattern_title,
     reference_size,
+    telling_columns,
     times,
     transport_title,
 )
@@ -49,6 +50,7 @@ def noise_section(evidence: Evidence) -> list[str]:
         (one.cell.key, one.contender): stats.smallest_effect(one) for one in evidence.verdicts
     }
     distances = stats.distances_of(evidence.samples)
+    telling = telling_columns(evidence.cells)
     for cell in evidence.cells:
         statistic = stats.default_statistic(cell.metric)
         own = [one for one in evidence.samples if one.cell_key == cell.key]
@@ -64,6 +66,7 @@ def noise_section(evidence: Evidence) -> list[str]:
                     transport_title(cell.transport),
                     reference_size(cell.size_bytes),
                     str(cell.metric),
+                    *(value(cell) for _, value in telling),
                     str(noise.processes),
                     format_percent(noise.sd),
                     or_na(noise.sd_within_blocks, format_percent),
@@ -82,6 +85,7 @@ def noise_section(evidence: Evidence) -> list[str]:
         "Transport",
         "Message Size",
         "Metric",
+        *(title for title, _ in telling),
         "Processes",
         "SD",
         "Within blocks",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from textwrap import indent
 from typing import Any
 
 from slkbench import stats
-from slkbench.model import ArmRole, Cell, CellKey, Sample, Status
+from slkbench.model import ArmRole, Cell, CellKey, Finding, Sample, Status
 from slkbench.report.evidence import Evidence
 from slkbench.report.markdown import bullets, code, plain, table
 from slkbench.report.naming import (
@@ -311,15 +312,27 @@ def findings_section(evidence: Evidence) -> list[str]:
     """What to distrust, each with what was seen and what can be done."""
     if not evidence.findings:
         return ["No check found a reason for doubt beyond the limits in the summary."]
-    return [
-        bullets(
-            [
-                f"**{plain(one.subject)}** ({code(one.code)}): {plain(one.evidence.rstrip('.'))}. "
-                f"Remedy: {one.remedy.rstrip('.')}."
-                for one in evidence.findings
-            ]
+    alike: dict[tuple[str, str], list[Finding]] = {}
+    for one in evidence.findings:
+        alike.setdefault((one.code, one.remedy), []).append(one)
+    return ["\n".join(_alike(members) for members in alike.values())]
+
+
+def _alike(findings: Sequence[Finding]) -> str:
+    """One finding, or several of a kind below what can be done about all of them."""
+    first = findings[0]
+    remedy = f"Remedy: {first.remedy.rstrip('.')}."
+    if len(findings) == 1:
+        return bullets(
+            [f"**{plain(first.subject)}** ({code(first.code)}): {_seen(first)} {remedy}"]
         )
-    ]
+    each = bullets([f"**{plain(one.subject)}**: {_seen(one)}" for one in findings])
+    head = bullets([f"{code(first.code)}, {len(findings)} of this kind. {remedy}"])
+    return f"{head}\n{indent(each, '  ')}"
+
+
+def _seen(finding: Finding) -> str:
+    return f"{plain(finding.evidence.rstrip('.'))}."
 
 
 def _blocks_per_cell(evidence: Evidence) -> list[int]:

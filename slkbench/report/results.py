@@ -20,6 +20,7 @@ from slkbench.report.naming import (
     pattern_title,
     reference_size,
     status_title,
+    telling_columns,
     times,
     transport_title,
 )
@@ -167,6 +168,7 @@ def pattern_section(evidence: Evidence) -> list[str]:
     """What ROUTER-ROUTER costs against PUSH-PULL within each library."""
     found = {(one.cell, one.contender): one for one in evidence.of(Metric.THROUGHPUT)}
     rows = []
+    telling = telling_columns([cell for cell, _ in found])
     for (cell, name), one in found.items():
         twin = replace(cell, pattern=Pattern.PUSH_PULL)
         if cell.pattern is not Pattern.ROUTER_ROUTER or (twin, name) not in found:
@@ -177,6 +179,7 @@ def pattern_section(evidence: Evidence) -> list[str]:
                 contender_title(name),
                 transport_title(cell.transport),
                 reference_size(cell.size_bytes),
+                *(value(cell) for _, value in telling),
                 _headline(one, rate=True),
                 _headline(found[twin, name], rate=True),
                 *ratio_cells(ratio),
@@ -184,11 +187,12 @@ def pattern_section(evidence: Evidence) -> list[str]:
         )
     if not rows:
         return ["This run has no cell that was measured with both patterns."]
-    header = ("Contender", "Transport", "Message Size", "ROUTER-ROUTER", "PUSH-PULL")
+    header = ("Contender", "Transport", "Message Size", *_titles(telling))
+    patterns = (pattern_title(Pattern.ROUTER_ROUTER), pattern_title(Pattern.PUSH_PULL))
     return [
         _PATTERN_NOTE,
         table(
-            (*header, "RR / PP time", "95% interval", "Blocks"),
+            (*header, *patterns, "RR / PP time", "95% interval", "Blocks"),
             _by_name(evidence, rows),
             left=2,
         ),
@@ -197,6 +201,7 @@ def pattern_section(evidence: Evidence) -> list[str]:
 
 def floor_section(evidence: Evidence) -> list[str]:
     """How far each library is from the driver's own lower bound."""
+    telling = telling_columns(evidence.cells)
     rows = [
         (
             contender_title(name),
@@ -204,6 +209,7 @@ def floor_section(evidence: Evidence) -> list[str]:
             transport_title(cell.transport),
             reference_size(cell.size_bytes),
             str(cell.metric),
+            *(value(cell) for _, value in telling),
             *ratio_cells(ratio),
         )
         for cell in evidence.cells
@@ -211,7 +217,7 @@ def floor_section(evidence: Evidence) -> list[str]:
     ]
     if not rows:
         return ["This run has no measurement of the floor."]
-    header = ("Contender", "Pattern", "Transport", "Message Size", "Metric")
+    header = ("Contender", "Pattern", "Transport", "Message Size", "Metric", *_titles(telling))
     return [
         _FLOOR_NOTE,
         table(
@@ -225,6 +231,7 @@ def floor_section(evidence: Evidence) -> list[str]:
 def cpu_section(evidence: Evidence) -> list[str]:
     """CPU time per message of both endpoints together, and its ratio to the baseline's."""
     rows = []
+    telling = telling_columns([one.cell for one in evidence.summaries])
     for one in evidence.summaries:
         if one.cpu_ns_per_message.point is None or one.is_failed:
             continue
@@ -241,6 +248,7 @@ def cpu_section(evidence: Evidence) -> list[str]:
                 transport_title(one.cell.transport),
                 reference_size(one.cell.size_bytes),
                 str(one.cell.metric),
+                *(value(one.cell) for _, value in telling),
                 or_na(one.cpu_ns_per_message.point, format_time_ns),
                 bounds_text(one.cpu_ns_per_message, format_time_ns),
                 or_na(one.cpu_busy_cores.point, lambda value: f"{value:.2f}"),
@@ -253,13 +261,14 @@ def cpu_section(evidence: Evidence) -> list[str]:
         )
     if not rows:
         return ["This run holds no CPU times."]
-    header = ("Contender", "Pattern", "Transport", "Message Size", "Metric", "CPU per message")
+    header = ("Contender", "Pattern", "Transport", "Message Size", "Metric", *_titles(telling))
     baseline = " or ".join(map(contender_title, evidence.baselines)) or "baseline"
     return [
         _CPU_NOTE,
         table(
             (
                 *header,
+                "CPU per message",
                 "95% interval",
                 "Cores busy",
                 f"CPU / {baseline}'s",
@@ -358,6 +367,10 @@ def by_pattern(summaries: Sequence[ArmSummary]) -> list[tuple[str, list[ArmSumma
         for _, members in settings_of(summaries)
         for pattern in dict.fromkeys(one.cell.pattern.value for one in members)
     ]
+
+
+def _titles(telling: Iterable[tuple[str, object]]) -> tuple[str, ...]:
+    return tuple(title for title, _ in telling)
 
 
 def _by_name(evidence: Evidence, rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:

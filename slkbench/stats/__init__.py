@@ -16,6 +16,7 @@ from slkbench.stats.blocks import (
     discarded_blocks,
     value_of,
 )
+from slkbench.stats.cells import cell_of
 from slkbench.stats.core_sharing import slow_downs
 from slkbench.stats.counts import INSTRUCTIONS_PER_MESSAGE, judge_extremes
 from slkbench.stats.cpu_distance import (
@@ -89,6 +90,7 @@ __all__ = [
     "adjusted_p_values",
     "at_distance",
     "at_usual_distance",
+    "cell_of",
     "decide",
     "default_statistic",
     "discarded_blocks",

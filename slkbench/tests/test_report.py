@@ -394,6 +394,38 @@ def test_settings_are_told_apart(tmp_path: Path) -> None:
     assert "two processes" in headings[1]
 
 
+def test_noise_cpu_and_findings_name_what_tells_cells_apart(tmp_path: Path) -> None:
+    (usual,) = cells_of(sizes=(64,), patterns=(Pattern.PUSH_PULL,))
+    cells = (usual, replace(usual, topology=Topology.PROCESSES, sndhwm=0, rcvhwm=0))
+    samples = [
+        replace(
+            noisy,
+            topology=cell.topology,
+            sndhwm=cell.sndhwm,
+            rcvhwm=cell.rcvhwm,
+        )
+        for cell in cells
+        for one in samples_of((usual,))
+        for noisy in [
+            sample_of(usual, one.block, one.slot, one.arm, 200.0 * (1 + one.block % 5 / 4))
+        ]
+    ]
+    report = report_of(tmp_path, cells, samples)
+    for title in ("Noise", "CPU time per message", "Ratio to the floor"):
+        header = [cell.strip("| ") for cell in table_rows(section(report, title), "Contender")[0]]
+        rows = table_rows(section(report, title), "ServerLink")
+        told = {
+            tuple(row[header.index(column)].strip("| ") for column in ("Topology", "HWM"))
+            for row in rows
+        }
+        assert told == {("threads", "1000"), ("processes", "unlimited (0)")}, title
+        assert "Rate" not in header
+    doubts = section(report, "What to distrust")
+    (unstable,) = re.findall(r"^- `unstable`, .*$", doubts, re.MULTILINE)
+    assert unstable.count("Remedy") == 1
+    assert "- **push-pull tcp 64 B processes hwm 0: serverlink**: time per message" in doubts
+
+
 def test_many_peers_have_fairness_and_memory_beside_their_rates(tmp_path: Path) -> None:
     (usual,) = cells_of(sizes=(64,), patterns=(Pattern.PUSH_PULL,))
     crowd = replace(usual, senders=8, idle_peers=999)
