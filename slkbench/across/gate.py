@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from slkbench.across.compare import Comparison
 from slkbench.model import Cell, Finding, Sample, Status, Verdict, VerdictKind
-from slkbench.stats import adjusted_p_values, median_rate, median_time_ns
+from slkbench.stats import Mode, adjusted_p_values, median_rate, median_time_ns, modes_of
 
 __all__ = [
     "Gate",
@@ -32,6 +32,7 @@ class GateRow:
     """One cell's answer. ``rates`` are medians in messages/s, of the baseline and the candidate.
 
     ``times_ns`` are their medians of what the cell is judged by: a message's, or a round trip's.
+    ``modes`` are the two ways in which the processes of each run, () where they run in one.
     ``against`` is the baseline contender, or the run that the candidate's is compared with.
     ``counts`` are of blocks: one number in pairs, two for two runs.
     """
@@ -51,6 +52,7 @@ class GateRow:
     counts: tuple[int, ...]
     rates: tuple[float | None, float | None]
     times_ns: tuple[float | None, float | None] = (None, None)
+    modes: tuple[tuple[Mode, ...], tuple[Mode, ...]] = ((), ())
 
     @property
     def is_regression(self) -> bool:
@@ -153,6 +155,10 @@ def gate_verdicts(
                     median_time_ns(samples, verdict.cell, verdict.baseline),
                     median_time_ns(samples, verdict.cell, verdict.contender),
                 ),
+                modes=(
+                    modes_of(samples, verdict.cell, verdict.baseline),
+                    modes_of(samples, verdict.cell, verdict.contender),
+                ),
             )
         )
     return Gate(
@@ -191,6 +197,10 @@ def gate_comparison(comparison: Comparison, *, min_effect: float, machine: str) 
             times_ns=(
                 median_time_ns(first.samples, shift.cell, shift.contender),
                 median_time_ns(second.samples, shift.cell, shift.contender),
+            ),
+            modes=(
+                modes_of(first.samples, shift.cell, shift.contender),
+                modes_of(second.samples, shift.cell, shift.contender),
             ),
         )
         for shift, adjusted in zip(

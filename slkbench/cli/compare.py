@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from slkbench.cli.say import say
 
 if TYPE_CHECKING:
     from slkbench.across.compare import Comparison
+    from slkbench.report.modes import TwoWays
     from slkbench.stats import Shift
     from slkbench.store import StoredRun
 
@@ -99,8 +102,10 @@ def command(
 def print_comparison(comparison: Comparison) -> None:
     """The table, what else differs, and what to mind."""
     from slkbench.cli.grid import bounds_text, print_grid, shift_text
+    from slkbench.report.modes import TwoWays
     from slkbench.units import format_percent
 
+    ways = TwoWays()
     say(f"from {comparison.first.run_id}\nto   {comparison.second.run_id}\n")
     rows = []
     for shift, cpu in sorted(
@@ -112,8 +117,7 @@ def print_comparison(comparison: Comparison) -> None:
                 shift.cell.title,
                 shift.contender,
                 shift.reference or "-",
-                _speed(comparison.first, shift),
-                _speed(comparison.second, shift),
+                *_speeds(comparison, shift, ways),
                 shift_text(shift.time_ratio),
                 bounds_text(shift.low, shift.high),
                 _judgement(shift),
@@ -123,7 +127,9 @@ def print_comparison(comparison: Comparison) -> None:
             )
         )
     print_grid(_HEAD, rows, right=("time/msg", "n", "cpu/msg"))
-    _print_tails(comparison)
+    _print_tails(comparison, ways)
+    if ways.note:
+        say(ways.note)
     levels = sorted({shift.level for shift in comparison.shifts})
     say(f"intervals at {' and '.join(f'{level:.0%}' for level in levels)}")
     for each in comparison.differences:
@@ -132,7 +138,7 @@ def print_comparison(comparison: Comparison) -> None:
         say(f"mind: {warning}")
 
 
-def _print_tails(comparison: Comparison) -> None:
+def _print_tails(comparison: Comparison, ways: TwoWays) -> None:
     """The percentiles of round trips beyond the median, where there are any."""
     from slkbench.cli.grid import bounds_text, print_grid, shift_text
     from slkbench.stats.latency import PERCENTILES
@@ -145,7 +151,7 @@ def _print_tails(comparison: Comparison) -> None:
             PERCENTILES[tail.statistic][0],
             tail.contender,
             tail.reference or "-",
-            *(_tail_time(run, tail) for run in (comparison.first, comparison.second)),
+            *_tail_times(comparison, tail, ways),
             shift_text(tail.time_ratio),
             bounds_text(tail.low, tail.high),
             _judgement(tail),
@@ -158,12 +164,18 @@ def _print_tails(comparison: Comparison) -> None:
     print_grid(head, rows, right=("ratio", "n"))
 
 
-def _tail_time(run: StoredRun, tail: Shift) -> str:
-    from slkbench.stats import median_time_ns
+def _tail_times(comparison: Comparison, tail: Shift, ways: TwoWays) -> Iterator[str]:
+    from slkbench.stats import median_time_ns, modes_of
+    from slkbench.stats.latency import PERCENTILES
     from slkbench.units import format_time_ns
 
-    time_ns = median_time_ns(run.samples, tail.cell, tail.contender, tail.statistic)
-    return "-" if time_ns is None else format_time_ns(time_ns)
+    for order, run in _runs(comparison):
+        where = (run.samples, tail.cell, tail.contender, tail.statistic)
+        time_ns = median_time_ns(*where)
+        text = "-" if time_ns is None else format_time_ns(time_ns)
+        name = PERCENTILES[tail.statistic][0]
+        whose = f"{name} of {tail.contender} in {tail.cell.title}, {order} run"
+        yield ways.marked(text, modes_of(*where), whose, format_time_ns)
 
 
 def comparison_document(comparison: Comparison) -> dict[str, Any]:
@@ -192,7 +204,7 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
 
 
 def _cell_record(comparison: Comparison, shift: Shift, cpu: Shift) -> dict[str, Any]:
-    from slkbench.stats import median_rate, median_time_ns
+    from slkbench.stats import median_rate, median_time_ns, modes_of
 
     cell = shift.cell
     both = comparison.first.samples, comparison.second.samples
@@ -215,6 +227,9 @@ def _cell_record(comparison: Comparison, shift: Shift, cpu: Shift) -> dict[str, 
         "reason": shift.reason,
         "rates": [median_rate(samples, cell, shift.contender) for samples in both],
         "times_ns": [median_time_ns(samples, cell, shift.contender) for samples in both],
+        "modes": [
+            [asdict(mode) for mode in modes_of(samples, cell, shift.contender)] for samples in both
+        ],
         "cpu": {
             "ratio": cpu.time_ratio,
             "low": cpu.low,
@@ -268,9 +283,18 @@ def _judgement(shift: Shift) -> str:
     return f"{shift.kind}~" if shift.kind is VerdictKind.INCONCLUSIVE else str(shift.kind)
 
 
-def _speed(run: StoredRun, shift: Shift) -> str:
+def _speeds(comparison: Comparison, shift: Shift, ways: TwoWays) -> Iterator[str]:
+    """The medians of both runs, marked where the processes of a run run in two ways."""
     from slkbench.cli.grid import speed_text
-    from slkbench.stats import median_rate, median_time_ns
+    from slkbench.report.modes import speed_form
+    from slkbench.stats import median_rate, median_time_ns, modes_of
 
-    where = (run.samples, shift.cell, shift.contender)
-    return speed_text(shift.cell, median_rate(*where), median_time_ns(*where))
+    for order, run in _runs(comparison):
+        where = (run.samples, shift.cell, shift.contender)
+        text = speed_text(shift.cell, median_rate(*where), median_time_ns(*where))
+        whose = f"{shift.contender} in {shift.cell.title}, {order} run"
+        yield ways.marked(text, modes_of(*where), whose, speed_form(shift.cell))
+
+
+def _runs(comparison: Comparison) -> tuple[tuple[str, StoredRun], ...]:
+    return ("first", comparison.first), ("second", comparison.second)

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -247,15 +247,24 @@ def _builds(metadata: Mapping[str, Any]) -> tuple[str, ...]:
 def _print_gate(gate: Gate) -> None:
     from slkbench.cli.grid import bounds_text, print_grid, shift_text, speed_text
     from slkbench.model import Status
+    from slkbench.report.modes import TwoWays, speed_form
 
+    ways = TwoWays()
     head = ("cell", "library", "was", "is", "time/msg", "interval", "verdict", "n", "")
     rows = [
         (
             row.cell.title,
             row.contender,
             *(
-                speed_text(row.cell, rate, time_ns)
-                for rate, time_ns in zip(row.rates, row.times_ns, strict=True)
+                ways.marked(
+                    speed_text(row.cell, rate, time_ns),
+                    modes,
+                    f"{row.contender} in {row.cell.title} {tense}",
+                    speed_form(row.cell),
+                )
+                for tense, rate, time_ns, modes in zip(
+                    ("was", "is"), row.rates, row.times_ns, row.modes, strict=True
+                )
             ),
             shift_text(row.time_ratio),
             bounds_text(row.low, row.high),
@@ -266,6 +275,8 @@ def _print_gate(gate: Gate) -> None:
         for row in gate.rows
     ]
     print_grid(head, rows, right=("time/msg", "n"))
+    if ways.note:
+        say(ways.note)
     for build in gate.builds:
         say(build)
     for warning in gate.warnings:
@@ -316,6 +327,7 @@ def _document(gate: Gate) -> dict[str, Any]:
                 "counts": list(row.counts),
                 "rates": list(row.rates),
                 "times_ns": list(row.times_ns),
+                "modes": [[asdict(mode) for mode in modes] for modes in row.modes],
                 "reason": row.remark,
             }
             for row in gate.rows

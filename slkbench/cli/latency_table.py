@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from slkbench.cli.grid import remark_text
+from slkbench.report.modes import TwoWays
+from slkbench.stats import modes_of
 from slkbench.stats.latency import ComparedPercentile, compared_percentiles
 from slkbench.units import format_percent, format_time_ns
 
@@ -23,14 +25,15 @@ def latency_lines(result: RunResult) -> list[str]:
     compared = compared_percentiles(result.scenario, result.samples)
     if not compared:
         return []
-    rows = [_HEAD, *(_row(each) for each in compared)]
+    ways = TwoWays()
+    rows = [_HEAD, *(_row(result, each, ways) for each in compared)]
     widths = [max(len(text) for text in column) for column in zip(*rows, strict=True)]
-    lines = (
+    lines = [
         "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
-    )
+    ]
     title = "round trips at a given rate, from when each message was due; medians over processes"
-    return ["", title, *lines]
+    return ["", title, *lines, *([ways.note] if ways.note else [])]
 
 
 def latency_records(result: RunResult) -> list[dict[str, Any]]:
@@ -38,10 +41,11 @@ def latency_records(result: RunResult) -> list[dict[str, Any]]:
     return [_record(each) for each in compared_percentiles(result.scenario, result.samples)]
 
 
-def _row(each: ComparedPercentile) -> tuple[str, ...]:
+def _row(result: RunResult, each: ComparedPercentile, ways: TwoWays) -> tuple[str, ...]:
     verdict = each.verdict
     arms = tuple(
-        f"{name} {_summary(each.summaries[name])}" for name in (verdict.baseline, verdict.contender)
+        f"{name} {_summary(result, each, name, ways)}"
+        for name in (verdict.baseline, verdict.contender)
     )
     shown = each.reason == "" and verdict.time_ratio is not None
     if not shown or verdict.time_ratio is None:
@@ -65,10 +69,13 @@ def _row(each: ComparedPercentile) -> tuple[str, ...]:
     )
 
 
-def _summary(summary: Summary | None) -> str:
+def _summary(result: RunResult, each: ComparedPercentile, name: str, ways: TwoWays) -> str:
+    summary = each.summaries[name]
     if summary is None:
         return "n/a"
-    text = format_time_ns(summary.median)
+    modes = modes_of(result.samples, each.cell, name, each.verdict.statistic)
+    whose = f"{each.name} of {name} in {each.cell.title}"
+    text = ways.marked(format_time_ns(summary.median), modes, whose, format_time_ns)
     if summary.low is None or summary.high is None:
         return text
     return f"{text} [{format_time_ns(summary.low)}, {format_time_ns(summary.high)}]"

@@ -10,6 +10,7 @@ from slkbench.cli.grid import remark_text, speed_text
 from slkbench.foreign_text import visible
 from slkbench.model import ArmRole, Cell, Finding, Status, Verdict, VerdictKind
 from slkbench.plan import baseline_name
+from slkbench.report.modes import speed_form, ways_text
 from slkbench.units import format_percent
 
 if TYPE_CHECKING:
@@ -151,11 +152,7 @@ def _named_speed(result: RunResult, cell: Cell, name: str) -> str:
     speed = _speed(result, cell, name)
     noise = None if speed == _NOTHING else result.noise(cell, name)
     if noise is not None and noise.modes:
-        speed = " or ".join(
-            f"{speed_text(cell, 1e9 / mode.value_ns, mode.value_ns)} "
-            f"({format_percent(mode.share, digits=0)})"
-            for mode in noise.modes
-        )
+        speed = ways_text(noise.modes, speed_form(cell))
     return name if speed == _NOTHING else f"{name} {speed}"
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from slkbench.across.gate import Gate, GateRow
 from slkbench.model import Status
-from slkbench.report.markdown import bullets, code, heading, table
+from slkbench.report.markdown import bullets, code, heading, plain, table
+from slkbench.report.modes import TwoWays, speed_form
 from slkbench.report.naming import (
     change,
     interval_text,
@@ -33,25 +34,34 @@ def gate_summary(gate: Gate) -> str:
         f"Differences under {format_percent(gate.min_effect)} do not matter; {_levels(gate)}",
         *gate.warnings,
     ]
+    ways = TwoWays()
     parts = [
         heading(3, f"slkbench gate: {gate.headline}"),
-        table(_HEAD, [_cells(row) for row in rows], left=2),
+        table(_HEAD, [_cells(row, ways) for row in rows], left=2),
+        *([plain(ways.note)] if ways.note else []),
         bullets([*remarks, *holds_for]),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _cells(row: GateRow) -> tuple[str, ...]:
+def _cells(row: GateRow, ways: TwoWays) -> tuple[str, ...]:
     return (
         f"{row.cell.title}, {row.contender}",
         _verdict(row),
         or_na(row.time_ratio, times),
         interval_text(row.low, row.high, change),
         *(
-            or_na(time_ns, format_time_ns)
-            if row.cell.metric.times_round_trips
-            else or_na(rate, format_rate)
-            for rate, time_ns in zip(row.rates, row.times_ns, strict=True)
+            ways.marked(
+                or_na(time_ns, format_time_ns)
+                if row.cell.metric.times_round_trips
+                else or_na(rate, format_rate),
+                modes,
+                f"{row.contender} in {row.cell.title} {tense}",
+                speed_form(row.cell),
+            )
+            for tense, rate, time_ns, modes in zip(
+                ("was", "is"), row.rates, row.times_ns, row.modes, strict=True
+            )
         ),
         "/".join(str(count) for count in row.counts),
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from slkbench import stats
 from slkbench.report.evidence import Evidence
 from slkbench.report.markdown import heading, table
+from slkbench.report.modes import TwoWays
 from slkbench.report.naming import (
     NOT_AVAILABLE,
     contender_title,
@@ -17,10 +19,9 @@ from slkbench.report.naming import (
     times,
     transport_title,
 )
-from slkbench.report.results import micros, verdict_text
-from slkbench.stats import Summary
+from slkbench.report.results import micros, notes_of, verdict_text
 from slkbench.stats.latency import ComparedPercentile, compared_percentiles
-from slkbench.units import format_rate
+from slkbench.units import format_rate, format_time_ns
 
 __all__ = ["percentile_section"]
 
@@ -46,6 +47,7 @@ def percentile_section(evidence: Evidence) -> list[str]:
     if not groups:
         return []
     parts = [heading(3, "Percentiles by rate"), _NOTE, *_sustained(evidence)]
+    ways = TwoWays()
     for (pattern, transport, size, baseline, contender), members in groups.items():
         names = (contender_title(contender), contender_title(baseline))
         parts += [
@@ -63,7 +65,7 @@ def percentile_section(evidence: Evidence) -> list[str]:
                     "Verdict",
                     "Blocks",
                 ),
-                [_row(one, contender, baseline) for one in members],
+                [_row(evidence, one, (contender, baseline), ways) for one in members],
                 left=2,
             ),
         ]
@@ -74,12 +76,14 @@ def percentile_section(evidence: Evidence) -> list[str]:
         )
         if reasons:
             parts.append("n/a: " + " ".join(reasons))
-    return parts
+    return [*parts, *notes_of(ways)]
 
 
-def _row(one: ComparedPercentile, contender: str, baseline: str) -> tuple[str, ...]:
+def _row(
+    evidence: Evidence, one: ComparedPercentile, names: tuple[str, str], ways: TwoWays
+) -> tuple[str, ...]:
     verdict = one.verdict
-    arms = (text for name in (contender, baseline) for text in _summary(one.summaries[name]))
+    arms = [text for name in names for text in _summary(evidence, one, name, ways)]
     rate = format_rate(one.cell.offered_msgs_per_s)
     if one.reason:
         word = NOT_AVAILABLE if verdict.status == "OK" else status_title(verdict.status)
@@ -95,10 +99,16 @@ def _row(one: ComparedPercentile, contender: str, baseline: str) -> tuple[str, .
     )
 
 
-def _summary(summary: Summary | None) -> tuple[str, str]:
+def _summary(
+    evidence: Evidence, one: ComparedPercentile, name: str, ways: TwoWays
+) -> tuple[str, str]:
+    summary = one.summaries[name]
     if summary is None:
         return NOT_AVAILABLE, NOT_AVAILABLE
-    return micros(summary.median), interval_text(summary.low, summary.high, micros)
+    modes = stats.modes_of(evidence.samples, one.cell, name, one.verdict.statistic)
+    whose = f"{one.name} of {contender_title(name)} in {one.cell.title}"
+    median = ways.marked(micros(summary.median), modes, whose, format_time_ns)
+    return median, interval_text(summary.low, summary.high, micros)
 
 
 def _sustained(evidence: Evidence) -> list[str]:

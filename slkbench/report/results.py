@@ -9,7 +9,8 @@ from slkbench import stats
 from slkbench.model import Metric, Pattern, Status, Verdict
 from slkbench.report.evidence import Evidence
 from slkbench.report.frames import ArmSummary, Interval, Setting
-from slkbench.report.markdown import heading, table
+from slkbench.report.markdown import heading, plain, table
+from slkbench.report.modes import TwoWays, speed_form
 from slkbench.report.naming import (
     NOT_AVAILABLE,
     change,
@@ -24,6 +25,7 @@ from slkbench.report.naming import (
     times,
     transport_title,
 )
+from slkbench.stats.latency import PERCENTILES
 from slkbench.units import format_rate, format_time_ns
 
 __all__ = [
@@ -32,6 +34,8 @@ __all__ = [
     "cpu_section",
     "floor_section",
     "gap_section",
+    "marked_median",
+    "notes_of",
     "pattern_section",
     "round_trip_section",
     "samples_text",
@@ -83,6 +87,7 @@ def samples_text(one: ArmSummary, of: Interval) -> str:
 def gap_section(evidence: Evidence, metric: Metric) -> list[str]:
     """The reference report's gap table, with the interval, the verdict and the ratio of times."""
     parts: list[str] = []
+    ways = TwoWays()
     verdicts = [one for one in evidence.verdicts if one.cell.metric is metric]
     for key in dict.fromkeys(
         (Setting.of(one.cell), one.cell.pattern, one.baseline, one.contender) for one in verdicts
@@ -113,10 +118,10 @@ def gap_section(evidence: Evidence, metric: Metric) -> list[str]:
                     "Verdict",
                     "Blocks",
                 ),
-                [_gap_row(evidence, one, rate=rate) for one in members],
+                [_gap_row(evidence, one, ways, rate=rate) for one in members],
             ),
         ]
-    return parts
+    return [*parts, *notes_of(ways)]
 
 
 def _interval_header(verdicts: Sequence[Verdict]) -> str:
@@ -125,12 +130,17 @@ def _interval_header(verdicts: Sequence[Verdict]) -> str:
     return f"{levels.pop():.0%} interval" if len(levels) == 1 else "Interval"
 
 
-def _gap_row(evidence: Evidence, one: Verdict, *, rate: bool) -> tuple[str, ...]:
+def notes_of(ways: TwoWays) -> list[str]:
+    """The note on medians that are marked, as a paragraph of its own."""
+    return [plain(ways.note)] if ways.note else []
+
+
+def _gap_row(evidence: Evidence, one: Verdict, ways: TwoWays, *, rate: bool) -> tuple[str, ...]:
     gap = None if one.time_ratio is None else 1 / one.time_ratio - 1
     low = None if one.high is None else 1 / one.high - 1
     high = None if one.low is None else 1 / one.low - 1
     medians = [
-        _headline(evidence.summary(one.cell, name), rate=rate)
+        _headline(evidence, evidence.summary(one.cell, name), ways)
         for name in (one.contender, one.baseline)
     ]
     gaps = (or_na(gap, _signed), interval_text(low, high, _signed)) if rate else ()
@@ -145,14 +155,38 @@ def _gap_row(evidence: Evidence, one: Verdict, *, rate: bool) -> tuple[str, ...]
     )
 
 
-def _headline(summary: ArmSummary | None, *, rate: bool) -> str:
+def _headline(evidence: Evidence, summary: ArmSummary | None, ways: TwoWays) -> str:
+    """The rate, or where round trips are timed the median of them."""
     if summary is None:
         return NOT_AVAILABLE
     if summary.is_failed:
         return "FAILED"
-    if rate:
-        return or_na(summary.rate_msgs_per_s.point, format_rate)
-    return or_na(summary.p50_ns.point, format_time_ns)
+    if summary.cell.metric.times_round_trips:
+        return marked_median(evidence, summary, summary.p50_ns, format_time_ns, ways)
+    return marked_median(evidence, summary, summary.rate_msgs_per_s, format_rate, ways)
+
+
+def marked_median(
+    evidence: Evidence,
+    summary: ArmSummary,
+    of: Interval,
+    form: Callable[[float], str],
+    ways: TwoWays,
+    statistic: str | None = None,
+) -> str:
+    """A median of ``summary``, with a mark where its processes run in two ways.
+
+    ``statistic`` is the column that it is of, None for what the cell is judged by.
+    """
+    if of.point is None:
+        return NOT_AVAILABLE
+    cell, name = summary.cell, summary.contender
+    modes = stats.modes_of(evidence.samples, cell, name, statistic)
+    whose = f"{contender_title(name)} in {cell.title}"
+    if statistic is not None:
+        whose = f"{PERCENTILES[statistic][0]} of {whose}"
+    in_ns = format_time_ns if statistic is not None else speed_form(cell)
+    return ways.marked(form(of.point), modes, whose, in_ns)
 
 
 def verdict_text(one: Verdict) -> str:
@@ -168,6 +202,7 @@ def pattern_section(evidence: Evidence) -> list[str]:
     """What ROUTER-ROUTER costs against PUSH-PULL within each library."""
     found = {(one.cell, one.contender): one for one in evidence.of(Metric.THROUGHPUT)}
     rows = []
+    ways = TwoWays()
     telling = telling_columns([cell for cell, _ in found])
     for (cell, name), one in found.items():
         twin = replace(cell, pattern=Pattern.PUSH_PULL)
@@ -180,8 +215,8 @@ def pattern_section(evidence: Evidence) -> list[str]:
                 transport_title(cell.transport),
                 reference_size(cell.size_bytes),
                 *(value(cell) for _, value in telling),
-                _headline(one, rate=True),
-                _headline(found[twin, name], rate=True),
+                _headline(evidence, one, ways),
+                _headline(evidence, found[twin, name], ways),
                 *ratio_cells(ratio),
             )
         )
@@ -196,6 +231,7 @@ def pattern_section(evidence: Evidence) -> list[str]:
             _by_name(evidence, rows),
             left=2,
         ),
+        *notes_of(ways),
     ]
 
 
@@ -285,15 +321,20 @@ def round_trip_section(evidence: Evidence, metric: Metric = Metric.ROUND_TRIP) -
     """Percentiles of round trips for each pattern; where they are paced, with CPU time."""
     is_paced = metric is Metric.PACED
     parts: list[str] = []
+    ways = TwoWays()
     for pattern, members in by_pattern(evidence.of(metric)):
         rows = [
             (
                 contender_title(one.contender),
                 transport_title(one.cell.transport),
                 reference_size(one.cell.size_bytes),
-                "FAILED" if one.is_failed else micros(one.p50_ns.point),
+                "FAILED"
+                if one.is_failed
+                else marked_median(evidence, one, one.p50_ns, micros, ways),
                 NOT_AVAILABLE if one.is_failed else bounds_text(one.p50_ns, micros),
-                NOT_AVAILABLE if one.is_failed else micros(one.p99_ns.point),
+                NOT_AVAILABLE
+                if one.is_failed
+                else marked_median(evidence, one, one.p99_ns, micros, ways, stats.P99),
                 NOT_AVAILABLE if one.is_failed else bounds_text(one.p99_ns, micros),
                 NOT_AVAILABLE if one.is_failed else count(one.messages.point),
                 samples_text(one, one.p50_ns),
@@ -325,7 +366,7 @@ def round_trip_section(evidence: Evidence, metric: Metric = Metric.ROUND_TRIP) -
         ]
     if not parts:
         return ["This run measured no round trips."]
-    return [_PACED_NOTE if is_paced else _ROUND_TRIP_NOTE, *parts]
+    return [_PACED_NOTE if is_paced else _ROUND_TRIP_NOTE, *parts, *notes_of(ways)]
 
 
 def _cpu_cell(one: ArmSummary) -> str:

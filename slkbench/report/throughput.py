@@ -6,6 +6,7 @@ from slkbench.model import Metric
 from slkbench.report.evidence import Evidence
 from slkbench.report.frames import ArmSummary
 from slkbench.report.markdown import heading, table
+from slkbench.report.modes import TwoWays
 from slkbench.report.naming import (
     NOT_AVAILABLE,
     contender_title,
@@ -15,7 +16,7 @@ from slkbench.report.naming import (
     reference_size,
     transport_title,
 )
-from slkbench.report.results import bounds_text, by_pattern, samples_text
+from slkbench.report.results import bounds_text, by_pattern, marked_median, notes_of, samples_text
 from slkbench.units import format_bandwidth, format_rate, format_time_ns
 
 __all__ = ["throughput_section"]
@@ -33,10 +34,13 @@ _MEMORY_NOTE = (
 def throughput_section(evidence: Evidence) -> list[str]:
     """The reference report's table for each pattern and contender."""
     parts: list[str] = []
+    ways = TwoWays()
     for pattern, members in by_pattern(evidence.of(Metric.THROUGHPUT)):
         parts.append(heading(3, evidence.titled(pattern_title(pattern), members[0].cell)))
         for name in evidence.ordered({one.contender for one in members}):
-            rows = [_throughput_row(one) for one in members if one.contender == name]
+            rows = [
+                _throughput_row(evidence, one, ways) for one in members if one.contender == name
+            ]
             parts += [
                 f"**{contender_title(name)}**",
                 table(
@@ -55,10 +59,10 @@ def throughput_section(evidence: Evidence) -> list[str]:
                 ),
             ]
         parts += _peer_notes(members[0])
-    return parts or ["This run measured no throughput."]
+    return [*parts, *notes_of(ways)] or ["This run measured no throughput."]
 
 
-def _throughput_row(one: ArmSummary) -> tuple[str, ...]:
+def _throughput_row(evidence: Evidence, one: ArmSummary, ways: TwoWays) -> tuple[str, ...]:
     rate = one.rate_msgs_per_s
     failed = one.is_failed
     return (
@@ -66,7 +70,7 @@ def _throughput_row(one: ArmSummary) -> tuple[str, ...]:
         reference_size(one.cell.size_bytes),
         NOT_AVAILABLE if failed else count(one.messages.point),
         NOT_AVAILABLE if failed else or_na(one.elapsed_ns.point, format_time_ns),
-        "FAILED" if failed else or_na(rate.point, format_rate),
+        "FAILED" if failed else marked_median(evidence, one, rate, format_rate, ways),
         NOT_AVAILABLE if failed else or_na(one.bandwidth_mib_per_s.point, format_bandwidth),
         NOT_AVAILABLE if failed else bounds_text(rate, format_rate),
         samples_text(one, rate),

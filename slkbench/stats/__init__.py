@@ -28,7 +28,7 @@ from slkbench.stats.cpu_distance import (
     usual_distance,
 )
 from slkbench.stats.means import mean_interval
-from slkbench.stats.medians import median_rate, median_time_ns
+from slkbench.stats.medians import median_rate, median_time_ns, modes_of
 from slkbench.stats.noise import (
     FEWEST_FOR_MODES,
     Mode,
@@ -110,6 +110,7 @@ __all__ = [
     "median_rate",
     "median_time_ns",
     "minimum_effect",
+    "modes_of",
     "noise_of",
     "noise_sd",
     "paired_ratio",

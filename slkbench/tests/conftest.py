@@ -230,7 +230,8 @@ def write_run(tmp_path: Path) -> Callable[..., Path]:
     """``write_run("name", {"serverlink": 0.6})``: a run in ``results`` of the test's folder.
 
     The times are those of ``speeds`` in µs, with noise; ``day`` slows all of them alike, and
-    ``builds`` gives each library's version.
+    ``builds`` gives each library's version; ``two_ways`` are arms of which every other block takes
+    half as long again.
     """
     root = tmp_path / "results"
 
@@ -245,6 +246,7 @@ def write_run(tmp_path: Path) -> Callable[..., Path]:
         noise_sd: float = 0.01,
         builds: dict[str, str] | None = None,
         min_time_s: float = 0.25,
+        two_ways: Sequence[str] = (),
         **metadata: Any,
     ) -> Path:
         times = {"libzmq": 1.0, "serverlink": 0.5} | (speeds or {})
@@ -267,6 +269,7 @@ def write_run(tmp_path: Path) -> Callable[..., Path]:
                 for block in range(blocks):
                     for slot, arm in enumerate((*arms, *reversed(arms))):
                         speed = times.get(arm, times["libzmq"]) * day
+                        speed *= 1.5 if arm in two_ways and block % 2 else 1.0
                         time_ns = 1000 * speed * math.exp(rng.gauss(0, noise_sd))
                         sample = _stored(cell, block, slot, arm, time_ns, store.run_id)
                         version = (builds or {}).get(sample.contender, "1.0")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -46,6 +47,29 @@ def test_a_slower_library_is_told_with_an_interval(make_run: MakeRun) -> None:
     table = invoke("compare", "before", "after").stdout
     for word in ("SLOWER", "push-pull tcp 64 B", "intervals at 95%", "unpaired, and weaker"):
         assert word in table
+
+
+def test_a_median_of_two_ways_is_marked_and_told(make_run: MakeRun) -> None:
+    make_run("before", noise_sd=0.002)
+    make_run("after", noise_sd=0.002, two_ways=("serverlink",))
+    shown = invoke("compare", "before", "after").stdout
+    assert shown.count("msg/s*") == 1
+    assert (
+        "* the median of processes that run in two ways: serverlink in push-pull tcp 64 B" in shown
+    )
+    assert "second run: 2.00 M msg/s (50%) or 1.33 M msg/s (50%)" in shown
+    (cell,) = json.loads(invoke("compare", "before", "after", "--json").stdout)["cells"]
+    assert [len(modes) for modes in cell["modes"]] == [0, 2]
+    assert "two ways" not in invoke("compare", "before", "after", "-c", "libzmq").stdout
+
+
+def test_percentiles_of_two_ways_are_marked(make_run: MakeRun) -> None:
+    cells = (replace(CELLS[0], metric=Metric.ROUND_TRIP),)
+    make_run("before", cells=cells, noise_sd=0.002)
+    make_run("after", cells=cells, noise_sd=0.002, two_ways=("serverlink",))
+    shown = invoke("compare", "before", "after").stdout
+    where = r"p90 of serverlink in push-pull tcp 64 B round-trip, second run:"
+    assert re.search(rf"{where} (999 ns|1\.00 µs) \(50%\) or 1\.\d+ µs \(50%\)", shown)
 
 
 def test_swapping_the_runs_swaps_the_verdict(make_run: MakeRun) -> None:

@@ -112,6 +112,24 @@ def test_two_stored_runs_are_judged_unpaired(
     assert invoke(fake_world, "gate", "after", "before").exit_code == 0
 
 
+def test_a_median_of_two_ways_is_marked_and_told(
+    fake_world: Any, write_run: Callable[..., Path]
+) -> None:
+    write_run("before", noise_sd=0.002)
+    write_run("after", noise_sd=0.002, two_ways=("serverlink",))
+    shown = invoke(fake_world, "gate", "before", "after", "--summary", "summary.md").stdout
+    note = (
+        "the median of processes that run in two ways: serverlink in push-pull tcp 64 B is: 2.00 M"
+    )
+    assert f"* {note}" in shown
+    assert "(50%) or 1.33 M msg/s (50%)" in shown
+    summary = Path("summary.md").read_text(encoding="utf-8")
+    assert f"\\* {note}" in summary
+    assert "msg/s* |" in summary
+    rows = json.loads(invoke(fake_world, "gate", "before", "after", "--json").stdout)["cells"]
+    assert [len(modes) for modes in rows[0]["modes"]] == [0, 2]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("gate",), ("gate", "--lib", "new.so"), (*MEASURE, "latest"), ("gate", "a", "b", "c")],

@@ -426,6 +426,34 @@ def test_noise_cpu_and_findings_name_what_tells_cells_apart(tmp_path: Path) -> N
     assert "- **push-pull tcp 64 B processes hwm 0: serverlink**: time per message" in doubts
 
 
+@pytest.mark.parametrize(
+    ("metric", "title"),
+    [
+        (Metric.THROUGHPUT, "Throughput"),
+        (Metric.THROUGHPUT, "Gap"),
+        (Metric.ROUND_TRIP, "Round trips"),
+        (Metric.PACED, "Round trips at a given rate"),
+    ],
+)
+def test_a_median_of_two_ways_is_marked_in_every_table(
+    tmp_path: Path, metric: Metric, title: str
+) -> None:
+    (cell,) = cells_of(metric=metric, sizes=(64,), patterns=(Pattern.PUSH_PULL,))
+    cell = replace(cell, offered_msgs_per_s=10_000 * (metric is Metric.PACED))
+    samples = []
+    for one in samples_of((cell,)):
+        slow = 1.5 if one.arm == "serverlink" and one.block % 2 else 1.0
+        time_ns = slow * (one.time_per_message_ns or 0)
+        samples.append(sample_of(cell, one.block, one.slot, one.arm, time_ns))
+    body = section(report_of(tmp_path, (cell,), samples), title)
+    marked = re.findall(r"\S+(?: M msg/s)?\* +\|", body)
+    assert marked
+    assert "\\* the median of processes that run in two ways: " in body
+    told = re.search(r"ServerLink in push-pull tcp 64 B.*?: .*? \(50%\) or .*? \(50%\)", body)
+    assert told
+    assert not re.search(r"two ways.*libzmq", body)
+
+
 def test_many_peers_have_fairness_and_memory_beside_their_rates(tmp_path: Path) -> None:
     (usual,) = cells_of(sizes=(64,), patterns=(Pattern.PUSH_PULL,))
     crowd = replace(usual, senders=8, idle_peers=999)
