@@ -30,6 +30,7 @@ from slkbench.model import (
 
 __all__ = [
     "MAX_ENV_PAD_BYTES",
+    "OVERHEAD_PER_SAMPLE_S",
     "PLACEBO_NAME",
     "Estimate",
     "arms_of",

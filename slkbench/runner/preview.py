@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from slkbench.model import Contender, Placement, Scenario
 from slkbench.plan import arms_of, estimate, unsupported
+from slkbench.runner.rate_search import describe_search
 from slkbench.units import format_duration, format_percent
 
 __all__ = ["describe_ends", "describe_plan"]
@@ -27,6 +28,7 @@ def describe_plan(scenario: Scenario, contenders: Sequence[Contender], placement
         describe_ends(scenario),
         where,
         f"{samples}, about {duration}",
+        *([search] if (search := describe_search(scenario, contenders)) else []),
     ]
     for cell in scenario.cells:
         names = [arm.name for arm in arms_of(cell, contenders, scenario.baseline)]

@@ -14,12 +14,12 @@ from typing import Any
 
 from slkbench.errors import UsageError
 from slkbench.model import Arm, Cell, Contender, Placement, Sample, Scenario, Slot, Status
-from slkbench.plan import arms_of
+from slkbench.plan import OVERHEAD_PER_SAMPLE_S, arms_of
 from slkbench.runner.launch import Launcher
 from slkbench.runner.progress import Observer
-from slkbench.units import format_rate
+from slkbench.units import format_duration, format_rate
 
-__all__ = ["RateSearch", "find_rates", "with_stored_rates"]
+__all__ = ["RateSearch", "describe_search", "find_rates", "with_stored_rates"]
 
 _START_MSGS_PER_S = 16_000
 _LEAST_MSGS_PER_S = 250
@@ -30,6 +30,8 @@ _PROBE_MESSAGES_MIN, _PROBE_MESSAGES_MAX = 500, 5_000_000
 # Processes differ, and the machine may stop for a moment: the majority of three decides.
 _MAJORITY = 2
 _DIGITS = 3
+# So many rates are tried for an arm, by how far what it sustains is from the first.
+_RATES_LEAST, _RATES_MOST = 6, 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,25 @@ class RateSearch:
     def to_json(self) -> dict[str, Any]:
         """For ``run.json``."""
         return {"cell": list(self.cell.key), "sustained_msgs_per_s": dict(self.sustained)}
+
+
+def describe_search(scenario: Scenario, contenders: Sequence[Contender]) -> str:
+    """What finding the rates takes, before the first block; empty where none is to be found."""
+    cells = dict.fromkeys(_bare(cell) for cell in scenario.cells if cell.offered_share is not None)
+    arms = sum(len(arms_of(cell, contenders, scenario.baseline)) for cell in cells)
+    if not arms:
+        return ""
+    probe_s = _PROBE_S + OVERHEAD_PER_SAMPLE_S
+    least_s = arms * _RATES_LEAST * _MAJORITY * probe_s
+    most_s = arms * _RATES_MOST * (2 * _MAJORITY - 1) * probe_s
+    text = (
+        f"before the first block it finds what each contender sustains, {arms} times: about "
+        f"{format_duration(least_s)} to {format_duration(most_s)}"
+    )
+    if scenario.budget_s is None:
+        return text
+    left = ", all of which it may take" if most_s >= scenario.budget_s else ""
+    return f"{text} of the budget of {format_duration(scenario.budget_s)}{left}"
 
 
 def find_rates(

@@ -35,10 +35,11 @@ from slkbench.runner.placement import choose_placement, usable_cores
 from slkbench.runner.preview import describe_ends, describe_plan
 from slkbench.runner.progress import Observer, Silent
 from slkbench.runner.provenance import check_same_conditions, package_folder, run_record
-from slkbench.runner.rate_search import find_rates, with_stored_rates
+from slkbench.runner.rate_search import describe_search, find_rates, with_stored_rates
 from slkbench.runner.result import RunResult, judge_run
 from slkbench.scenario import scenario_hash, scenario_to_json
 from slkbench.store import RunStore, StoredRun, find_run, read_run, write_whole
+from slkbench.units import format_duration
 
 __all__ = ["Backend", "Request", "preview", "process_backend", "run_request", "terminable"]
 
@@ -205,7 +206,11 @@ def _create(request: Request, outside: Backend, scratch: Path, observer: Observe
     contenders = outside.resolve(scenario, request.libs)
     machine = read_machine()
     placement = choose_placement(scenario.affinity, usable_cores(machine.usable_cpus))
+    if search := describe_search(scenario, contenders):
+        observer.note(search)
+    began_s = outside.clock_s()
     scenario, searches = find_rates(scenario, contenders, placement, outside.launcher, observer)
+    searched_s = outside.clock_s() - began_s if searches else 0.0
     git = git_state(package_folder())
     record = run_record(
         scenario,
@@ -222,12 +227,22 @@ def _create(request: Request, outside: Backend, scratch: Path, observer: Observe
     store = RunStore.create(
         request.results,
         scenario.name,
-        {**record, "rates": [each.to_json() for each in searches], "status": "running"},
+        {
+            **record,
+            "rates": [each.to_json() for each in searches],
+            "measured_s": round(searched_s, 3),  # the budget's clock has begun
+            "status": "running",
+        },
         commit=(git[0] or "nogit")[:_COMMIT_LETTERS],
         dirty=git[1],
     )
     for name, text in request.files:
         write_whole(store.path / name, text)
+    if scenario.budget_s is not None and searched_s >= scenario.budget_s:
+        observer.note(
+            f"finding the rates took {format_duration(searched_s)}, so the budget is spent; go on "
+            f"with: slkbench run --resume {shlex.quote(str(store.path))} --budget TOTAL"
+        )
     _add_skipped(store, scenario, contenders)
     runs = tuple(
         CellRun(cell, arms[cell.key], drops_decided=request.drops_decided)

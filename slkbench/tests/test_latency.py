@@ -37,8 +37,9 @@ from slkbench.model import (
 from slkbench.report import render_report
 from slkbench.runner.histogram_files import keep_histograms
 from slkbench.runner.launch import ProcessLauncher
+from slkbench.runner.progress import Silent
 from slkbench.runner.result import judge_run
-from slkbench.runner.session import Request, run_request
+from slkbench.runner.session import Request, preview, run_request
 from slkbench.runner.sessions import run_sessions
 from slkbench.scenario import scenario_to_json
 from slkbench.stats.latency import compared_percentiles
@@ -150,6 +151,42 @@ def test_a_share_is_of_what_the_slowest_sustains(tmp_path: Path, fake_world: Any
     assert len(fake_world.measured) == searched
     with pytest.raises(StoreError, match="measures something else"):
         run_request(replace(again, scenario=shares(0.7)), backend=fake_world.backend)
+
+
+class Notes(Silent):
+    """Keeps what a run says."""
+
+    def __init__(self, heard: list[str]) -> None:
+        self.heard = heard
+
+    def note(self, text: str) -> None:
+        self.heard.append(text)
+
+
+def test_finding_the_rates_is_announced_and_counts_in_the_budget(
+    tmp_path: Path, fake_world: Any
+) -> None:
+    fake_world.on_sample = sustaining({"libzmq": 50_000, "serverlink": 300_000})
+    scenario = replace(shares(0.5), budget_s=1.0)
+    plan = preview(Request(scenario), fake_world.backend)
+    assert "finds what each contender sustains, 2 times: about" in plan
+    assert "of the budget of 1.0 s, all of which it may take" in plan
+    assert "sustains, " not in preview(
+        Request(replace(scenario, cells=(PACED,))), fake_world.backend
+    )
+    notes: list[str] = []
+    result = run_request(
+        Request(scenario, results=tmp_path), observer=Notes(notes), backend=fake_world.backend
+    )
+    assert "finds what each contender sustains" in notes[0]
+    (spent,) = [note for note in notes if "so the budget is spent" in note]
+    assert "--budget TOTAL" in spent
+    assert not [sample for sample in result.samples if sample.status == "OK"]
+    metadata = read_metadata(result.path)
+    assert (metadata["ended_by"], metadata["measured_s"] > 1) == ("budget", True)
+    more = Request(None, results=tmp_path, resume="latest", budget_s=1e6)
+    assert [s for s in run_request(more, backend=fake_world.backend).samples if s.status == "OK"]
+    assert read_metadata(result.path)["measured_s"] > metadata["measured_s"]
 
 
 def test_sessions_have_the_rates_that_the_first_has_found(tmp_path: Path, fake_world: Any) -> None:
