@@ -10,7 +10,8 @@ import json
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from statistics import median, stdev
 
@@ -22,13 +23,14 @@ from slkbench.model import (
     Finding,
     Metric,
     Sample,
+    Scenario,
     Status,
     Verdict,
 )
 from slkbench.stats import cell_of, distances_of, find_modes, ran_alike, slow_downs
-from slkbench.units import format_percent, format_time_ns
+from slkbench.units import format_duration, format_percent, format_time_ns
 
-__all__ = ["check_run"]
+__all__ = ["Ending", "check_run"]
 
 MAX_SD = 0.10
 MIN_SAMPLE_NS = 100_000_000
@@ -48,6 +50,17 @@ ArmKey = tuple[CellKey, str]
 _ByArm = dict[str, set[str]]
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended: what can still be done about it hangs on that.
+
+    ``by`` is ``budget`` or ``verdicts``, None for one that was interrupted.
+    """
+
+    run_id: str = "RUN"
+    by: str | None = None
+
+
 def check_run(
     samples: Sequence[Sample],
     verdicts: Sequence[Verdict] = (),
@@ -55,11 +68,14 @@ def check_run(
     *,
     baseline: str = "libzmq",
     cpu_count: int | None = None,
+    scenario: Scenario | None = None,
+    ending: Ending = Ending(),
 ) -> tuple[Finding, ...]:
     """Everything to distrust about a run, the gravest first.
 
     ``verdicts`` are those of the same samples; ``contenders`` tell of versions and build flags and
     are compared with ``baseline``; ``cpu_count`` is the number of CPUs that the run could use.
+    ``scenario`` and ``ending`` tell which remedies are left.
     """
     by_arm = _by_arm(samples)
     return (
@@ -76,8 +92,8 @@ def check_run(
         *_shared_cores(samples),
         *_unstable(by_arm),
         *_bimodal(by_arm),
-        *_short(samples),
-        *_few_blocks(verdicts),
+        *_short(samples, scenario),
+        *_few_blocks(verdicts, ending),
         *_few_round_trips(samples),
         *_late_sender(by_arm),
     )
@@ -352,7 +368,7 @@ def _bimodal(by_arm: Mapping[ArmKey, list[Sample]]) -> Iterator[Finding]:
             )
 
 
-def _short(samples: Sequence[Sample]) -> Iterator[Finding]:
+def _short(samples: Sequence[Sample], scenario: Scenario | None) -> Iterator[Finding]:
     short = [
         s
         for s in samples
@@ -365,20 +381,50 @@ def _short(samples: Sequence[Sample]) -> Iterator[Finding]:
             subject=_cells(s.cell_key for s in short),
             evidence=f"{len(short)} samples took less than {format_time_ns(MIN_SAMPLE_NS)}; the "
             f"shortest {format_time_ns(shortest.elapsed_ns or 0)} ({_where(shortest)})",
-            remedy="let the work be calibrated: leave --count and messages out",
+            remedy=_longer({s.cell_key for s in short}, scenario),
         )
 
 
-def _few_blocks(verdicts: Sequence[Verdict]) -> Iterator[Finding]:
+def _longer(short: Collection[CellKey], scenario: Scenario | None) -> str:
+    """How samples of these cells become longer: by what was asked for them."""
+    calibrate = "let the work be calibrated: leave --count and messages out"
+    if scenario is None:
+        return calibrate
+    fixed = {cell.key for cell in scenario.cells if cell.messages is not None}
+    remedies = [calibrate] if fixed & set(short) else []
+    if set(short) - fixed:
+        asked = format_duration(scenario.min_time_s)
+        remedies.append(f"a longer --min-time than {asked}, such as 250ms or 500ms")
+    return "; ".join(remedies)
+
+
+def _few_blocks(verdicts: Sequence[Verdict], ending: Ending) -> Iterator[Finding]:
     few = [v for v in verdicts if v.status is Status.OK and v.low is None]
     if few:
         counts = Counter(v.blocks for v in few)
         yield Finding(
             code="few-blocks",
             subject=_cells(v.cell.key for v in few),
-            evidence=f"{min(counts)} to {max(counts)} valid blocks give no interval, so no verdict",
-            remedy="`slkbench run --resume`, or --rounds 6 and more, or a longer --budget",
+            evidence=f"{_span(counts)} give no interval, so no verdict",
+            remedy=_more_blocks(ending),
         )
+
+
+def _span(counts: Collection[int]) -> str:
+    low, high = min(counts), max(counts)
+    text = str(low) if low == high else f"{low} to {high}"
+    return f"{text} valid block{'s' * (high != 1)}"
+
+
+def _more_blocks(ending: Ending) -> str:
+    if ending.by == "budget":
+        return (
+            f"`slkbench run --resume {ending.run_id} --budget TOTAL`, where TOTAL counts what is "
+            "spent already"
+        )
+    if ending.by is None:
+        return f"`slkbench run --resume {ending.run_id}`"
+    return "measure again with --rounds 6 or more, or a longer --max-time"
 
 
 def _few_round_trips(samples: Sequence[Sample]) -> Iterator[Finding]:

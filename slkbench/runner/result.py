@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slkbench.checks import check_run
+from slkbench.checks import Ending, check_run
 from slkbench.doubts import further_doubts
 from slkbench.model import (
     Cell,
@@ -122,6 +122,8 @@ def judge_run(run: StoredRun) -> RunResult:
         verdicts,
         stored_contenders(run.metadata),
         baseline=scenario.baseline,
+        scenario=scenario,
+        ending=_ending(run),
         cpu_count=len(run.metadata.get("machine", {}).get("usable_cpus", ())) or None,
     )
     return RunResult(
@@ -140,6 +142,12 @@ def judge_run(run: StoredRun) -> RunResult:
         holds_for=_holds_for(run),
         instruction_verdicts=counted,
     )
+
+
+def _ending(run: StoredRun) -> Ending:
+    is_over = run.metadata.get("status") == "complete"
+    by = str(run.metadata.get("ended_by", "verdicts")) if is_over else None
+    return Ending(run.run_id, by)
 
 
 def _holds_for(run: StoredRun) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from slkbench.checks import check_run
+from slkbench.checks import Ending, check_run
 from slkbench.model import (
     Cell,
     Contender,
@@ -17,6 +17,7 @@ from slkbench.model import (
     Layer,
     Pattern,
     Sample,
+    Scenario,
     Status,
     Transport,
     Verdict,
@@ -194,6 +195,50 @@ def test_few_round_trips_have_no_99th_percentile() -> None:
 def test_verdicts_raise_doubts(facts: dict[str, object], code: str) -> None:
     doubtful = dataclasses.replace(VERDICT, **facts)  # type: ignore[arg-type]
     assert only(check_run(CLEAN, [doubtful, doubtful])).code == code
+
+
+@pytest.mark.parametrize(
+    ("ending", "remedy"),
+    [
+        (Ending("mine"), "`slkbench run --resume mine`"),
+        (Ending("mine", "budget"), "`slkbench run --resume mine --budget TOTAL`"),
+        (Ending("mine", "verdicts"), "measure again with --rounds 6"),
+    ],
+)
+def test_too_few_blocks_have_a_remedy_that_the_run_allows(ending: Ending, remedy: str) -> None:
+    few = dataclasses.replace(VERDICT, blocks=4, low=None, high=None)
+    found = only(check_run(CLEAN, [few], ending=ending))
+    assert found.remedy.startswith(remedy)
+    assert found.evidence.startswith("4 valid blocks give no interval")
+    both = [dataclasses.replace(few, blocks=1), few]
+    assert only(check_run(CLEAN, both)).evidence.startswith("1 to 4 valid blocks")
+
+
+@pytest.mark.parametrize(
+    ("messages", "remedies"),
+    [
+        ((None,), ("a longer --min-time than 30.0 ms",)),
+        ((1000,), ("let the work be calibrated",)),
+        ((None, 1000), ("let the work be calibrated", "a longer --min-time")),
+    ],
+)
+def test_short_samples_become_longer_by_what_made_them_short(
+    messages: Sequence[int | None], remedies: Sequence[str]
+) -> None:
+    cells = tuple(
+        dataclasses.replace(VERDICT.cell, size_bytes=1024 + place, messages=each)
+        for place, each in enumerate(messages)
+    )
+    scenario = Scenario("s", "?", cells, min_time_s=0.03)
+    short = [
+        dataclasses.replace(sample, size_bytes=cell.size_bytes, elapsed_ns=30_000_000)
+        for cell in cells
+        for sample in CLEAN
+    ]
+    remedy = only(check_run(short, scenario=scenario)).remedy
+    assert remedy.count(";") == len(remedies) - 1
+    for each in remedies:
+        assert each in remedy
 
 
 @pytest.mark.parametrize(
