@@ -93,6 +93,13 @@ class Gate:
     warnings: tuple[str, ...] = ()
 
     @property
+    def has_decided_nothing(self) -> bool:
+        """Whether no cell has an answer: neither a regression nor that there is none."""
+        return all(
+            row.is_open or row.status in (Status.FAILED, Status.SKIPPED) for row in self.rows
+        )
+
+    @property
     def headline(self) -> str:
         """What came out, in a line."""
         cells = f"{len(self.rows)} cell{'s' * (len(self.rows) != 1)}"
@@ -100,7 +107,7 @@ class Gate:
         slower = sum(row.is_regression for row in self.rows)
         undecided = sum(row.is_open for row in self.rows)
         absent = sum(row.status is Status.SKIPPED for row in self.rows)
-        if failed + undecided + absent == len(self.rows):
+        if self.has_decided_nothing:
             parts = [f"nothing decided in {cells}"]
         else:
             parts = [f"{slower} of {cells} slower" if slower else f"no regression found in {cells}"]

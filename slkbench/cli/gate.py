@@ -105,15 +105,22 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         for name in options
         if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
     }
+    _check_summary(_summary_file(options["summary"]))
     gate = _measured(options, ctx.obj) if options["baseline_lib"] else _stored(options, given)
     if options["as_json"]:
         say(json.dumps(_document(gate), indent=2, allow_nan=False))
     else:
         _print_gate(gate)
-    _write_summary(gate, options["summary"])
+    _write_summary(gate, _summary_file(options["summary"]))
     code, reason = gate_exit_code(gate, options["fail_on"])
     if code:
         say(f"slkbench: {reason}", err=True)
+    elif gate.has_decided_nothing:
+        say(
+            f"slkbench: {gate.headline}: this is not the same as no regression; "
+            "--fail-on regression,inconclusive ends with code 3 here",
+            err=True,
+        )
     return code
 
 
@@ -284,22 +291,41 @@ def _print_gate(gate: Gate) -> None:
     say(f"{gate.headline} (run {' to '.join(gate.runs)})")
 
 
-def _write_summary(gate: Gate, path: Path | None) -> None:
-    """Write the Markdown; GitHub's own file is shared by a job's steps, so it only grows."""
+def _summary_file(asked: Path | None) -> Path | None:
     github = os.environ.get(_STEP_SUMMARY)
-    target = path or (Path(github) if github else None)
+    return asked or (Path(github) if github else None)
+
+
+def _check_summary(target: Path | None) -> None:
+    """Raise UsageError for a summary that cannot be written, before minutes are spent on it."""
+    if target is None:
+        return
+    try:
+        is_new = not target.exists()
+        target.open("a", encoding="utf-8").close()
+        if is_new:
+            target.unlink()
+    except OSError as error:
+        raise _unwritable(target, error) from None
+
+
+def _unwritable(target: Path, error: OSError) -> UsageError:
+    return UsageError(f"cannot write {target}: {error.strerror}; name another --summary")
+
+
+def _write_summary(gate: Gate, target: Path | None) -> None:
+    """Write the Markdown; GitHub's own file is shared by a job's steps, so it only grows."""
     if target is None:
         return
     from slkbench.report.gate_summary import gate_summary
 
+    github = os.environ.get(_STEP_SUMMARY)
     mode = "a" if github and target == Path(github) else "w"
     try:
         with target.open(mode, encoding="utf-8") as file:
             file.write(gate_summary(gate))
     except OSError as error:
-        raise UsageError(
-            f"cannot write {target}: {error.strerror}; name another --summary"
-        ) from None
+        raise _unwritable(target, error) from None
 
 
 def _document(gate: Gate) -> dict[str, Any]:

@@ -95,6 +95,39 @@ def test_the_summary_is_markdown_and_githubs_file_grows(
     assert text.startswith("# Before\n### slkbench gate:")
 
 
+@pytest.mark.parametrize("is_githubs", [False, True])
+def test_a_summary_that_cannot_be_written_is_told_before_anything_is_measured(
+    fake_world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_githubs: bool
+) -> None:
+    lost = str(tmp_path / "nowhere" / "summary.md")
+    if is_githubs:
+        monkeypatch.setenv("GITHUB_STEP_SUMMARY", lost)
+    result = invoke(fake_world, *MEASURE, *(() if is_githubs else ("--summary", lost)))
+    assert result.exit_code == 2
+    assert f"cannot write {lost}" in result.stderr.splitlines()[-1]
+    assert not fake_world.measured
+
+
+def test_a_summary_is_there_only_when_something_came_out(fake_world: Any) -> None:
+    before = Path("before.md")
+    before.write_text("before", encoding="utf-8")
+    for name in ("new.md", "before.md"):
+        assert invoke(fake_world, "gate", "nothing", "--summary", name).exit_code == 2
+    assert not Path("new.md").exists()
+    assert before.read_text(encoding="utf-8") == "before"
+
+
+def test_nothing_decided_is_said_on_stderr(fake_world: Any) -> None:
+    passed = invoke(fake_world, *MEASURE)
+    assert (passed.exit_code, passed.stderr) == (0, "")
+    fake_world.noise_sd = 0.5
+    result = invoke(fake_world, *MEASURE, "--rounds", "8", "--json")
+    assert result.exit_code == 0
+    assert "nothing decided in 1 cell" in result.stderr
+    assert "--fail-on regression,inconclusive" in result.stderr
+    assert json.loads(result.stdout)["headline"].startswith("nothing decided")
+
+
 def test_two_stored_runs_are_judged_unpaired(
     fake_world: Any, write_run: Callable[..., Path]
 ) -> None:
