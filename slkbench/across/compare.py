@@ -17,9 +17,12 @@ from slkbench.stats import (
     P999,
     Shift,
     default_statistic,
+    judge_cell,
     judge_shift,
     level_per_look,
     minimum_effect,
+    placebo_reach,
+    session_of,
     value_of,
 )
 from slkbench.store import StoredRun
@@ -41,7 +44,8 @@ class Comparison:
 
     ``cpu_shifts`` compare CPU time per message, in the order of ``shifts``.  ``tails`` compare p90,
     p99 and p99.9 of round trips, where both runs have 100 beyond it in every process.  ``warnings``
-    are for the user, the first of them that the comparison is unpaired.
+    are for the user, the first of them that the comparison is unpaired.  ``placebos``, in the order
+    of ``shifts``, are how far a copy of the baseline may seem to be from it, in each run.
     """
 
     first: StoredRun
@@ -51,6 +55,12 @@ class Comparison:
     differences: tuple[Difference, ...]
     warnings: tuple[str, ...]
     tails: tuple[Shift, ...] = ()
+    placebos: tuple[tuple[float | None, float | None], ...] = ()
+
+    @property
+    def sessions(self) -> tuple[str, str]:
+        """When the session of each run began; empty if that is not known."""
+        return session_of(self.first.samples), session_of(self.second.samples)
 
 
 def compare_runs(
@@ -121,7 +131,22 @@ def compare_runs(
         )
     warnings = (UNPAIRED, *_warnings((first, second), shifts, barriers))
     judged = tuple(shifts), tuple(cpu_shifts)
-    return Comparison(first, second, *judged, differences, warnings, tuple(tails))
+    placebos = _placebos(first, second, shifts)
+    return Comparison(first, second, *judged, differences, warnings, tuple(tails), placebos)
+
+
+def _placebos(
+    first: StoredRun, second: StoredRun, shifts: Sequence[Shift]
+) -> tuple[tuple[float | None, float | None], ...]:
+    cells = dict.fromkeys(shift.cell for shift in shifts)
+    known = {cell: (_placebo_in(cell, first), _placebo_in(cell, second)) for cell in cells}
+    return tuple(known[shift.cell] for shift in shifts)
+
+
+def _placebo_in(cell: Cell, run: StoredRun) -> float | None:
+    """How far a copy of the baseline may seem to be from it; None where none took part."""
+    reaches = map(placebo_reach, judge_cell(cell, run.samples, run.scenario))
+    return next((reach for reach in reaches if reach is not None), None)
 
 
 def _tails_in(

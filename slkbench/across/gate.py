@@ -11,7 +11,15 @@ from dataclasses import dataclass
 
 from slkbench.across.compare import Comparison
 from slkbench.model import Cell, Finding, Sample, Status, Verdict, VerdictKind
-from slkbench.stats import Mode, adjusted_p_values, median_rate, median_time_ns, modes_of
+from slkbench.stats import (
+    Mode,
+    adjusted_p_values,
+    median_rate,
+    median_time_ns,
+    modes_of,
+    placebo_reach,
+    session_of,
+)
 
 __all__ = [
     "Gate",
@@ -33,6 +41,7 @@ class GateRow:
 
     ``times_ns`` are their medians of what the cell is judged by: a message's, or a round trip's.
     ``modes`` are the two ways in which the processes of each run, () where they run in one.
+    ``placebos`` are how far a copy of the baseline may seem to be from it, in each run.
     ``against`` is the baseline contender, or the run that the candidate's is compared with.
     ``counts`` are of blocks: one number in pairs, two for two runs.
     """
@@ -53,6 +62,7 @@ class GateRow:
     rates: tuple[float | None, float | None]
     times_ns: tuple[float | None, float | None] = (None, None)
     modes: tuple[tuple[Mode, ...], tuple[Mode, ...]] = ((), ())
+    placebos: tuple[float | None, ...] = ()
 
     @property
     def is_regression(self) -> bool:
@@ -81,7 +91,10 @@ class GateRow:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """All cells' answers, and what they hold for. ``min_effect`` is a fraction of time."""
+    """All cells' answers, and what they hold for. ``min_effect`` is a fraction of time.
+
+    ``sessions`` say when those of ``runs`` began.
+    """
 
     rows: tuple[GateRow, ...]
     is_paired: bool
@@ -91,6 +104,7 @@ class Gate:
     builds: tuple[str, ...] = ()
     parity_findings: tuple[Finding, ...] = ()
     warnings: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
 
     @property
     def has_decided_nothing(self) -> bool:
@@ -166,6 +180,7 @@ def gate_verdicts(
                     modes_of(samples, verdict.cell, verdict.baseline),
                     modes_of(samples, verdict.cell, verdict.contender),
                 ),
+                placebos=(placebo_reach(verdict),),
             )
         )
     return Gate(
@@ -176,6 +191,7 @@ def gate_verdicts(
         machine=machine,
         builds=tuple(builds),
         parity_findings=tuple(parity_findings),
+        sessions=(session_of(samples),),
     )
 
 
@@ -209,9 +225,13 @@ def gate_comparison(comparison: Comparison, *, min_effect: float, machine: str) 
                 modes_of(first.samples, shift.cell, shift.contender),
                 modes_of(second.samples, shift.cell, shift.contender),
             ),
+            placebos=placebos,
         )
-        for shift, adjusted in zip(
-            comparison.shifts, adjusted_p_values(comparison.shifts), strict=True
+        for shift, adjusted, placebos in zip(
+            comparison.shifts,
+            adjusted_p_values(comparison.shifts),
+            comparison.placebos,
+            strict=True,
         )
     ]
     return Gate(
@@ -222,6 +242,7 @@ def gate_comparison(comparison: Comparison, *, min_effect: float, machine: str) 
         machine=machine,
         builds=tuple(each.text for each in comparison.differences if each.kind == "library"),
         warnings=comparison.warnings,
+        sessions=comparison.sessions,
     )
 
 

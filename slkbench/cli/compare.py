@@ -32,6 +32,7 @@ _HEAD = (
     "interval",
     "verdict",
     "n",
+    "placebo",
     "cpu/msg",
     "",
 )
@@ -101,15 +102,20 @@ def command(
 
 def print_comparison(comparison: Comparison) -> None:
     """The table, what else differs, and what to mind."""
-    from slkbench.cli.grid import bounds_text, print_grid, shift_text
+    from slkbench.cli.grid import bounds_text, print_grid, reach_text, shift_text
     from slkbench.report.modes import TwoWays
     from slkbench.units import format_percent
 
     ways = TwoWays()
-    say(f"from {comparison.first.run_id}\nto   {comparison.second.run_id}\n")
+    for word, (_, run), session in zip(
+        ("from", "to  "), _runs(comparison), comparison.sessions, strict=True
+    ):
+        say(f"{word} {run.run_id}{f', the session of {session}' if session else ''}")
+    say()
     rows = []
-    for shift, cpu in sorted(
-        zip(comparison.shifts, comparison.cpu_shifts, strict=True), key=lambda both: _order(both[0])
+    for shift, cpu, placebos in sorted(
+        zip(comparison.shifts, comparison.cpu_shifts, comparison.placebos, strict=True),
+        key=lambda each: _order(each[0]),
     ):
         change = "-" if cpu.time_ratio is None else format_percent(cpu.time_ratio - 1, signed=True)
         rows.append(
@@ -122,11 +128,12 @@ def print_comparison(comparison: Comparison) -> None:
                 bounds_text(shift.low, shift.high),
                 _judgement(shift),
                 f"{shift.first_count}/{shift.second_count}",
+                reach_text(*placebos),
                 change,
                 f"({shift.reason})" if shift.reason else "",
             )
         )
-    print_grid(_HEAD, rows, right=("time/msg", "n", "cpu/msg"))
+    print_grid(_HEAD, rows, right=("time/msg", "n", "placebo", "cpu/msg"))
     _print_tails(comparison, ways)
     if ways.note:
         say(ways.note)
@@ -183,6 +190,7 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
     return {
         "first": comparison.first.run_id,
         "second": comparison.second.run_id,
+        "sessions": list(comparison.sessions),
         "paired": False,
         "differences": [
             {
@@ -196,8 +204,10 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
         ],
         "warnings": list(comparison.warnings),
         "cells": [
-            _cell_record(comparison, shift, cpu)
-            for shift, cpu in zip(comparison.shifts, comparison.cpu_shifts, strict=True)
+            _cell_record(comparison, shift, cpu) | {"placebos": list(placebos)}
+            for shift, cpu, placebos in zip(
+                comparison.shifts, comparison.cpu_shifts, comparison.placebos, strict=True
+            )
         ],
         "percentiles": [_tail_record(comparison, tail) for tail in comparison.tails],
     }

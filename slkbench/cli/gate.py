@@ -252,12 +252,12 @@ def _builds(metadata: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _print_gate(gate: Gate) -> None:
-    from slkbench.cli.grid import bounds_text, print_grid, shift_text, speed_text
+    from slkbench.cli.grid import bounds_text, print_grid, reach_text, shift_text, speed_text
     from slkbench.model import Status
     from slkbench.report.modes import TwoWays, speed_form
 
     ways = TwoWays()
-    head = ("cell", "library", "was", "is", "time/msg", "interval", "verdict", "n", "")
+    head = ("cell", "library", "was", "is", "time/msg", "interval", "verdict", "n", "placebo", "")
     rows = [
         (
             row.cell.title,
@@ -277,15 +277,19 @@ def _print_gate(gate: Gate) -> None:
             bounds_text(row.low, row.high),
             f"{row.kind}{'~' * row.is_open}" if row.status is Status.OK else str(row.status),
             "/".join(map(str, row.counts)),
+            reach_text(*row.placebos),
             f"({row.remark})" if row.remark else "",
         )
         for row in gate.rows
     ]
-    print_grid(head, rows, right=("time/msg", "n"))
+    print_grid(head, rows, right=("time/msg", "n", "placebo"))
     if ways.note:
         say(ways.note)
     for build in gate.builds:
         say(build)
+    say(f"machine: {gate.machine}")
+    if any(gate.sessions):
+        say(f"session: {' to '.join(each or 'unknown' for each in gate.sessions)}")
     for warning in gate.warnings:
         say(f"mind: {warning}")
     say(f"{gate.headline} (run {' to '.join(gate.runs)})")
@@ -334,6 +338,7 @@ def _document(gate: Gate) -> dict[str, Any]:
         "paired": gate.is_paired,
         "runs": list(gate.runs),
         "machine": gate.machine,
+        "sessions": list(gate.sessions),
         "min_effect": gate.min_effect,
         "warnings": list(gate.warnings),
         "cells": [
@@ -351,6 +356,7 @@ def _document(gate: Gate) -> dict[str, Any]:
                 "status": row.status,
                 "regression": row.is_regression,
                 "counts": list(row.counts),
+                "placebos": list(row.placebos),
                 "rates": list(row.rates),
                 "times_ns": list(row.times_ns),
                 "modes": [[asdict(mode) for mode in modes] for modes in row.modes],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from slkbench.model import Cell, Verdict
 
-__all__ = ["bounds_text", "print_grid", "remark_text", "shift_text", "speed_text"]
+__all__ = ["bounds_text", "print_grid", "reach_text", "remark_text", "shift_text", "speed_text"]
 
 _WIDTH_WITHOUT_TERMINAL = 200
 
@@ -52,6 +52,15 @@ def bounds_text(low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return "-"
     return f"[{format_percent(low - 1, signed=True)}, {format_percent(high - 1, signed=True)}]"
+
+
+def reach_text(*reaches: float | None) -> str:
+    """``±1.2%``, or of two runs ``±1.2%/±0.8%``; ``-`` where no placebo took part."""
+    from slkbench.units import format_percent
+
+    if all(reach is None for reach in reaches):
+        return "-"
+    return "/".join("-" if reach is None else f"±{format_percent(reach)}" for reach in reaches)
 
 
 def remark_text(verdict: Verdict) -> str:

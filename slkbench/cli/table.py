@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from slkbench.cli.grid import remark_text, speed_text
+from slkbench.cli.grid import reach_text, remark_text, speed_text
 from slkbench.foreign_text import visible
 from slkbench.model import ArmRole, Cell, Finding, Status, Verdict, VerdictKind
 from slkbench.plan import baseline_name
 from slkbench.report.modes import speed_form, ways_text
+from slkbench.stats import placebo_reach
 from slkbench.units import format_percent
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def _row(result: RunResult, verdict: Verdict, floor: str | None) -> tuple[str, .
         _bounds(verdict.low, verdict.high).strip() or _NOTHING,
         _judgement(verdict),
         str(verdict.blocks) if verdict.blocks else _NOTHING,
-        _placebo(verdict),
+        reach_text(placebo_reach(verdict)),
         _change(result.cpu_verdict(verdict)),
         _change(result.instruction_verdict(verdict)),
         remark_text(verdict),
@@ -177,13 +178,6 @@ def _change(companion: Verdict | None) -> str:
         return _NOTHING
     change = format_percent(companion.time_ratio - 1, signed=True)
     return change if companion.low is None else f"{change} {_judgement(companion)}"
-
-
-def _placebo(verdict: Verdict) -> str:
-    """How far a copy of the baseline may seem to be from it."""
-    if verdict.placebo_low is None or verdict.placebo_high is None:
-        return _NOTHING
-    return f"±{format_percent(max(abs(verdict.placebo_low - 1), abs(verdict.placebo_high - 1)))}"
 
 
 def _line(row: Sequence[str], head: Sequence[str], widths: Sequence[int]) -> str:

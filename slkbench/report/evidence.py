@@ -27,6 +27,7 @@ class Evidence:
     Cells have ``messages`` None throughout.  ``recurrences`` are of all sessions, where the run is
     the last of several.  ``cpu_verdicts`` and ``instruction_verdicts`` are companions of
     ``verdicts``, the latter where a profile of the run has counted instructions.
+    ``holds_for`` names the builds, the machine and the session of all of them.
     """
 
     run_id: str
@@ -44,6 +45,7 @@ class Evidence:
     recurrences: tuple[stats.Recurrence, ...] = ()
     cpu_verdicts: tuple[Verdict, ...] = ()
     instruction_verdicts: tuple[Verdict, ...] = ()
+    holds_for: str = ""
 
     @property
     def cells(self) -> list[Cell]:
@@ -120,6 +122,7 @@ def gather(run: StoredRun) -> Evidence:
         recurrences=stored_recurrences(run.path),
         cpu_verdicts=result.cpu_verdicts,
         instruction_verdicts=result.instruction_verdicts,
+        holds_for=result.holds_for,
     )
 
 

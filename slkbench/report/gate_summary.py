@@ -17,7 +17,7 @@ from slkbench.units import format_percent, format_rate, format_time_ns
 
 __all__ = ["gate_summary"]
 
-_HEAD = ("Cell", "Verdict", "Time per message", "Interval", "Baseline", "Candidate", "n")
+_HEAD = ("Cell", "Verdict", "Time per message", "Interval", "Baseline", "Candidate", "n", "Placebo")
 
 
 def gate_summary(gate: Gate) -> str:
@@ -30,6 +30,7 @@ def gate_summary(gate: Gate) -> str:
         f"{'In pairs, run' if gate.is_paired else 'Two stored runs:'} "
         + " and ".join(code(run) for run in gate.runs),
         f"Machine: {gate.machine}",
+        *([f"Session: {' to '.join(gate.sessions)}"] if any(gate.sessions) else []),
         *gate.builds,
         f"Differences under {format_percent(gate.min_effect)} do not matter; {_levels(gate)}",
         *gate.warnings,
@@ -64,6 +65,7 @@ def _cells(row: GateRow, ways: TwoWays) -> tuple[str, ...]:
             )
         ),
         "/".join(str(count) for count in row.counts),
+        "/".join(or_na(reach, lambda value: f"±{format_percent(value)}") for reach in row.placebos),
     )
 
 

@@ -64,6 +64,8 @@ def summary_section(evidence: Evidence) -> list[str]:
     parts: list[str] = []
     for members in groups.values():
         parts += _group(evidence, members)
+    if parts and evidence.holds_for:
+        parts.append(f"These builds, this machine, this session: {plain(evidence.holds_for)}.")
     if not parts:
         parts = [_NOTHING_COMPARED]
     return [*parts, "What this run cannot tell:", bullets(_limits(evidence))]

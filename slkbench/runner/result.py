@@ -31,6 +31,7 @@ from slkbench.stats import (
     median_rate,
     median_time_ns,
     noise_of,
+    session_of,
 )
 from slkbench.store import StoredRun
 
@@ -158,8 +159,8 @@ def _holds_for(run: StoredRun) -> str:
         if each["sha256"]
     ]
     machine = run.metadata.get("machine", {}).get("fingerprint")
-    days = sorted(sample.started_utc for sample in run.samples if sample.started_utc)
-    session = f"the session of {days[0][:16].replace('T', ' ')} UTC" if days else "this session"
+    began = session_of(run.samples)
+    session = f"the session of {began}" if began else "this session"
     return "; ".join([", ".join(builds), *([machine] if machine else []), session])
 
 

@@ -49,7 +49,7 @@ from slkbench.stats.ratios import (
     summarise,
     unpaired_ratio,
 )
-from slkbench.stats.sessions import Recurrence, recurrences
+from slkbench.stats.sessions import Recurrence, recurrences, session_of
 from slkbench.stats.signed_rank import Interval, hodges_lehmann, interval
 from slkbench.stats.unpaired import Shift, judge_shift
 from slkbench.stats.verdict import (
@@ -63,6 +63,7 @@ from slkbench.stats.verdict import (
     level_per_look,
     looks_of,
     minimum_effect,
+    placebo_reach,
     should_stop,
 )
 
@@ -115,8 +116,10 @@ __all__ = [
     "noise_sd",
     "paired_ratio",
     "pattern_ratio",
+    "placebo_reach",
     "ran_alike",
     "recurrences",
+    "session_of",
     "should_stop",
     "slow_downs",
     "smallest_effect",

@@ -8,13 +8,13 @@ shares the machine, the hour) they cannot, so a session counts once, however man
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from slkbench.model import Cell, Status, Verdict, VerdictKind
+from slkbench.model import Cell, Sample, Status, Verdict, VerdictKind
 
-__all__ = ["Recurrence", "recurrences"]
+__all__ = ["Recurrence", "recurrences", "session_of"]
 
 LEVEL = 0.95
 FEWEST_SESSIONS = 2
@@ -38,6 +38,12 @@ class Recurrence:
     low: float | None
     high: float | None
     level: float = LEVEL
+
+
+def session_of(samples: Iterable[Sample]) -> str:
+    """When the session of ``samples`` began: ``2026-11-22 10:15 UTC``; empty if it is not known."""
+    first = min((each.started_utc for each in samples if each.started_utc), default="")
+    return f"{first[:16].replace('T', ' ')} UTC" if first else ""
 
 
 def recurrences(sessions: Sequence[Sequence[Verdict]]) -> tuple[Recurrence, ...]:

@@ -52,6 +52,7 @@ __all__ = [
     "level_per_look",
     "looks_of",
     "minimum_effect",
+    "placebo_reach",
     "should_stop",
 ]
 
@@ -139,6 +140,13 @@ def judge_cell(
     if not own:
         names = [n for n in scenario.contenders if n not in {scenario.baseline, FLOOR_NAME}]
     return tuple(_judge(cell, own, scenario, question, name) for name in names)
+
+
+def placebo_reach(verdict: Verdict) -> float | None:
+    """How far a copy of the baseline may seem to be from it, as a fraction; None without one."""
+    if verdict.placebo_low is None or verdict.placebo_high is None:
+        return None
+    return max(abs(verdict.placebo_low - 1), abs(verdict.placebo_high - 1))
 
 
 def should_stop(cell: Cell, samples: Sequence[Sample], scenario: Scenario) -> bool:

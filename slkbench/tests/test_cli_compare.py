@@ -49,6 +49,18 @@ def test_a_slower_library_is_told_with_an_interval(make_run: MakeRun) -> None:
         assert word in table
 
 
+def test_a_row_has_the_placebo_of_both_runs_and_a_run_its_session(make_run: MakeRun) -> None:
+    make_run("before", noise_sd=0.001)
+    make_run("after", noise_sd=0.02)
+    shown = invoke("compare", "before", "after").stdout
+    assert re.search(r"±0\.\d%/±[1-9]\.\d%", shown)
+    assert shown.count(", the session of 2026-01-01 00:00 UTC\n") == 2
+    document = json.loads(invoke("compare", "before", "after", "--json").stdout)
+    assert document["sessions"] == ["2026-01-01 00:00 UTC"] * 2
+    quiet, noisy = document["cells"][0]["placebos"]
+    assert 0 < quiet < 0.01 < noisy
+
+
 def test_a_median_of_two_ways_is_marked_and_told(make_run: MakeRun) -> None:
     make_run("before", noise_sd=0.002)
     make_run("after", noise_sd=0.002, two_ways=("serverlink",))

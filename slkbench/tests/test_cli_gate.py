@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -143,6 +144,24 @@ def test_two_stored_runs_are_judged_unpaired(
     assert invoke(fake_world, "gate", "before", "after", *asked).exit_code == 0
     assert "SLOWER" in Path("summary.md").read_text(encoding="utf-8")
     assert invoke(fake_world, "gate", "after", "before").exit_code == 0
+
+
+def test_a_gate_says_what_its_placebo_shows_and_when_it_was_measured(
+    fake_world: Any, write_run: Callable[..., Path]
+) -> None:
+    write_run("before")
+    write_run("after")
+    both = invoke(fake_world, "gate", "before", "after", "--summary", "both.md").stdout
+    assert re.search(r"±\d\.\d%/±\d\.\d%", both)
+    assert "session: 2026-01-01 00:00 UTC to 2026-01-01 00:00 UTC" in both
+    one = invoke(fake_world, "gate", "after", "--summary", "one.md").stdout
+    assert re.search(r" ±\d\.\d%\s", one)
+    for word in ("machine: a CPU | 2 CPUs", "session: 2026-01-01 00:00 UTC\n"):
+        assert word in one
+    text = Path("one.md").read_text(encoding="utf-8")
+    assert re.search(r"\| +±\d\.\d% \|", text)
+    assert "- Session: 2026-01-01 00:00 UTC" in text
+    assert re.search(r"±\d\.\d%/±\d\.\d%", Path("both.md").read_text(encoding="utf-8"))
 
 
 def test_a_median_of_two_ways_is_marked_and_told(

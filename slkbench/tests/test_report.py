@@ -194,6 +194,13 @@ def test_the_summary_gives_verdict_ratio_interval_and_blocks(tmp_path: Path) -> 
     assert "provisional: one session" in summary
 
 
+def test_the_summary_names_builds_machine_and_session_once(tmp_path: Path) -> None:
+    cells = cells_of(sizes=(64,))
+    summary = section(report_of(tmp_path, cells, samples_of(cells)), "Summary")
+    assert summary.count("These builds, this machine, this session: libzmq 4.3.5 (abababab)") == 1
+    assert "the session of 2026-01-03 10:00 UTC." in summary
+
+
 def test_the_throughput_table_has_the_columns_of_the_reference(tmp_path: Path) -> None:
     cells = cells_of(sizes=(64,), patterns=(Pattern.PUSH_PULL,))
     throughput = section(report_of(tmp_path, cells, samples_of(cells)), "Throughput")
