@@ -31,6 +31,7 @@ from slkbench.schema import READABLE_VERSIONS, SCHEMA_VERSION, header, row_of, s
 
 __all__ = [
     "DEFAULT_ROOT",
+    "NAME_MAX",
     "RunStore",
     "StoredRun",
     "create_folder",
@@ -49,7 +50,7 @@ STORED = "stored_samples"
 LATEST = "latest"
 # Not yet runs: a folder that is being filled.
 _UNBORN_PREFIX = ".slkbench-new-"
-_NAME_MAX = 100  # of a name within a name; a file system takes 255 bytes
+NAME_MAX = 100  # of a name within a name; a file system takes 255 bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,7 +379,7 @@ def _slug(text: str) -> str:
 
 def _folder_name(name: str, *, commit: str, dirty: bool) -> str:
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    return f"{stamp}-{_slug(name)[:_NAME_MAX]}-{_slug(commit)}{'-dirty' if dirty else ''}"
+    return f"{stamp}-{_slug(name)[:NAME_MAX]}-{_slug(commit)}{'-dirty' if dirty else ''}"
 
 
 def _candidates(root: Path, name: str) -> Iterator[Path]:

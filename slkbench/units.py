@@ -29,6 +29,7 @@ __all__ = [
 
 MAX_SIZE_BYTES = 1 << 30
 MAX_RATE_SHARE = 2.0
+MAX_DURATION_S = 10_000 * 3600.0
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(|b|[kmg](?:i?b)?)", re.IGNORECASE)
 _SIZE_FACTORS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
@@ -68,7 +69,7 @@ def parse_size(text: str | int, *, most_bytes: int = MAX_SIZE_BYTES) -> int:
 
 
 def parse_duration_s(text: str | float) -> float:
-    """Seconds of ``250ms``, ``2s``, ``3m``, ``1m30s`` or ``1.5`` (seconds); more than zero.
+    """Seconds of ``250ms``, ``2s``, ``3m``, ``1m30s`` or ``1.5``, above zero and up to 10000 h.
 
     Raises ``UsageError`` for anything else.
     """
@@ -82,11 +83,11 @@ def parse_duration_s(text: str | float) -> float:
             break
         total_s += float(match[1]) * _DURATION_FACTORS[match[2]]
         end = match.end()
-    if end == len(stripped) and 0 < total_s < math.inf:
+    if end == len(stripped) and 0 < total_s <= MAX_DURATION_S:
         return total_s
     raise UsageError(
         f"{str(text)!r} is not a duration. Allowed: a number above 0 with a unit ns, us, ms, s, m "
-        "or h (none is seconds). Write for example 250ms, 2s or 1m30s."
+        "or h (none is seconds), up to 10000h. Write for example 250ms, 2s or 1m30s."
     )
 
 

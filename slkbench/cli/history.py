@@ -103,9 +103,15 @@ def _print_series(series: tuple[Series, ...]) -> None:
     from slkbench.across.history import FEWEST_FOR_STEPS
     from slkbench.cli.grid import print_grid
 
-    shown = [one for one in series if len(one.points) > 1] or list(series)
-    for machine in dict.fromkeys(one.machine for one in shown):
-        members = [one for one in shown if one.machine == machine]
+    if not series:
+        say("no run has a contender with a figure, so there is no series")
+        return
+    shown: list[Series] = []
+    for machine in dict.fromkeys(one.machine for one in series):
+        own = [one for one in series if one.machine == machine]
+        # What has one run is no trend, and is shown where a machine has nothing else.
+        members = [one for one in own if len(one.points) > 1] or own
+        shown += members
         say(machine)
         print_grid(_HEAD, [_row(one) for one in members], right=("runs", "builds"))
     if alone := len(series) - len(shown):

@@ -5,6 +5,7 @@ Also the options that many verbs share.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ import click
 from slkbench.errors import UsageError
 from slkbench.runner.placement import parse_affinity
 from slkbench.scenario.keys import parse_looks
+from slkbench.store import NAME_MAX
 from slkbench.units import parse_count, parse_duration_s, parse_percent, parse_rate, parse_size
 
 __all__ = [
     "AFFINITY",
     "COUNT",
     "DURATION",
+    "LABEL",
     "LOOKS",
     "MEMORY",
     "PERCENT",
@@ -67,6 +70,16 @@ def _parse_rates(text: str) -> tuple[int | float, ...]:
     return tuple(dict.fromkeys(parse_rate(word) for word in text.split(",")))
 
 
+def _parse_label(text: str) -> str:
+    if not _LABEL.fullmatch(text) or len(text) > NAME_MAX:
+        raise UsageError(
+            f"{text!r} is not a label, which becomes a part of a folder's name. Allowed: letters, "
+            f"digits, dots, underscores and single hyphens between them, {NAME_MAX} at most. Write "
+            "for example my-change."
+        )
+    return text
+
+
 def enum_choice(values: type) -> click.Choice[str]:
     """The values of a StrEnum as a click choice."""
     return click.Choice([str(each) for each in values])  # type: ignore[attr-defined]
@@ -78,6 +91,8 @@ MOST_MEMORY_BYTES = 1 << 50
 SIZE = ParsedType("size", parse_size)
 RATES = ParsedType("rate,...", _parse_rates)
 COUNT = ParsedType("count", parse_count)
+_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.]|-(?!-))*(?<![.-])", re.ASCII)
+LABEL = ParsedType("word", _parse_label)
 DURATION = ParsedType("duration", parse_duration_s)
 LOOKS = ParsedType("n,...", parse_looks)
 PERCENT = ParsedType("percent", parse_percent)

@@ -14,6 +14,7 @@ from slkbench.cli.parameters import (
     AFFINITY,
     COUNT,
     DURATION,
+    LABEL,
     LOOKS,
     MEMORY,
     PERCENT,
@@ -243,7 +244,12 @@ def effort_options(function: Any) -> Any:
     show_default=True,
     help="Folder of the runs' folders.",
 )
-@click.option("--label", metavar="WORD", help="Stands in the run's name instead of the scenario's.")
+@click.option(
+    "--label",
+    type=LABEL,
+    metavar="WORD",
+    help="Stands in the run's name instead of the scenario's.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be measured, and how long.")
 @click.option(
     "--resume",

@@ -178,6 +178,11 @@ def test_dry_run_measures_nothing(invoke: Invoke, fake_world: Any) -> None:
         ("--looks 16,8", ("does not ascend", "[8, 12, 16]")),
         ("--resume --looks 8,64", ("--looks cannot change",)),
         ("--wait never", ("'never' is not a duration",)),
+        ("--budget 99999999999999999h", ("is not a duration", "up to 10000h")),
+        ("--label ../../x", ("'../../x' is not a label", "letters, digits")),
+        ("--label a--b", ("'a--b' is not a label", "single hyphens")),
+        ("--label .", ("'.' is not a label",)),
+        (f"--label {'x' * 101}", ("is not a label", "100 at most")),
     ],
 )
 def test_bad_input_is_code_2_and_says_what_is_allowed(

@@ -145,6 +145,23 @@ def test_too_few_runs_are_said_plainly(make_run: MakeRun) -> None:
     assert "no chart: no series has two runs" in result.stdout
 
 
+def test_a_machine_with_one_run_has_a_table_beside_one_with_a_trend(make_run: MakeRun) -> None:
+    for name in ("one", "two"):
+        make_run(name, blocks=2)
+    make_run("alone", blocks=2, machine={"fingerprint": "another CPU", "cpus": 4})
+    shown = invoke().stdout
+    assert "another CPU\n" in shown
+    assert shown.count("serverlink") == 2
+    assert "too few runs (1)" in shown
+
+
+def test_a_run_without_a_figure_is_said_plainly(make_run: MakeRun) -> None:
+    make_run("one", blocks=0)
+    result = invoke()
+    assert result.exit_code == 0, result.output
+    assert "there is no series" in result.stdout
+
+
 def test_a_damaged_run_is_left_out_and_named(make_run: MakeRun) -> None:
     make_run("one", blocks=2)
     damaged = make_run("two", blocks=2)

@@ -75,7 +75,10 @@ def test_percentages_are_fractions(text: str, fraction: float) -> None:
             (parse_size, text)
             for text in ("12x", "", "k", "-1", "1.5", "1e3", "2G", "1KiBB", "nan")
         ],
-        *[(parse_duration_s, text) for text in ("", "0", "0s", "-1s", "5 parsecs", "1m30", "s")],
+        *[
+            (parse_duration_s, text)
+            for text in ("", "0", "0s", "-1s", "5 parsecs", "1m30", "s", "10001h")
+        ],
         *[(parse_count, text) for text in ("", "0", "1.5", "many", "-3", "1KiB")],
         *[(parse_percent, text) for text in ("", "2", "0", "0%", "100%", "-2%", "two", "nan")],
     ],
