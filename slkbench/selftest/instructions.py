@@ -20,6 +20,7 @@ from slkbench.profile.counting import Request
 from slkbench.profile.instructions import profile_instructions
 from slkbench.profile.workload import LOCKSTEP, ProfileFailure, Workload
 from slkbench.selftest.library import BURN_VARIABLE, LIBZMQ_VARIABLE, as_contender, environment
+from slkbench.stats import judge_extremes
 
 __all__ = ["Count", "InstructionTrial", "callgrind_count", "lack_of_valgrind", "measure_effects"]
 
@@ -64,12 +65,7 @@ class InstructionTrial:
         """As of time: beyond 2 % slower or faster, within it equivalent."""
         if self.low is None or self.high is None:
             return VerdictKind.INVALID
-        if self.low > 1 + MIN_EFFECT:
-            return VerdictKind.SLOWER
-        if self.high < 1 / (1 + MIN_EFFECT):
-            return VerdictKind.FASTER
-        inside = self.low > 1 / (1 + MIN_EFFECT) and self.high < 1 + MIN_EFFECT
-        return VerdictKind.EQUIVALENT if inside else VerdictKind.INCONCLUSIVE
+        return judge_extremes(self.low, self.high, MIN_EFFECT)
 
 
 def lack_of_valgrind() -> str:
