@@ -151,12 +151,15 @@ SLK_EXPORT int slk_ctx_get(void* context, int option);
 #define SLK_PUSH 8   /* out only, in turn to every peer */
 
 /* Socket options; int unless said. Wrong size, range or number, and an option that the socket type
- * does not have: EINVAL. Marked `later`: a change counts for later binds and connects only. */
+ * does not have: EINVAL. Marked `later`: a change counts for later binds and connects only.
+ * FD becomes readable once for a change, not for as long as it lasts, and at times for nothing. Who
+ * finds it readable reads EVENTS, which takes that back, and does so again after each send and
+ * receive, which may have taken it. No other call does. */
 #define SLK_ROUTING_ID 5     /* 1-255 bytes, default empty; how a ROUTER will name us; later */
 #define SLK_SNDBUF 11        /* >= -1, SO_SNDBUF in bytes, -1 leaves it to the system; later */
 #define SLK_RCVBUF 12        /* >= -1, SO_RCVBUF likewise; later */
 #define SLK_RCVMORE 13       /* read only: 1 if more parts of the last received message follow */
-#define SLK_FD 14            /* read only: becomes readable when EVENTS may have changed */
+#define SLK_FD 14            /* read only: becomes readable when EVENTS may have got one more */
 #define SLK_EVENTS 15        /* read only: SLK_POLLIN, SLK_POLLOUT; a look at it re-arms FD */
 #define SLK_TYPE 16          /* read only */
 #define SLK_LINGER 17        /* >= -1, default -1: ms that unsent messages outlive the socket */

@@ -188,7 +188,7 @@ class Socket(SocketOptions):
         """A descriptor that becomes readable when the option EVENTS may have changed.
 
         It is a hint and signals edges, not levels: read EVENTS after each time it was readable and
-        after each send and receive.
+        after each send and receive. No other call takes away what it has to tell.
         """
         return self.fd
 

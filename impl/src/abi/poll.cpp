@@ -77,6 +77,24 @@ int collect_descriptors(std::span<slk_pollitem_t> items, std::span<const pollfd>
   return count;
 }
 
+// Those whose descriptor was given out: whoever holds it is not to miss what the poll has seen.
+class end_of_poll {
+ public:
+  explicit end_of_poll(std::span<const socket_call> calls) noexcept : calls_(calls) {}
+  ~end_of_poll() {
+    for (const socket_call& polled : calls_) {
+      if (polled) {
+        polled->end_poll();
+      }
+    }
+  }
+  end_of_poll(const end_of_poll&) = delete;
+  end_of_poll& operator=(const end_of_poll&) = delete;
+
+ private:
+  const std::span<const socket_call> calls_;
+};
+
 int poll_items(std::span<slk_pollitem_t> items, long timeout_ms) {
   const slk::deadline until = slk::deadline::in_ms(timeout_ms);
   const slk::deadline at_once = slk::deadline::in_ms(0);
@@ -98,6 +116,7 @@ int poll_items(std::span<slk_pollitem_t> items, long timeout_ms) {
     system[i] =
         !polled ? pollfd{item.fd, to_system(item.events), 0} : pollfd{polled->wait_fd(), POLLIN, 0};
   }
+  const end_of_poll end(calls);
   for (;;) {
     int count = look_at_sockets(items, calls);
     const bool may_wait = count == 0 && timeout_ms != 0 && !until.passed();

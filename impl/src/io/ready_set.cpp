@@ -34,6 +34,7 @@ std::size_t ready_set::collect(std::array<event, batch>& out) noexcept {
     const epoll_event& from = events[static_cast<std::size_t>(i)];
     out[static_cast<std::size_t>(i)] = {from.data.ptr,
                                         (from.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0};
+    took_edges_ = took_edges_ || from.data.ptr != nullptr;
   }
   return count > 0 ? static_cast<std::size_t>(count) : 0;
 }

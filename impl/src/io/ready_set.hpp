@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "base/unique_fd.hpp"
 
@@ -30,9 +31,12 @@ class ready_set {
   void remove(int fd) noexcept;
   // Collects edges without waiting; returns how many.
   std::size_t collect(std::array<event, batch>& out) noexcept;
+  // Some were collected since this was asked last.
+  [[nodiscard]] bool took_edges() noexcept { return std::exchange(took_edges_, false); }
 
  private:
   unique_fd epoll_;
+  bool took_edges_ = false;
 };
 
 }  // namespace slk

@@ -90,16 +90,16 @@ class signaler {
   // word.
   [[nodiscard]] int wait(const deadline& until) noexcept;
 
-  // Also right where prepare_sleep() was not followed by a sleep.
-  void finish_sleep() noexcept {
-    // pairs with: wake()
-    if (clear_place() == 0 &&
-        (asleep_as_ & place_bits) == static_cast<std::uint32_t>(place::descriptor)) {
+  // Also right where prepare_sleep() was not followed by a sleep. True: a waker has come.
+  bool finish_sleep() noexcept {
+    const bool woken = clear_place() == 0;  // pairs with: wake()
+    if (woken && (asleep_as_ & place_bits) == static_cast<std::uint32_t>(place::descriptor)) {
       ++raises_due_;
     }
     if (raises_due_ > 0) [[unlikely]] {
       raises_due_ -= std::min(raises_due_, event_.lower());
     }
+    return woken;
   }
 
   [[nodiscard]] bool armed() const noexcept {

@@ -19,6 +19,7 @@ class router_socket final : public socket {
   explicit router_socket(context& home) : socket(home, socket_type::router) {}
 
   int is_connected(std::string_view routing_id) override {
+    const fd_kept kept(*this, true);
     if (const int outcome = ready_events(0); outcome < 0) {
       return outcome;
     }

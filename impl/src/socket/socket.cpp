@@ -74,10 +74,14 @@ int socket::enter_to_send(const std::uint8_t* data, std::size_t size_bytes, int 
     return error;
   }
   const int error = route(data, size_bytes, (flags & SLK_SNDMORE) != 0);
+  if (running_ahead_ != nullptr) [[unlikely]] {
+    pause_for(*running_ahead_, flags);
+  }
   return error == EAGAIN ? wait_to_send(data, size_bytes, flags) : error;
 }
 
 int socket::wait_to_send(const std::uint8_t* data, std::size_t size_bytes, int flags) {
+  const fd_kept kept(*this, true);
   deadline until = deadline::in_ms(-1);
   bool waited = false;
   for (;;) {
@@ -162,6 +166,9 @@ void socket::pause_for(pipe& ahead, int flags) noexcept {
 // --------------------------------------------------------------------------------------
 
 int socket::enter_to_fetch(frame_view& frame, pipe*& from, int flags) {
+  if (signal_armed_) {
+    disarm_to_receive();
+  }
   if (const int error = enter(); error != 0) {
     return error;
   }
@@ -183,6 +190,8 @@ int socket::wait_to_fetch(frame_view& frame, pipe*& from, int flags) {
     int error = wait(direction::input, flags, options_.rcvtimeo_ms, until, waited);
     error = error != 0 ? error : enter();
     if (error != 0) {
+      // Not behind a frame that was fetched: a look at the next would end it.
+      const fd_kept kept(*this, true);
       return error;
     }
     error = fetch(frame, from);
@@ -219,18 +228,16 @@ long socket::receive(message& into, int flags) {
 int socket::wait(direction what, int flags, int timeout_ms, deadline& until,
                  bool& waited) noexcept {
   if ((flags & SLK_DONTWAIT) != 0 || timeout_ms == 0) {
-    if (fd_given_out_) {
-      about_to_wait_elsewhere();
-      if (what == direction::input ? can_receive() : can_resume_send()) {
-        return 0;
-      }
-    }
-    return EAGAIN;
+    return fd_given_out_ && found_after_all(what) ? 0 : EAGAIN;
+  }
+  if (signal_armed_) {
+    disarm();  // of a descriptor that was given out: this sleep is another one
   }
   if (!waited) {
     until = deadline::in_ms(timeout_ms);
     waited = true;
   } else if (until.passed()) {
+    fd_due_ = false;  // as in found_after_all()
     return EAGAIN;
   }
   flush_.flush_all();
@@ -296,16 +303,67 @@ void socket::add_wait_fd(pipe& blocked) noexcept {
   }
 }
 
-// The application polls SLK_FD, or several sockets: from the next message or event on, the
-// descriptor says so.
-void socket::about_to_wait_elsewhere() noexcept {
+// The application goes on to poll SLK_FD, having looked at the socket in vain.
+bool socket::found_after_all(direction what) noexcept {
+  if (signal_armed_) {
+    disarm();
+  }
+  // What the descriptor was raised for it has looked for. Else who only ever tries to send or to
+  // receive, without EVENTS, would be told the same for ever.
+  fd_due_ = false;
   flush_.flush_all();
   queue_.give_credit();
+  settle_fd();
+  if (what == direction::output) {
+    return can_resume_send();
+  }
+  const bool found = can_receive();
+  if (found) {
+    disarm_to_receive();
+  }
+  return found;
+}
+
+void socket::disarm_to_receive() noexcept {
+  disarm();
+  told_of_input_ = false;  // it was this message; whether there is another is for EVENTS to tell
+}
+
+// What an fd_kept does. A bit of EVENTS raises the descriptor once; should it go and come back, it
+// does so again.
+void socket::settle_fd() noexcept {
+  if (signal_armed_) {
+    if (!inbox_->signal().armed()) {
+      return;  // somebody raises it
+    }
+    disarm();  // prepared anew: inproc pipes, whose peers need more of a sleeper, may have come
+  }
   prepare_wait();
+  const bool input = can_receive();
+  const bool output = can_send();
+  if (ready_.took_edges()) {
+    told_of_input_ = false;  // another message may have taken the place of the one he knows of
+  }
+  if (fd_due_ || (input && !told_of_input_) || (output && !told_of_output_)) {
+    inbox_->signal().wake_if_sleeping();
+  }
+  fd_due_ = false;
+  told_of_input_ = input;
+  told_of_output_ = output;
+}
+
+// EVENTS as they are told to a holder of the descriptor, which tells of others from now on.
+int socket::events_for_fd() noexcept {
+  prepare_wait();
+  told_of_input_ = can_receive();
+  told_of_output_ = can_send();
+  fd_due_ = false;
+  static_cast<void>(ready_.took_edges());
+  return (told_of_input_ ? SLK_POLLIN : 0) | (told_of_output_ ? SLK_POLLOUT : 0);
 }
 
 void socket::prepare_wait() noexcept {
-  short_.forget();       // the next call of any kind has to disarm
+  short_.forget();       // the next receive has to disarm
   if (!signal_armed_) {  // a poll may name a socket twice
     signal_armed_ = true;
     inbox_->signal().prepare_sleep(inproc_pipes_ > 0);
@@ -322,6 +380,9 @@ bool socket::wait_is_over(int wanted) noexcept {
 }
 
 int socket::ready_events(int wanted) {
+  if (signal_armed_) {
+    disarm();
+  }
   if (const int error = enter(); error != 0) {
     return -error;
   }

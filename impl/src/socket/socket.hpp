@@ -173,6 +173,13 @@ class alignas(cache_line_bytes) socket {
   // come already. Ended by the next call of any other kind.
   void prepare_wait() noexcept;
   [[nodiscard]] bool wait_is_over(int wanted) noexcept;
+  // The poll is over, and has taken what wait_fd() told. Others may be waiting for that: see
+  // fd_kept.
+  void end_poll() noexcept {
+    if (fd_given_out_) {
+      settle_fd();
+    }
+  }
   [[nodiscard]] int wait_fd() const noexcept { return ready_.fd(); }
 
  protected:
@@ -268,6 +275,30 @@ class alignas(cache_line_bytes) socket {
   // Ends the connection of a pipe that another has taken the place of.
   void drop_connection(pipe& replaced);
 
+  // Stands in calls that neither send nor receive. Behind such a call the descriptor of FD, once it
+  // was given out, is readable, or will be with the next event that EVENTS would tell: its holder
+  // asks EVENTS when he is told to, and cannot know which calls have looked at the socket.
+  //
+  // What raised the descriptor stays until EVENTS is read. Only calls that find or fetch messages
+  // take it back as well, since their caller looks for himself: a receive, and a send that is
+  // answered EAGAIN. A send that succeeds leaves the descriptor alone.
+  class fd_kept {
+   public:
+    // looks_only: the call changes nothing that EVENTS tells.
+    explicit fd_kept(socket& of, bool looks_only) noexcept : of_(of), looks_only_(looks_only) {}
+    ~fd_kept() {
+      if (of_.fd_given_out_ && !(looks_only_ && of_.signal_armed_)) {
+        of_.settle_fd();
+      }
+    }
+    fd_kept(const fd_kept&) = delete;
+    fd_kept& operator=(const fd_kept&) = delete;
+
+   private:
+    socket& of_;
+    const bool looks_only_;
+  };
+
   socket_options options_;
   // Each call that is not short forgets it where it changes pipes, or has others told of a sleep.
   short_way short_;
@@ -299,12 +330,18 @@ class alignas(cache_line_bytes) socket {
   [[nodiscard]] bool quiet() const noexcept { return !signal_armed_ && !inbox_->has_events(); }
   // What a call begins with: 0, ETERM, or ENOTSOCK after interrupt().
   [[nodiscard]] int enter() {
-    if (signal_armed_) [[unlikely]] {
-      signal_armed_ = false;
-      inbox_->signal().finish_sleep();
+    if (signal_armed_ && !fd_given_out_) [[unlikely]] {  // else see fd_kept
+      disarm();
     }
     return inbox_->has_events() ? process_events() : 0;
   }
+  // The inverse of prepare_wait().
+  void disarm() noexcept {
+    signal_armed_ = false;
+    fd_due_ = inbox_->signal().finish_sleep() || fd_due_;
+  }
+  void disarm_to_receive() noexcept;
+  void settle_fd() noexcept;
   int process_events();
   void handle(socket_event& event);
   void attach(socket_event& event);
@@ -369,7 +406,7 @@ class alignas(cache_line_bytes) socket {
   // The message is on its way; lets a reader that is far behind catch up for a moment.
   void pause_for(pipe& ahead, int flags) noexcept;
   [[nodiscard]] int wait_to_send(const std::uint8_t* data, std::size_t size_bytes, int flags);
-  void about_to_wait_elsewhere() noexcept;
+  [[nodiscard]] bool found_after_all(direction what) noexcept;
 
   [[nodiscard]] int bind_stream(const address& where);
   [[nodiscard]] int bind_inproc(const address& where);
@@ -381,6 +418,7 @@ class alignas(cache_line_bytes) socket {
   }
   void let_go(endpoint& one, bool notify) noexcept;
   [[nodiscard]] int get_special_option(int option, void* value, std::size_t* size_bytes);
+  [[nodiscard]] int events_for_fd() noexcept;
 
   static constexpr std::size_t wait_fds_max = 8;
 
@@ -398,6 +436,10 @@ class alignas(cache_line_bytes) socket {
   bool closed_ = false;
   bool fd_given_out_ = false;
   bool signal_armed_ = false;
+  bool fd_due_ = false;  // it was raised, and lowered by another call than its holder's EVENTS
+  // What the holder of the descriptor knows of, by EVENTS or since it was raised for it.
+  bool told_of_input_ = false;
+  bool told_of_output_ = false;
 };
 
 }  // namespace slk

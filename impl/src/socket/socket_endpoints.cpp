@@ -51,6 +51,7 @@ inproc_registry::party socket::as_party() const {
 // -------------------------------------------------------------------------------------------
 
 int socket::bind(std::string_view name) {
+  const fd_kept kept(*this, false);
   if (const int error = enter(); error != 0) {
     return -error;
   }
@@ -121,6 +122,7 @@ int socket::bind_inproc(const address& where) {
 // ----------------------------------------------------------------------------------------
 
 int socket::connect(std::string_view name) {
+  const fd_kept kept(*this, false);
   if (const int error = enter(); error != 0) {
     return -error;
   }
@@ -219,6 +221,7 @@ int socket::connect_inproc(const address& where) {
 // ------------------------------------------------------------------------
 
 int socket::unbind(std::string_view name) {
+  const fd_kept kept(*this, false);
   if (const int error = enter(); error != 0) {
     return -error;
   }
@@ -241,6 +244,7 @@ int socket::unbind(std::string_view name) {
 }
 
 int socket::disconnect(std::string_view name) {
+  const fd_kept kept(*this, false);
   if (const int error = enter(); error != 0) {
     return -error;
   }
@@ -320,6 +324,7 @@ void socket::close() noexcept {
 // ----------------------------------------------------------------------------------------
 
 int socket::set_option(int option, const void* value, std::size_t size_bytes) {
+  const fd_kept kept(*this, false);
   if (const int error = enter(); error != 0) {
     return -error;
   }
@@ -336,6 +341,7 @@ int socket::set_option(int option, const void* value, std::size_t size_bytes) {
 }
 
 int socket::get_option(int option, void* value, std::size_t* size_bytes) {
+  const fd_kept kept(*this, true);  // EVENTS leaves it armed
   if (const int error = enter(); error != 0) {
     return -error;
   }
@@ -346,7 +352,7 @@ int socket::get_option(int option, void* value, std::size_t* size_bytes) {
   return special >= 0 ? -special : -options_.get(type_, option, value, size_bytes);
 }
 
-// 0, EINVAL, or -1: not one of these.
+// 0, EINVAL, ETERM, or -1: not one of these.
 int socket::get_special_option(int option, void* value, std::size_t* size_bytes) {
   const auto put = [&](int number) {
     return copy_option(&number, sizeof number, value, size_bytes);
@@ -357,18 +363,16 @@ int socket::get_special_option(int option, void* value, std::size_t* size_bytes)
     case SLK_RCVMORE:
       return put(receive_more_ ? 1 : 0);
     case SLK_FD:
+      flush_.flush_all();
+      queue_.give_credit();
       fd_given_out_ = true;
-      if (!signal_armed_) {
-        about_to_wait_elsewhere();
-      }
       return put(wait_fd());
     case SLK_EVENTS: {
-      int events = ready_events(SLK_POLLIN | SLK_POLLOUT);
-      if (fd_given_out_ && events != (SLK_POLLIN | SLK_POLLOUT)) {
-        prepare_wait();
-        events = (can_receive() ? SLK_POLLIN : 0) | (can_send() ? SLK_POLLOUT : 0);
+      const int events = ready_events(SLK_POLLIN | SLK_POLLOUT);
+      if (events < 0) {
+        return -events;
       }
-      return put(events);
+      return put(fd_given_out_ ? events_for_fd() : events);
     }
     case SLK_LAST_ENDPOINT:
       return copy_option(last_endpoint_.c_str(), last_endpoint_.size() + 1, value, size_bytes);

@@ -52,6 +52,7 @@ class pair_sink final : public event_sink {
 }  // namespace
 
 int socket::monitor(const char* name, int events) {
+  const fd_kept kept(*this, true);
   if (const int error = enter(); error != 0) {
     return -error;
   }

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -165,6 +166,11 @@ int socket::drain() {
 bool socket::wait(short events, std::chrono::milliseconds limit) const {
   slk_pollitem_t item{raw_, 0, events, 0};
   return slk_poll(&item, 1, static_cast<long>(limit.count())) == 1;
+}
+
+bool is_readable(int fd, std::chrono::milliseconds limit) {
+  pollfd item{fd, POLLIN, 0};
+  return ::poll(&item, 1, static_cast<int>(limit.count())) == 1;
 }
 
 std::string fresh_path() {

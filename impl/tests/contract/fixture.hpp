@@ -121,6 +121,9 @@ class socket {
   void* raw_;
 };
 
+// A descriptor is readable, or becomes it.
+bool is_readable(int fd, std::chrono::milliseconds limit = deadline);
+
 // A path in a directory that is removed when the process ends.
 std::string fresh_path();
 
