@@ -55,38 +55,6 @@ class AwaitedSocket(_Socket):
         self._writing: deque[Turn] = deque()
         self._polling: set[Callable[[], object]] = set()
 
-    # -- calls that do not wait, while others do --------------------------------------------------
-
-    def setsockopt(self, option: int, value: int | bytes) -> None:
-        """Set an option; as ``Socket.setsockopt``."""
-        super().setsockopt(option, value)
-        self._rearm()
-
-    def getsockopt(self, option: int) -> int | bytes:
-        """The value of an option; as ``Socket.getsockopt``."""
-        value = super().getsockopt(option)
-        self._rearm()
-        return value
-
-    set = setsockopt
-    get = getsockopt
-
-    def _bind(self, endpoint: str) -> None:
-        super()._bind(endpoint)
-        self._rearm()
-
-    def _unbind(self, endpoint: str) -> None:
-        super()._unbind(endpoint)
-        self._rearm()
-
-    def _connect(self, endpoint: str) -> None:
-        super()._connect(endpoint)
-        self._rearm()
-
-    def _disconnect(self, endpoint: str) -> None:
-        super()._disconnect(endpoint)
-        self._rearm()
-
     # -- waiting ----------------------------------------------------------------------------------
 
     def close(self, linger: int | None = None) -> None:
@@ -150,9 +118,9 @@ class AwaitedSocket(_Socket):
             self._loop = loop
 
     def _rearm(self) -> None:
-        """After a call on the socket: the descriptor tells those that wait of nothing before it.
+        """After a send or a receive: the descriptor tells those that wait of nothing before it.
 
-        Every call takes the descriptor's signal back; reading EVENTS has it given again.
+        It may have taken the descriptor's signal back; reading EVENTS has it given again.
         """
         if not (self._reading or self._writing or self._polling) or self.closed:
             return
