@@ -10,7 +10,7 @@ from _thread import allocate_lock
 from serverlink import _ext
 from serverlink import constants as c
 from serverlink.error import ServerLinkError
-from serverlink.socket import Socket
+from serverlink.socket import KEEP_LINGER, Socket
 
 TYPE_CHECKING = False  # importing typing would be a third of the package's import time
 if TYPE_CHECKING:
@@ -161,11 +161,9 @@ class Context(_ext.Context):
         self.term()
 
     def _close_sockets(self, linger: int | None) -> None:
+        linger_ms = KEEP_LINGER if linger is None else max(linger, -1)
         for made in list(self._sockets):
-            if linger is None:
-                made._close_soon()
-            else:
-                made._close_soon(max(linger, -1))
+            made._close_soon(linger_ms)
 
 
 def _options() -> tuple[dict[str, int], dict[str, int]]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Socket"]
 
 _EPHEMERAL_PORTS = (49152, 65536)
+KEEP_LINGER = -2  # of the extension's ways to close: as the option LINGER says
 
 
 class _Attachment:
@@ -92,10 +93,7 @@ class Socket(SocketOptions):
         Unsent messages go on being sent in the background for ``linger`` ms (None: as the option
         LINGER says, -1: for ever). Raises ServerLinkError with EBUSY if another thread is using it.
         """
-        if linger is None:
-            self._close()
-        else:
-            self._close(max(linger, -1))
+        self._close(KEEP_LINGER if linger is None else max(linger, -1))
 
     def bind(self, addr: str | bytes) -> _Attachment:
         """Accept peers at an endpoint; as a context manager, until the block ends.

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -214,6 +215,86 @@ def test_closing_ends_what_waits(run: Run) -> None:
             assert caught.value.errno == serverlink.ENOTSOCK
 
     run(test)
+
+
+async def ends_without_socket(*waiting: asyncio.Task[Any]) -> None:
+    for task in waiting:
+        with pytest.raises(ServerLinkError) as caught:
+            await asyncio.wait_for(task, LIMIT_S)
+        assert caught.value.errno in (serverlink.ENOTSOCK, serverlink.ETERM)
+
+
+def begin_to_wait(socket: Socket, full: Socket) -> list[asyncio.Task[Any]]:
+    return [
+        asyncio.ensure_future(waiting)
+        for waiting in (socket.recv(), socket.poll(None), socket.recv_many(), full.send(b"x"))
+    ]
+
+
+@pytest.mark.parametrize("thread", ["this", "another"])
+def test_destroying_the_context_ends_what_waits(
+    loop: Callable[[], asyncio.AbstractEventLoop], thread: str
+) -> None:
+    async def test() -> None:
+        context = Context()
+        waiting = begin_to_wait(context.socket(serverlink.PULL), context.socket(serverlink.PUSH))
+        await asyncio.sleep(0)
+        if thread == "this":
+            context.destroy(linger=0)
+        else:
+            await asyncio.wait_for(asyncio.to_thread(context.destroy, 0), LIMIT_S)
+        await ends_without_socket(*waiting)
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(test())
+
+
+def test_closing_from_another_thread_ends_what_waits(run: Run) -> None:
+    async def test(one: Socket, other: Socket) -> None:
+        waiting = [asyncio.create_task(one.recv()), asyncio.create_task(one.poll(None))]
+        await asyncio.sleep(0)
+        await asyncio.to_thread(one.close)
+        await ends_without_socket(*waiting)
+
+    run(test)
+
+
+def test_a_socket_hears_where_a_destroyed_one_has_waited(
+    loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    """It gets the number of the other's descriptor, which the loop must have let go of."""
+
+    async def test() -> None:
+        numbers = set()
+        for _ in range(4):
+            with Context() as context:
+                pull, push = context.socket(serverlink.PULL), context.socket(serverlink.PUSH)
+                numbers.add(pull.fd)
+                pull.bind("inproc://number")
+                push.connect("inproc://number")
+                waiting = [asyncio.ensure_future(pull.recv()), asyncio.ensure_future(pull.recv())]
+                await asyncio.sleep(0)
+                await push.send(b"x")
+                assert await asyncio.wait_for(waiting[0], LIMIT_S) == b"x"
+            await ends_without_socket(waiting[1])
+        assert len(numbers) < 4
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(test())
+
+
+def test_a_socket_that_waited_is_collected(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    async def test() -> None:
+        with Context() as context:
+            kept = [context.socket(serverlink.PULL)]
+            assert await kept[0].poll(0) == 0
+            gone = weakref.ref(kept[0])
+            with pytest.warns(ResourceWarning, match="unclosed"):
+                kept.clear()
+            assert gone() is None
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(test())
 
 
 def test_other_tasks_run_while_messages_flow(run: Run) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
@@ -10,6 +12,7 @@ from typing import TypeVar
 from serverlink import constants as c
 from serverlink.context import Context
 from serverlink.error import Again
+from serverlink.socket import KEEP_LINGER
 from serverlink.socket import Socket as _Socket
 
 __all__ = ["CALLS_PER_TURN", "AwaitedSocket", "Turn"]
@@ -43,25 +46,45 @@ class Turn:
 class AwaitedSocket(_Socket):
     """A socket for whose descriptor calls wait; those that do not wait see to those that do."""
 
-    __slots__ = ("_calls", "_fd", "_loop", "_polling", "_reading", "_writing")
+    __slots__ = ("_calls", "_loop", "_polling", "_reading", "_watched_fd", "_writing")
 
     def __init__(self, context: Context, socket_type: int) -> None:
         """Raise ServerLinkError: EINVAL (unknown type), EMFILE (too many sockets)."""
         super().__init__(context, socket_type)
         self._calls = 0
-        self._fd = -1
+        self._watched_fd = -1
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reading: deque[Turn] = deque()
         self._writing: deque[Turn] = deque()
         self._polling: set[Callable[[], object]] = set()
 
-    # -- waiting ----------------------------------------------------------------------------------
+    # -- closing ----------------------------------------------------------------------------------
 
     def close(self, linger: int | None = None) -> None:
         """Close the socket; calls that wait raise ServerLinkError with ENOTSOCK."""
         super().close(linger)
-        self._unwatch()
-        self._wake()
+        self._end_waits()
+
+    def _close_soon(self, linger_ms: int = KEEP_LINGER) -> None:
+        super()._close_soon(linger_ms)
+        self._end_waits()
+
+    def _end_waits(self) -> None:
+        """Let go of the loop, and end what waits: in the loop's thread, whichever this one is."""
+        loop = self._loop
+        if loop is None:
+            return
+        if loop is not asyncio._get_running_loop() and loop.is_running():
+            try:
+                loop.call_soon_threadsafe(self._end_waits)
+            except RuntimeError:
+                pass  # it has been closed meanwhile, and nothing waits on it any more
+        else:
+            self._unwatch()
+            if not loop.is_closed():
+                self._wake()
+
+    # -- waiting ----------------------------------------------------------------------------------
 
     async def _wait(
         self,
@@ -111,11 +134,19 @@ class AwaitedSocket(_Socket):
             queue[0].wake()
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._loop is not loop:
+        """Have the loop look at the descriptor. Raises ServerLinkError with ENOTSOCK if closed.
+
+        It looks at a duplicate: the number of the socket's own may be another's as soon as the
+        socket is closed, which another thread may do at any time.
+        """
+        if self._loop is loop:
+            return
+        self._unwatch()
+        self._watched_fd = os.dup(self.fd)
+        loop.add_reader(self._watched_fd, _tell_readable, weakref.ref(self))
+        self._loop = loop
+        if self.closed:  # by another thread, which found no loop to let go of
             self._unwatch()
-            self._fd = self.fd
-            loop.add_reader(self._fd, self._on_readable)
-            self._loop = loop
 
     def _rearm(self) -> None:
         """After a send or a receive: the descriptor tells those that wait of nothing before it.
@@ -135,8 +166,11 @@ class AwaitedSocket(_Socket):
 
     def _unwatch(self) -> None:
         loop, self._loop = self._loop, None
-        if loop is not None and not loop.is_closed():
-            loop.remove_reader(self._fd)
+        if loop is None:
+            return
+        if not loop.is_closed():
+            loop.remove_reader(self._watched_fd)
+        os.close(self._watched_fd)
 
     def _on_readable(self) -> None:
         if self.closed or not (self._reading or self._writing or self._polling):
@@ -151,3 +185,10 @@ class AwaitedSocket(_Socket):
                     break  # the first in the queue wakes the next
         for tell in list(self._polling):
             tell()
+
+
+def _tell_readable(watched: weakref.ref[AwaitedSocket]) -> None:
+    """Tell a socket, if it is still there: that the loop looks for it does not keep it alive."""
+    found = watched()
+    if found is not None:
+        found._on_readable()
