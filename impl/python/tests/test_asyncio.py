@@ -186,6 +186,25 @@ def test_receivers_are_served_in_turn(run: Run) -> None:
     run(test)
 
 
+@pytest.mark.parametrize("are_there", [True, False])
+def test_receives_are_served_in_the_order_of_their_calls(run: Run, are_there: bool) -> None:
+    """Also those that leave other tasks their turn."""
+    total = 40
+    sent = [b"%d" % number for number in range(total)]
+
+    async def test(one: Socket, other: Socket) -> None:
+        for _ in range(16):
+            if are_there:
+                await other.send_many(sent)
+                assert await one.poll() == serverlink.POLLIN
+            receiving = [asyncio.ensure_future(one.recv()) for _ in sent]
+            await asyncio.sleep(0)
+            await other.send_many([] if are_there else sent)
+            assert await asyncio.gather(*receiving) == sent
+
+    run(test)
+
+
 def test_time_is_kept(run: Run) -> None:
     async def test(one: Socket, other: Socket) -> None:
         one.rcvtimeo = 20

@@ -97,28 +97,28 @@ class AwaitedSocket(_Socket):
 
         A ``turn`` that is given is in the queue already.
         """
-        if not self._calls % CALLS_PER_TURN:
-            await asyncio.sleep(0)  # the turn of other tasks; somebody may come before us
+        gives_way = not self._calls % CALLS_PER_TURN
         if turn is None:
-            if not queue and (got := attempt()) is not None:
+            if not queue and not gives_way and (got := attempt()) is not None:
                 self._rearm()
                 return got
-            if limit_ms == 0:
-                raise Again
             turn = Turn()
             queue.append(turn)
-        loop = asyncio.get_running_loop()
-        turn.expired = limit_ms == 0
-        timer = loop.call_later(limit_ms / 1000, turn.expire) if limit_ms > 0 else None
+        timer = None
         try:
-            self._watch(loop)
-            while True:
-                if queue[0] is turn and (got := attempt()) is not None:
-                    return got
+            loop = asyncio.get_running_loop()
+            turn.expired = limit_ms == 0
+            if limit_ms > 0:
+                timer = loop.call_later(limit_ms / 1000, turn.expire)
+            if gives_way:
+                await asyncio.sleep(0)  # the turn of other tasks; its place in the queue is taken
+            while queue[0] is not turn or (got := attempt()) is None:
                 if turn.expired:
                     raise Again
-                turn.told = loop.create_future()
-                await turn.told
+                if not self._watch(loop):
+                    turn.told = loop.create_future()
+                    await turn.told
+            return got
         finally:
             if timer is not None:
                 timer.cancel()
@@ -133,20 +133,23 @@ class AwaitedSocket(_Socket):
         if first and queue:
             queue[0].wake()
 
-    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Have the loop look at the descriptor. Raises ServerLinkError with ENOTSOCK if closed.
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether the loop looks at the descriptor from now on only: look at the socket again.
+
+        Raises ServerLinkError with ENOTSOCK if closed.
 
         It looks at a duplicate: the number of the socket's own may be another's as soon as the
         socket is closed, which another thread may do at any time.
         """
         if self._loop is loop:
-            return
+            return False
         self._unwatch()
         self._watched_fd = os.dup(self.fd)
         loop.add_reader(self._watched_fd, _tell_readable, weakref.ref(self))
         self._loop = loop
         if self.closed:  # by another thread, which found no loop to let go of
             self._unwatch()
+        return True
 
     def _rearm(self) -> None:
         """After a send or a receive: the descriptor tells those that wait of nothing before it.
