@@ -69,6 +69,13 @@ def test_messages_pass(run: Run) -> None:
         await one.send(b"into")
         assert await other.recv_into(into) == 4
         assert into == b"into"
+        awaited = asyncio.create_task(other.recv_into_many(into, 2))
+        await asyncio.sleep(0)
+        await one.send(b"ma")
+        assert await awaited == [2]
+        assert into == b"mato"
+        with pytest.raises(ValueError, match="slot_bytes"):
+            await other.recv_into_many(into, 5)
 
     run(test)
 
@@ -214,6 +221,7 @@ def test_time_is_kept(run: Run) -> None:
             await other.recv(serverlink.NOBLOCK)
         assert await one.poll(20) == 0
         assert await one.recv_many(timeout=1) == []
+        assert await one.recv_into_many(bytearray(8), 8, timeout=1) == []
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(other.recv(), 0.02)
         await other.send(b"x")

@@ -69,6 +69,22 @@ class Socket(AwaitedSocket):
         except Again:
             return []
 
+    async def recv_into_many(  # type: ignore[override]
+        self, buffer: Buffer, slot_bytes: int, timeout: float | None = None
+    ) -> list[int]:
+        """Wait for a part, and receive what is there into the slots of a buffer; their sizes.
+
+        [] if the time is over. Raises as ``Socket.recv_into_many``.
+        """
+        self._calls += 1
+        limit_ms = self.rcvtimeo if timeout is None else timeout
+        try:
+            return await self._received(
+                lambda: _ext.Socket.recv_into_many(self, buffer, slot_bytes, 0) or None, 0, limit_ms
+            )
+        except Again:
+            return []
+
     async def recv_into(  # type: ignore[override]
         self, buffer: Buffer, nbytes: int = 0, flags: int = 0
     ) -> int:
