@@ -14,6 +14,7 @@ from serverlink.options import SocketOptions
 TYPE_CHECKING = False  # importing typing would be a third of the package's import time
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import Any, NoReturn, Self, TypeVar
 
@@ -30,19 +31,31 @@ KEEP_LINGER = -2  # of the extension's ways to close: as the option LINGER says
 
 
 class _Attachment:
-    """What ``bind`` and ``connect`` return: leaving a ``with`` block on it undoes them."""
+    """What ``bind`` and ``connect`` return: a ``with`` block on it gives the socket.
 
-    __slots__ = ("_endpoint", "_undo")
+    The end of the block undoes them, unless the socket was closed in it.
+    """
 
-    def __init__(self, undo: Callable[[str], None], endpoint: str) -> None:
-        self._undo = undo
-        self._endpoint = endpoint
+    __slots__ = ("addr", "kind", "socket")
 
-    def __enter__(self) -> Self:
-        return self
+    def __init__(self, socket: Socket, kind: str, addr: str) -> None:
+        self.socket = socket
+        self.kind = kind
+        self.addr = addr
+
+    def __repr__(self) -> str:
+        return f"<SocketContext({self.kind}={self.addr!r})>"
+
+    def __enter__(self) -> Any:
+        return self.socket
 
     def __exit__(self, *_: object) -> None:
-        self._undo(self._endpoint)
+        if self.socket.closed:
+            return
+        if self.kind == "bind":
+            self.socket.unbind(self.addr)
+        else:
+            self.socket.disconnect(self.addr)
 
 
 class Socket(SocketOptions):
@@ -54,12 +67,13 @@ class Socket(SocketOptions):
     ContextTerminated. Waiting calls run signal handlers and go on waiting.
     """
 
-    __slots__ = ("__weakref__", "context")
+    __slots__ = ("__weakref__", "_monitor_reader", "context")
 
     def __init__(self, context: Context, socket_type: int) -> None:
         """Raise ServerLinkError: EINVAL (unknown type), EMFILE (too many sockets)."""
         super().__init__(context, socket_type)
         self.context = context
+        self._monitor_reader: Socket | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -95,21 +109,27 @@ class Socket(SocketOptions):
         """
         self._close(KEEP_LINGER if linger is None else max(linger, -1))
 
-    def bind(self, addr: str | bytes) -> _Attachment:
+    def bind(self, addr: str | bytes) -> AbstractContextManager[Self]:
         """Accept peers at an endpoint; as a context manager, until the block ends.
 
         Raises ServerLinkError: EINVAL, EPROTONOSUPPORT, EADDRINUSE, EADDRNOTAVAIL, ENOENT, ...
         """
-        self._bind(_text(addr))
-        return _Attachment(self._unbind_last, _text(addr))
+        endpoint = _text(addr)
+        self._bind(endpoint)
+        try:
+            endpoint = self.last_endpoint.decode()  # it may have had a wildcard in it
+        except (ServerLinkError, UnicodeDecodeError):
+            pass  # too long to be told, or no text: then it had none
+        return _Attachment(self, "bind", endpoint)
 
-    def connect(self, addr: str | bytes) -> _Attachment:
+    def connect(self, addr: str | bytes) -> AbstractContextManager[Self]:
         """Keep a connection in the background; as a context manager, until the block ends.
 
         Raises ServerLinkError: EINVAL, EPROTONOSUPPORT.
         """
-        self._connect(_text(addr))
-        return _Attachment(self._disconnect, _text(addr))
+        endpoint = _text(addr)
+        self._connect(endpoint)
+        return _Attachment(self, "connect", endpoint)
 
     def unbind(self, addr: str | bytes) -> None:
         """Stop accepting at a resolved endpoint. Raises ENOENT (not bound there), EINVAL."""
@@ -118,10 +138,6 @@ class Socket(SocketOptions):
     def disconnect(self, addr: str | bytes) -> None:
         """End the connections to an endpoint. Raises ENOENT (not connected there), EINVAL."""
         self._disconnect(_text(addr))
-
-    def _unbind_last(self, addr: str) -> None:
-        wild = "*" in addr or addr.endswith(":0")
-        self._unbind(self.last_endpoint.decode() if wild else addr)
 
     def bind_to_random_port(
         self,
@@ -169,17 +185,25 @@ class Socket(SocketOptions):
         """
         self._monitor(addr, events)
 
-    def get_monitor_socket(self, events: int = c.EVENT_ALL, addr: str | None = None) -> Socket:
-        """A PAIR connected to the monitor of this socket, which is started; close it yourself."""
+    def get_monitor_socket(self, events: int | None = None, addr: str | None = None) -> Socket:
+        """A PAIR connected to the monitor of this socket, which is started; close it yourself.
+
+        Until it is closed, or the monitor disabled, every call gives the same one. ``events`` are
+        all if None. Raises as ``monitor``.
+        """
+        if self._monitor_reader is not None and not self._monitor_reader.closed:
+            return self._monitor_reader
         if addr is None:
             addr = f"inproc://monitor.s-{self.fd}"
-        self.monitor(addr, events)
+        self.monitor(addr, c.EVENT_ALL if events is None else events)
         reader = self.context.socket(c.PAIR)
         reader._connect(addr)
+        self._monitor_reader = reader
         return reader
 
     def disable_monitor(self) -> None:
         """Stop the monitor; its reader finds EVENT_MONITOR_STOPPED."""
+        self._monitor_reader = None
         self.monitor(None, 0)
 
     def fileno(self) -> int:

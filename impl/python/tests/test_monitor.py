@@ -32,6 +32,20 @@ def test_a_monitor_tells_of_connections(make_socket: MakeSocket) -> None:
         assert stopped["event"] == serverlink.EVENT_MONITOR_STOPPED
 
 
+def test_a_monitor_has_one_reader_until_it_is_closed(make_socket: MakeSocket) -> None:
+    pull = make_socket(serverlink.PULL)
+    with pull.get_monitor_socket() as reader:
+        assert pull.get_monitor_socket() is reader
+        pull.disable_monitor()
+        with pull.get_monitor_socket() as other:
+            assert other is not reader
+    with pull.get_monitor_socket() as last:
+        assert last is not other
+        last.rcvtimeo = pull.rcvtimeo
+        pull.bind("tcp://127.0.0.1:*")
+        assert serverlink.recv_monitor_message(last)["event"] == serverlink.EVENT_LISTENING
+
+
 def test_monitors_refuse_what_they_cannot_do(make_socket: MakeSocket) -> None:
     pull = make_socket(serverlink.PULL)
     with pytest.raises(ServerLinkError) as refused:

@@ -120,16 +120,24 @@ def test_options_as_text(make_socket: MakeSocket) -> None:
 
 
 def test_bind_and_connect_as_context_managers(make_socket: MakeSocket) -> None:
-    pull, push = make_socket(zmq.PULL), make_socket(zmq.PUSH)
-    with pull.bind("tcp://127.0.0.1:*"):
+    with make_socket(zmq.PULL).bind("tcp://127.0.0.1:*") as pull:
         endpoint = pull.last_endpoint
-        with push.connect(endpoint):
+        pull.bind("tcp://127.0.0.1:*")  # the end of the block undoes the first
+        with make_socket(zmq.PUSH).connect(endpoint) as push:
             push.send(b"x")
             assert pull.recv() == b"x"
     for undone in (lambda: push.disconnect(endpoint), lambda: pull.unbind(endpoint)):
         with pytest.raises(zmq.ZMQError) as caught:
             undone()  # type: ignore[no-untyped-call]
         assert caught.value.errno == errno.ENOENT
+    pull.unbind(pull.last_endpoint)
+
+
+@pytest.mark.parametrize("attach", ["bind", "connect"])
+def test_a_socket_may_be_closed_where_it_is_attached(make_socket: MakeSocket, attach: str) -> None:
+    with getattr(make_socket(zmq.PULL), attach)("inproc://closed") as pull:
+        pull.close()
+    assert pull.closed
 
 
 def test_a_proxy_passes_messages_both_ways() -> None:
