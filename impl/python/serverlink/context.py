@@ -42,7 +42,7 @@ class Context(_ext.Context):
     _sockets: weakref.WeakSet[Socket]
     sockopts: dict[int, int | bytes]
 
-    _instance: ClassVar[Context | None] = None
+    _instance: ClassVar[Any] = None
     _instance_pid: ClassVar[int] = 0
     _instance_lock: ClassVar[Any] = allocate_lock()
 
@@ -59,8 +59,8 @@ class Context(_ext.Context):
         else:
             super().__init__(shared)
             made = shared._sockets
-        object.__setattr__(self, "_sockets", made)
-        object.__setattr__(self, "sockopts", {})
+        self._sockets = made
+        self.sockopts = {}
         _live.add(self)
 
     @classmethod
@@ -71,16 +71,17 @@ class Context(_ext.Context):
         return cls(address)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("__") or hasattr(type(self), name):
+            super().__setattr__(name, value)  # of the class, or of one derived from it
+            return
         option = name.upper()
         of_context, of_sockets = _options()
         if option in of_context:
             self.set(of_context[option], value)
         elif option in of_sockets:
             self.sockopts[of_sockets[option]] = value
-        elif name.startswith("__") or not hasattr(type(self), name):
-            super().__setattr__(name, value)
         else:
-            raise AttributeError(f"{name} cannot be set")
+            super().__setattr__(name, value)
 
     def __getattr__(self, name: str) -> Any:
         option = name.upper()
@@ -118,10 +119,10 @@ class Context(_ext.Context):
         return f"<{type(self).__name__} at {id(self):#x}{state}>"
 
     @classmethod
-    def instance(cls, io_threads: int = 1) -> Context:
-        """The process-wide context; made anew if it was closed, and in a forked child."""
+    def instance(cls, io_threads: int = 1) -> Self:
+        """The process-wide context of this class; made anew if it was closed, or in a fork."""
         with Context._instance_lock:
-            current = cls._instance
+            current: Self | None = cls.__dict__.get("_instance")
             if current is None or current.closed or cls._instance_pid != os.getpid():
                 current = cls(io_threads)
                 cls._instance = current

@@ -2,10 +2,12 @@
 
 import errno
 import threading
+from typing import assert_type
 
 import pytest
 
 import serverlink
+import serverlink.asyncio
 from serverlink import Context, ContextTerminated, ServerLinkError
 
 
@@ -105,3 +107,45 @@ def test_the_shared_instance_is_one_until_closed() -> None:
     assert second is not first
     assert not second.closed
     second.destroy(linger=0)
+
+
+class Counting(Context):
+    """A context as programs derive them: with attributes, class attributes and properties."""
+
+    made = 0
+
+    def __init__(self, io_threads: int = 1) -> None:
+        super().__init__(io_threads)
+        self.own = "kept"
+        self._doubled = 0
+
+    @property
+    def doubled(self) -> int:
+        return self._doubled
+
+    @doubled.setter
+    def doubled(self, value: int) -> None:
+        self._doubled = 2 * value
+
+
+def test_a_derived_context_has_attributes_of_its_own() -> None:
+    with Counting() as context:
+        context.made += 1
+        context.doubled = 4
+        context.linger = 0
+        assert (context.own, context.made, context.doubled) == ("kept", 1, 8)
+        assert context.linger == context.sockopts[serverlink.LINGER] == 0
+        with pytest.raises(AttributeError):
+            context.closed = True  # type: ignore[misc]
+    assert Counting.made == 0
+
+
+def test_every_class_has_an_instance_of_its_own() -> None:
+    with Context.instance() as context, Counting.instance() as counting:
+        assert_type(counting, Counting)
+        assert type(context) is Context
+        assert type(counting) is Counting
+        assert Counting.instance() is counting
+        with serverlink.asyncio.Context.instance() as awaited:
+            assert_type(awaited, serverlink.asyncio.Context)
+            assert type(awaited) is serverlink.asyncio.Context

@@ -37,7 +37,6 @@ class Context(_Context):
     __slots__ = ()
 
     _socket_class = Socket
-    _instance = None
 
     if TYPE_CHECKING:
 
