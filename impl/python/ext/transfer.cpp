@@ -40,11 +40,13 @@ PyObject* sent(PyObject* track) {
 }
 
 // A received part as the caller wants it; steals `bytes`.
-PyObject* shaped(PyObject* bytes, bool more, PyObject* copy) {
+PyObject* shaped(PyObject* bytes, bool more, PyObject* copy, PyObject* track) {
   if (bytes == nullptr || truth_of(copy, true)) [[likely]] {
     return bytes;
   }
-  return call_frame_module("received_frame", "(Ni)", bytes, more ? 1 : 0);
+  const auto data = nb::steal(bytes);
+  return call_frame_module("received_frame", "(Oii)", bytes, more ? 1 : 0,
+                           truth_of(track, false) ? 1 : 0);
 }
 
 template <refusal WouldWait>
@@ -107,7 +109,7 @@ PyObject* recv(PyObject* self, PyObject* const* values, Py_ssize_t count,
       return failed<WouldWait>();
     }
     PyObject* const bytes = part.take();
-    return shaped(bytes, part.more(), given[1]);
+    return shaped(bytes, part.more(), given[1], given[2]);
   });
 }
 
@@ -122,12 +124,13 @@ PyObject* list_of_one(PyObject* bytes) noexcept {
   return parts;
 }
 
-PyObject* as_frames(PyObject* parts) {
+PyObject* as_frames(PyObject* parts, PyObject* track) {
   const auto list = nb::steal(parts);
+  const int tracked = truth_of(track, false) ? 1 : 0;
   const Py_ssize_t count = list.is_valid() ? PyList_GET_SIZE(parts) : 0;
   for (Py_ssize_t i = 0; i < count; ++i) {
-    PyObject* const frame =
-        call_frame_module("received_frame", "(Oi)", PyList_GET_ITEM(parts, i), i + 1 < count);
+    PyObject* const frame = call_frame_module("received_frame", "(Oii)", PyList_GET_ITEM(parts, i),
+                                              i + 1 < count ? 1 : 0, tracked);
     if (frame == nullptr || PyList_SetItem(parts, i, frame) != 0) {
       return nullptr;
     }
@@ -151,7 +154,7 @@ PyObject* recv_multipart(PyObject* self, PyObject* const* values, Py_ssize_t cou
     }
     PyObject* const parts =
         first.more() ? message_of(source, first.take(), flags) : list_of_one(first.take());
-    return parts == nullptr || truth_of(given[1], true) ? parts : as_frames(parts);
+    return parts == nullptr || truth_of(given[1], true) ? parts : as_frames(parts, given[2]);
   });
 }
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import builtins
 
 from serverlink import _ext
-from serverlink.constants import EINVAL, MORE
+from serverlink.constants import EINVAL, MORE, SHARED
 from serverlink.error import ServerLinkError
 
 TYPE_CHECKING = False  # importing typing would be a third of the package's import time
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Self
 
     from typing_extensions import Buffer
 
@@ -37,18 +37,22 @@ class Frame(_ext.Frame):
     """A part of a message; anything that takes a buffer takes it.
 
     ``Frame(data)`` refers to the data and copies when it is sent; text is refused with TypeError.
+    ``MORE`` and ``SHARED`` are properties as ``get`` tells them.
     """
 
     __slots__ = ("more", "tracker")
 
+    MORE = property(lambda self: self.get(MORE))
+    SHARED = property(lambda self: self.get(SHARED))
+
     def __init__(
         self,
-        data: Buffer = b"",
+        data: Buffer | None = None,
         track: bool = False,
         copy: bool | None = None,
         copy_threshold: int | None = None,
     ) -> None:
-        super().__init__(data)
+        super().__init__(b"" if data is None else data)
         self.more = False
         self.tracker = MessageTracker() if track else None
 
@@ -64,10 +68,26 @@ class Frame(_ext.Frame):
         return memoryview(self)
 
     def get(self, option: int | str) -> int:
-        """MORE, the only property. Raises ServerLinkError with EINVAL for others."""
+        """MORE: whether a part follows; SHARED: 0, what another has of it, it has as a copy.
+
+        Raises ServerLinkError with EINVAL for others.
+        """
         if option == MORE:
             return int(self.more)
+        if option == SHARED:
+            return 0
         raise ServerLinkError(EINVAL, f"a frame has no property {option!r}")
+
+    def __getitem__(self, key: int | str) -> int:
+        return self.get(key)
+
+    def __copy__(self) -> Self:
+        """A frame of the same data, which is not copied."""
+        copied = type(self)(self._data)
+        copied.more, copied.tracker = self.more, self.tracker
+        return copied
+
+    fast_copy = __copy__
 
     def __len__(self) -> int:
         return memoryview(self).nbytes
@@ -94,8 +114,8 @@ class Frame(_ext.Frame):
 Message = Frame
 
 
-def received_frame(data: Any, more: int) -> Frame:
+def received_frame(data: Any, more: int, track: int) -> Frame:
     """The frame of a received part."""
-    frame = Frame(data)
+    frame = Frame(data, track=bool(track))
     frame.more = bool(more)
     return frame

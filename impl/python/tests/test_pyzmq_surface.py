@@ -1,5 +1,6 @@
 """What programs for pyzmq use, by pyzmq's names."""
 
+import copy
 import errno
 import threading
 from collections.abc import Callable
@@ -69,13 +70,25 @@ def test_frames_and_trackers(pair: Pair) -> None:
     connected.send(b"two", copy=False)
     first = bound.recv(copy=False)
     assert (first.bytes, first.more, len(first), str(first)) == (b"one", True, 3, "one")
-    assert first.get(zmq.MORE) == 1
+    assert first.get(zmq.MORE) == first[zmq.MORE] == first.MORE == 1
+    assert first.SHARED == 0
+    assert first.tracker is None
+    copied = copy.copy(first)
+    assert copied == first
+    assert (copied.more, copied is first) == (True, False)
     assert bytes(memoryview(first)) == b"one"
     (second,) = bound.recv_multipart(copy=False)
     assert second == b"two"
     assert not second.more
     connected.send_multipart([first, second], copy=False)
-    assert bound.recv_multipart() == [b"one", b"two"]
+    tracked = bound.recv(copy=False, track=True)
+    assert tracked.tracker is not None
+    assert tracked.tracker.done
+    connected.send(b"three")
+    assert [frame.bytes for frame in bound.recv_multipart(copy=False, track=True)] == [b"two"]
+    (third,) = bound.recv_multipart(copy=False, track=True)
+    assert third.tracker is not None
+    assert zmq.Frame().bytes == zmq.Frame(None).bytes == b""
     with pytest.raises(TypeError):
         zmq.Frame("text")  # type: ignore[arg-type]
 
