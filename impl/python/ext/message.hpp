@@ -28,6 +28,7 @@ class buffer_view {
       return;
     }
     if (PyObject_GetBuffer(object, &buffer_, PyBUF_SIMPLE) != 0) {
+      explain(object);
       throw nanobind::python_error();
     }
     bytes_ = nullptr;
@@ -49,6 +50,13 @@ class buffer_view {
   size_t size() const noexcept { return size_; }
 
  private:
+  static void explain(PyObject* object) noexcept {
+    if (PyUnicode_Check(object)) {
+      PyErr_SetString(PyExc_TypeError,
+                      "bytes are wanted, not str: encode the text, or use send_string()");
+    }
+  }
+
   PyObject* bytes_;
   const void* data_;
   size_t size_;

@@ -6,8 +6,10 @@
 #include <nanobind/stl/tuple.h>
 #include <serverlink/serverlink.h>
 
+#include <string>
 #include <tuple>
 
+#include "arguments.hpp"
 #include "batch.hpp"
 #include "context.hpp"
 #include "curve.hpp"
@@ -31,7 +33,7 @@ void define_context(nb::module_& m) {
       .def(nb::init<int>(), "io_threads"_a = 1)
       .def(nb::init<const context&>(), "shared"_a)
       .def_prop_ro("closed", &context::closed, "True once terminated, and in a forked child.")
-      .def("set", &context::set, "option"_a, "value"_a,
+      .def("set", &context::set, "option"_a, "optval"_a,
            "Set an option. Raises EINVAL (unknown, read only, out of range).")
       .def("get", &context::get, "option"_a, "The value of an option. Raises EINVAL (unknown).")
       .def("shutdown", &context::shutdown,
@@ -56,12 +58,12 @@ void define_socket(nb::module_& m) {
       .def("_disconnect", &socket::disconnect, "endpoint"_a)
       .def("_set_int", &socket::set_int, "option"_a, "value"_a)
       .def("_set_int64", &socket::set_int64, "option"_a, "value"_a)
-      .def("_set_bytes", &socket::set_bytes, "option"_a, "value"_a)
+      .def("_set_bytes", &socket::set_bytes, "option"_a, "value"_a.none())
       .def("_get_int", &socket::get_int, "option"_a)
       .def("_get_int64", &socket::get_int64, "option"_a)
       .def("_get_bytes", &socket::get_bytes, "option"_a)
       .def("_monitor", &socket::monitor, "endpoint"_a.none(), "events"_a)
-      .def("is_connected", &socket::is_connected, "routing_id"_a,
+      .def("is_connected", &socket::is_connected, "routing_id"_a.none(),
            "Whether a ROUTER could address the peer now. Raises ENOTSUP (not a ROUTER).");
   slk::python::define_transfers(type);
   slk::python::define_batches(type);
@@ -71,6 +73,17 @@ std::tuple<int, int, int> version_info() {
   int major = 0, minor = 0, patch = 0;
   slk_version(&major, &minor, &patch);
   return {major, minor, patch};
+}
+
+const char* error_text(nb::handle errnum) {
+  return slk_strerror(slk::python::int_of(errnum.ptr(), 0));
+}
+
+bool has(nb::handle capability) {
+  if (!PyUnicode_Check(capability.ptr())) {
+    throw nb::type_error("what the library may have is named by text, such as 'curve'");
+  }
+  return slk_has(nb::cast<std::string>(capability).c_str()) != 0;
 }
 
 }  // namespace
@@ -86,6 +99,7 @@ NB_MODULE(_ext, m) {
   slk::python::define_frame(m);
   m.def("poll", &slk::python::poll, "items"_a, "timeout_ms"_a = -1);
   m.def("version_info", &version_info);
-  m.def("strerror", &slk_strerror, "errnum"_a);
-  m.def("has", [](const char* capability) { return slk_has(capability) != 0; }, "capability"_a);
+  m.def("zmq_errno", &slk_errno, "Why the last call of this thread into the library failed.");
+  m.def("strerror", &error_text, "errnum"_a.none());
+  m.def("has", &has, "capability"_a.none());
 }

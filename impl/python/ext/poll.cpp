@@ -3,10 +3,12 @@
 #include <serverlink/serverlink.h>
 
 #include <chrono>
+#include <climits>
 #include <deque>
 #include <utility>
 #include <vector>
 
+#include "arguments.hpp"
 #include "error.hpp"
 #include "interpreter.hpp"
 #include "socket.hpp"
@@ -25,6 +27,25 @@ struct poll_set {
   std::vector<nb::object> names;
   std::vector<socket*> sockets;
 
+  // Throws TypeError, OverflowError for what is no pair of something to poll and its events.
+  void add(nb::handle pair) {
+    const auto item = nb::steal(PySequence_Fast(
+        pair.ptr(), "what is polled is a pair: a socket or a descriptor, and its events"));
+    if (!item.is_valid()) {
+      throw nb::python_error();
+    }
+    if (PySequence_Fast_GET_SIZE(item.ptr()) != 2) {
+      throw nb::type_error("what is polled is a pair: a socket or a descriptor, and its events");
+    }
+    const int events = int_of(PySequence_Fast_GET_ITEM(item.ptr(), 1), 0);
+    if (events < 0 || events > SHRT_MAX) {
+      PyErr_Format(PyExc_OverflowError, "there are no such events to poll for: %d", events);
+      throw nb::python_error();
+    }
+    add(nb::handle(PySequence_Fast_GET_ITEM(item.ptr(), 0)), static_cast<short>(events));
+  }
+
+ private:
   void add(nb::handle polled, short events) {
     slk_pollitem_t item{nullptr, -1, events, 0};
     if (nb::isinstance<socket>(polled)) {
@@ -79,8 +100,7 @@ int wait(poll_set& set, long timeout_ms) {
 nb::list poll(nb::handle items, long timeout_ms) {
   poll_set set;
   for (const nb::handle item : nb::iter(items)) {
-    const auto pair = nb::cast<nb::tuple>(item);
-    set.add(pair[0], nb::cast<short>(pair[1]));
+    set.add(item);
   }
   nb::list ready;
   if (wait(set, timeout_ms < 0 ? -1 : timeout_ms) > 0) {

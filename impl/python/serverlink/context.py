@@ -9,6 +9,7 @@ from _thread import allocate_lock
 
 from serverlink import _ext
 from serverlink import constants as c
+from serverlink.checks import c_int
 from serverlink.error import ServerLinkError
 from serverlink.socket import KEEP_LINGER, Socket
 
@@ -46,19 +47,21 @@ class Context(_ext.Context):
     _instance_pid: ClassVar[int] = 0
     _instance_lock: ClassVar[Any] = allocate_lock()
 
-    def __init__(self, io_threads: int | Context = 1, shared: Context | None = None) -> None:
-        """Make a context, or another face of ``shared``, as ``shadow`` does.
+    def __init__(self, io_threads: int | Context = 1, shadow: Context | None = None) -> None:
+        """Make a context, or another face of ``shadow``, as the method ``shadow`` does.
 
-        Raises ServerLinkError: EINVAL (io_threads < 0), EMFILE, ENOMEM.
+        Raises ServerLinkError: EINVAL (io_threads < 0), EMFILE, ENOMEM; TypeError.
         """
         if isinstance(io_threads, _ext.Context):
-            shared = io_threads
-        if shared is None:
-            super().__init__(io_threads)
+            shadow = io_threads
+        if shadow is None:
+            super().__init__(c_int(io_threads, "io_threads"))
             made: weakref.WeakSet[Socket] = weakref.WeakSet()
+        elif isinstance(shadow, _ext.Context):
+            super().__init__(shadow)
+            made = shadow._sockets
         else:
-            super().__init__(shared)
-            made = shared._sockets
+            raise TypeError("only a Context can be shared, not the address of one")
         self._sockets = made
         self.sockopts = {}
         _live.add(self)
@@ -66,9 +69,7 @@ class Context(_ext.Context):
     @classmethod
     def shadow(cls, address: Context) -> Self:
         """Another face of the same context: its sockets, its end. Raises TypeError for a number."""
-        if not isinstance(address, _ext.Context):
-            raise TypeError("only a Context can be shared, not the address of one")
-        return cls(address)
+        return cls(shadow=address)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name.startswith("__") or hasattr(type(self), name):
@@ -92,6 +93,17 @@ class Context(_ext.Context):
         if number is not None and number in self.sockopts:
             return self.sockopts[number]
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def set(self, option: int, optval: int) -> None:
+        """Set an option of the context.
+
+        Raises ServerLinkError: EINVAL (unknown, read only, out of range); TypeError, OverflowError.
+        """
+        super().set(c_int(option, "an option's number"), c_int(optval, f"option {option}"))
+
+    def get(self, option: int) -> int:
+        """The value of an option of the context. Raises EINVAL (unknown); TypeError."""
+        return super().get(c_int(option, "an option's number"))
 
     def setsockopt(self, opt: int, value: int | bytes) -> None:
         """An option of the sockets to be made; for those that have it."""
@@ -162,7 +174,7 @@ class Context(_ext.Context):
         self.term()
 
     def _close_sockets(self, linger: int | None) -> None:
-        linger_ms = KEEP_LINGER if linger is None else max(linger, -1)
+        linger_ms = KEEP_LINGER if linger is None else max(c_int(linger, "linger"), -1)
         for made in list(self._sockets):
             made._close_soon(linger_ms)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from serverlink import _ext
 from serverlink import constants as c
+from serverlink.checks import c_int
 from serverlink.error import ServerLinkError
 
 TYPE_CHECKING = False  # importing typing would be a third of the package's import time
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["SocketOptions"]
 
 _INT64_OPTIONS: Final = frozenset({c.MAXMSGSIZE})
-_BYTES_OPTIONS: Final = frozenset({c.ROUTING_ID, c.CONNECT_ROUTING_ID})
+_BYTES_OPTIONS: Final = frozenset({c.ROUTING_ID, c.CONNECT_ROUTING_ID, c.CURVE_ALLOW})
 _STRING_OPTIONS: Final = frozenset(
     {
         c.LAST_ENDPOINT,
@@ -27,6 +28,17 @@ _STRING_OPTIONS: Final = frozenset(
         c.ZAP_DOMAIN,
     }
 )
+
+
+def _names() -> dict[int, str]:
+    """The options' names by their numbers."""
+    from serverlink.enums import SocketOption
+
+    return {option.value: option.name for option in SocketOption}
+
+
+def _name(option: int) -> str:
+    return _names().get(option, str(option))
 
 
 class _IntOption:
@@ -88,30 +100,41 @@ class SocketOptions(_ext.Socket):
 
     __slots__ = ()
 
-    def setsockopt(self, option: int, value: int | bytes) -> None:
+    def setsockopt(self, option: int, optval: int | bytes) -> None:
         """Set an option; its C type follows from its number.
 
-        Raises TypeError for text: encode it first.
+        Raises TypeError, OverflowError for a value of another type. Text must be encoded first.
         """
-        if isinstance(value, str):
-            raise TypeError("an option takes an integer or bytes; encode the text first")
-        if isinstance(value, int):
-            if option in _INT64_OPTIONS:
-                self._set_int64(option, value)
-            else:
-                self._set_int(option, value)
+        c_int(option, "an option's number")
+        if isinstance(optval, str):
+            raise TypeError("an option takes an integer or bytes: encode the text, or set_string()")
+        if option in _STRING_OPTIONS or option in _BYTES_OPTIONS:
+            if isinstance(optval, int):
+                raise TypeError(f"option {_name(option)} takes bytes, not {optval}")
+            self._set_bytes(option, optval)
+        elif option in _INT64_OPTIONS:
+            self._set_int64(option, c_int(optval, f"option {_name(option)}", bits=64))
+        elif isinstance(optval, int) or option in _names():
+            self._set_int(option, c_int(optval, f"option {_name(option)}"))
         else:
-            self._set_bytes(option, value)
+            self._set_bytes(option, optval)
 
     def getsockopt(self, option: int) -> int | bytes:
-        """The value of an option: bytes (without a terminating NUL) or an integer."""
-        if option in _STRING_OPTIONS:
-            return self._get_bytes(option).removesuffix(b"\0")
-        if option in _BYTES_OPTIONS:
-            return self._get_bytes(option)
-        if option in _INT64_OPTIONS:
-            return self._get_int64(option)
-        return self._get_int(option)
+        """The value of an option: bytes (without a terminating NUL) or an integer.
+
+        Raises TypeError, OverflowError if ``option`` is not the number of one.
+        """
+        try:
+            if option in _STRING_OPTIONS:
+                return self._get_bytes(option).removesuffix(b"\0")
+            if option in _BYTES_OPTIONS:
+                return self._get_bytes(option)
+            if option in _INT64_OPTIONS:
+                return self._get_int64(option)
+            return self._get_int(option)
+        except TypeError:
+            c_int(option, "an option's number")  # looked at here only: this is called often
+            raise
 
     set = setsockopt
     get = getsockopt

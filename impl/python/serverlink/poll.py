@@ -34,20 +34,20 @@ class Poller:
     def __len__(self) -> int:
         return len(self._events)
 
-    def register(self, polled: Any, flags: int = c.POLLIN | c.POLLOUT) -> None:
-        """Watch for the events ``flags``; 0 stops watching."""
+    def register(self, socket: Any, flags: int = c.POLLIN | c.POLLOUT) -> None:
+        """Watch a socket or descriptor for the events ``flags``; 0 stops watching."""
         if flags:
-            self._events[polled] = flags
+            self._events[socket] = flags
         else:
-            self._events.pop(polled, None)
+            self._events.pop(socket, None)
 
-    def modify(self, polled: Any, flags: int = c.POLLIN | c.POLLOUT) -> None:
+    def modify(self, socket: Any, flags: int = c.POLLIN | c.POLLOUT) -> None:
         """The same as ``register``."""
-        self.register(polled, flags)
+        self.register(socket, flags)
 
-    def unregister(self, polled: Any) -> None:
+    def unregister(self, socket: Any) -> None:
         """Stop watching. Raises KeyError if it was not registered."""
-        del self._events[polled]
+        del self._events[socket]
 
     def poll(self, timeout: float | None = None) -> list[tuple[Any, int]]:
         """Wait for events; return (socket or descriptor, events) for each that has some.

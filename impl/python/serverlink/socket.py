@@ -8,6 +8,7 @@ import warnings
 
 from serverlink import _ext
 from serverlink import constants as c
+from serverlink.checks import c_int
 from serverlink.error import ServerLinkError, ZMQBindError
 from serverlink.options import SocketOptions
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Socket"]
 
 _EPHEMERAL_PORTS = (49152, 65536)
+_LONGEST_MS = 2**31 - 1  # what is longer is for ever: the library takes a C long
 KEEP_LINGER = -2  # of the extension's ways to close: as the option LINGER says
 
 
@@ -70,8 +72,10 @@ class Socket(SocketOptions):
     __slots__ = ("__weakref__", "_monitor_reader", "context")
 
     def __init__(self, context: Context, socket_type: int) -> None:
-        """Raise ServerLinkError: EINVAL (unknown type), EMFILE (too many sockets)."""
-        super().__init__(context, socket_type)
+        """Raise ServerLinkError: EINVAL (unknown type), EMFILE (too many sockets); TypeError."""
+        if not isinstance(context, _ext.Context):
+            raise TypeError(f"a socket is made of a Context, not {type(context).__name__}")
+        super().__init__(context, c_int(socket_type, "a socket's type"))
         self.context = context
         self._monitor_reader: Socket | None = None
 
@@ -107,7 +111,7 @@ class Socket(SocketOptions):
         Unsent messages go on being sent in the background for ``linger`` ms (None: as the option
         LINGER says, -1: for ever). Raises ServerLinkError with EBUSY if another thread is using it.
         """
-        self._close(KEEP_LINGER if linger is None else max(linger, -1))
+        self._close(KEEP_LINGER if linger is None else max(c_int(linger, "linger"), -1))
 
     def bind(self, addr: str | bytes) -> AbstractContextManager[Self]:
         """Accept peers at an endpoint; as a context manager, until the block ends.
@@ -115,7 +119,7 @@ class Socket(SocketOptions):
         Raises ServerLinkError: EINVAL, EPROTONOSUPPORT, EADDRINUSE, EADDRNOTAVAIL, ENOENT, ...
         """
         endpoint = _text(addr)
-        self._bind(endpoint)
+        _at(endpoint, self._bind)
         try:
             endpoint = self.last_endpoint.decode()  # it may have had a wildcard in it
         except (ServerLinkError, UnicodeDecodeError):
@@ -128,16 +132,16 @@ class Socket(SocketOptions):
         Raises ServerLinkError: EINVAL, EPROTONOSUPPORT.
         """
         endpoint = _text(addr)
-        self._connect(endpoint)
+        _at(endpoint, self._connect)
         return _Attachment(self, "connect", endpoint)
 
     def unbind(self, addr: str | bytes) -> None:
         """Stop accepting at a resolved endpoint. Raises ENOENT (not bound there), EINVAL."""
-        self._unbind(_text(addr))
+        _at(_text(addr), self._unbind)
 
     def disconnect(self, addr: str | bytes) -> None:
         """End the connections to an endpoint. Raises ENOENT (not connected there), EINVAL."""
-        self._disconnect(_text(addr))
+        _at(_text(addr), self._disconnect)
 
     def bind_to_random_port(
         self,
@@ -152,20 +156,20 @@ class Socket(SocketOptions):
         EADDRINUSE if no port of the range was free in ``max_tries`` attempts.
         """
         if (min_port, max_port) == _EPHEMERAL_PORTS:
-            self._bind(f"{addr}:*")
+            _at(f"{_text(addr)}:*", self._bind)
             return int(self.last_endpoint.rpartition(b":")[2])
         import random
 
         for _ in range(max_tries):
             port = random.randrange(min_port, max_port)
             try:
-                self._bind(f"{addr}:{port}")
+                _at(f"{_text(addr)}:{port}", self._bind)
             except ServerLinkError as error:
                 if error.errno not in (c.EADDRINUSE, errno.EACCES):
                     raise
             else:
                 return port
-        raise ZMQBindError(text=f"none of {max_tries} ports of {addr} was free")
+        raise ZMQBindError(msg=f"none of {max_tries} ports of {addr} was free")
 
     def poll(self, timeout: float | None = None, flags: int = c.POLLIN) -> int:
         """Wait until one of the events ``flags`` is there; return those that are.
@@ -175,7 +179,7 @@ class Socket(SocketOptions):
         ready = _ext.poll([(self, flags)], timeout_ms(timeout))
         return ready[0][1] if ready else 0
 
-    def monitor(self, addr: str | None, events: int = c.EVENT_ALL) -> None:
+    def monitor(self, addr: str | bytes | None, events: int = c.EVENT_ALL) -> None:
         """Tell ``events`` at the inproc endpoint ``addr`` from now on; None: no more.
 
         One PAIR of the same context may connect there and receive them: see
@@ -183,7 +187,7 @@ class Socket(SocketOptions):
         while 1000 + its high-water mark of them are unread. Raises ServerLinkError:
         EPROTONOSUPPORT (not inproc), EADDRINUSE.
         """
-        self._monitor(addr, events)
+        self._monitor(None if addr is None else _text(addr), c_int(events, "the set of events"))
 
     def get_monitor_socket(self, events: int | None = None, addr: str | None = None) -> Socket:
         """A PAIR connected to the monitor of this socket, which is started; close it yourself.
@@ -299,11 +303,24 @@ def _no_topics(name: str) -> ServerLinkError:
 
 
 def _text(endpoint: str | bytes) -> str:
-    return endpoint.decode() if isinstance(endpoint, bytes) else endpoint
+    text = endpoint.decode() if isinstance(endpoint, bytes) else endpoint
+    if not isinstance(text, str):
+        raise TypeError(f"an endpoint is text or bytes, not {type(endpoint).__name__}")
+    if "\0" in text:
+        raise ValueError(f"an endpoint has no NUL in it: {text!r}")
+    return text
+
+
+def _at(endpoint: str, call: Callable[[str], None]) -> None:
+    """``call`` with the endpoint, which its error tells."""
+    try:
+        call(endpoint)
+    except ServerLinkError as error:
+        raise error.at(endpoint) from None
 
 
 def timeout_ms(timeout: float | None) -> int:
     """A time-out in ms as the library takes it: whole, rounded up, -1 for ever."""
-    if timeout is None or timeout < 0 or timeout == math.inf:
+    if timeout is None or timeout < 0 or timeout > _LONGEST_MS:
         return -1
     return math.ceil(timeout)

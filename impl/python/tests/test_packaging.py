@@ -42,7 +42,7 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
 # nanobind's functions and classes are objects of its own; __buffer__ shows from Python 3.12 on.
 ALLOWED = (
     r"serverlink\._ext\.(Context|Socket|Frame(\.__buffer__)?|curve_\w+|has|poll|strerror"
-    r"|version_info|z85_\w+)"
+    r"|version_info|z85_\w+|zmq_errno)"
 )
 
 

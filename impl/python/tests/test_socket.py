@@ -116,7 +116,6 @@ def test_wrong_options(make_socket: MakeSocket) -> None:
     wrong: list[tuple[int, int | bytes]] = [
         (serverlink.ROUTER_MANDATORY, 1),
         (serverlink.SNDHWM, -1),
-        (serverlink.SNDHWM, b"1"),
         (serverlink.TYPE, 1),
         (54321, 1),
     ]
