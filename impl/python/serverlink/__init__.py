@@ -21,7 +21,7 @@ contexts and sockets count as closed: make new ones there.
 from __future__ import annotations
 
 from serverlink import constants
-from serverlink._ext import has, strerror
+from serverlink._ext import has, strerror, zmq_errno
 from serverlink._ext import version_info as slk_version_info
 from serverlink.constants import *
 from serverlink.context import Context
@@ -92,6 +92,8 @@ __all__ = [
     "Socket",
     "SocketOption",
     "SocketType",
+    "SyncContext",
+    "SyncSocket",
     "ZMQBaseError",
     "ZMQBindError",
     "ZMQError",
@@ -113,11 +115,15 @@ __all__ = [
     "strerror",
     "z85_decode",
     "z85_encode",
+    "zmq_errno",
     "zmq_poll",
     "zmq_version",
     "zmq_version_info",
 ]
 __all__ += constants.__all__
+
+SyncContext = Context
+SyncSocket = Socket
 
 _LAZY = {
     "ContextOption": "enums",
@@ -137,7 +143,7 @@ _LAZY = {
     "proxy": "proxy",
     "recv_monitor_message": "monitor",
 }
-_LAZY_MODULES = ("asyncio", "monitor", "frame", "utils")
+_LAZY_MODULES = ("asyncio", "enums", "frame", "monitor", "utils")
 _OTHER_SOCKETS = ("PUB", "SUB", "XPUB", "XSUB", "REQ", "REP", "STREAM", "SERVER", "CLIENT")
 
 

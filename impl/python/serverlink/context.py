@@ -6,12 +6,13 @@ import atexit
 import os
 import weakref
 from _thread import allocate_lock
+from types import GenericAlias
 
 from serverlink import _ext
 from serverlink import constants as c
 from serverlink.checks import c_int
 from serverlink.error import ServerLinkError
-from serverlink.socket import KEEP_LINGER, Socket
+from serverlink.socket import KEEP_LINGER, Socket, public_name
 
 TYPE_CHECKING = False  # importing typing would be a third of the package's import time
 if TYPE_CHECKING:
@@ -128,7 +129,12 @@ class Context(_ext.Context):
 
     def __repr__(self) -> str:
         state = " closed" if self.closed else ""
-        return f"<{type(self).__name__} at {id(self):#x}{state}>"
+        count = len(self._sockets)
+        sockets = f"{count} socket{'s' if count > 1 else ''}" if count else ""
+        return f"<{public_name(type(self))}({sockets}) at {id(self):#x}{state}>"
+
+    # Programs name the sockets that it makes: Context[Socket].
+    __class_getitem__: ClassVar[Any] = classmethod(GenericAlias)
 
     @classmethod
     def instance(cls, io_threads: int = 1) -> Self:

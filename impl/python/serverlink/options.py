@@ -98,7 +98,8 @@ class SocketOptions(_ext.Socket):
     closed; ContextTerminated. Units and defaults are those of ``serverlink.h``.
     """
 
-    __slots__ = ()
+    __slots__ = ("_type",)
+    _type: int
 
     def setsockopt(self, option: int, optval: int | bytes) -> None:
         """Set an option; its C type follows from its number.
@@ -164,11 +165,18 @@ class SocketOptions(_ext.Socket):
         return self.hwm
 
     @property
+    def type(self) -> int:
+        """The socket's kind as a number; also of one that is closed."""
+        return self._type
+
+    TYPE = property(lambda self: self.type)
+
+    @property
     def socket_type(self) -> SocketType:
-        """The socket's kind."""
+        """The socket's kind; also of one that is closed."""
         from serverlink.enums import SocketType
 
-        return SocketType(self._get_int(c.TYPE))
+        return SocketType(self.type)
 
     @property
     def hwm(self) -> int:
@@ -190,7 +198,6 @@ class SocketOptions(_ext.Socket):
     rcvmore = RCVMORE = _IntOption(c.RCVMORE)
     fd = FD = _IntOption(c.FD)
     events = EVENTS = _IntOption(c.EVENTS)
-    type = TYPE = _IntOption(c.TYPE)
     linger = LINGER = _IntOption(c.LINGER)
     reconnect_ivl = RECONNECT_IVL = _IntOption(c.RECONNECT_IVL)
     backlog = BACKLOG = _IntOption(c.BACKLOG)
@@ -201,11 +208,14 @@ class SocketOptions(_ext.Socket):
     rcvtimeo = RCVTIMEO = _IntOption(c.RCVTIMEO)
     sndtimeo = SNDTIMEO = _IntOption(c.SNDTIMEO)
     router_mandatory = ROUTER_MANDATORY = _IntOption(c.ROUTER_MANDATORY)
+    router_behavior = ROUTER_BEHAVIOR = router_mandatory
+    fail_unroutable = FAIL_UNROUTABLE = router_mandatory
     tcp_keepalive = TCP_KEEPALIVE = _IntOption(c.TCP_KEEPALIVE)
     tcp_keepalive_cnt = TCP_KEEPALIVE_CNT = _IntOption(c.TCP_KEEPALIVE_CNT)
     tcp_keepalive_idle = TCP_KEEPALIVE_IDLE = _IntOption(c.TCP_KEEPALIVE_IDLE)
     tcp_keepalive_intvl = TCP_KEEPALIVE_INTVL = _IntOption(c.TCP_KEEPALIVE_INTVL)
     immediate = IMMEDIATE = _IntOption(c.IMMEDIATE)
+    delay_attach_on_connect = DELAY_ATTACH_ON_CONNECT = immediate
     ipv6 = IPV6 = _IntOption(c.IPV6)
     probe_router = PROBE_ROUTER = _IntOption(c.PROBE_ROUTER)
     router_handover = ROUTER_HANDOVER = _IntOption(c.ROUTER_HANDOVER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import math
 import warnings
+from types import GenericAlias
 
 from serverlink import _ext
 from serverlink import constants as c
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
     from types import TracebackType
-    from typing import Any, NoReturn, Self, TypeVar
+    from typing import Any, ClassVar, NoReturn, Self, TypeVar
 
     from typing_extensions import Buffer
 
@@ -69,7 +70,7 @@ class Socket(SocketOptions):
     ContextTerminated. Waiting calls run signal handlers and go on waiting.
     """
 
-    __slots__ = ("__weakref__", "_monitor_reader", "context")
+    __slots__ = ("__weakref__", "_monitor_reader", "context", "copy_threshold")
 
     def __init__(self, context: Context, socket_type: int) -> None:
         """Raise ServerLinkError: EINVAL (unknown type), EMFILE (too many sockets); TypeError."""
@@ -77,6 +78,8 @@ class Socket(SocketOptions):
             raise TypeError(f"a socket is made of a Context, not {type(context).__name__}")
         super().__init__(context, c_int(socket_type, "a socket's type"))
         self.context = context
+        self.copy_threshold = c.COPY_THRESHOLD  # for pyzmq's sake: a send always copies
+        self._type = socket_type
         self._monitor_reader: Socket | None = None
 
     def __enter__(self) -> Self:
@@ -103,7 +106,11 @@ class Socket(SocketOptions):
 
     def __repr__(self) -> str:
         state = " closed" if self.closed else ""
-        return f"<{type(self).__name__} at {id(self):#x}{state}>"
+        name = public_name(type(self))
+        return f"<{name}(serverlink.{self.socket_type.name}) at {id(self):#x}{state}>"
+
+    # Programs name the type that a receive gives: Socket[bytes].
+    __class_getitem__: ClassVar[Any] = classmethod(GenericAlias)
 
     def close(self, linger: int | None = None) -> None:
         """Close the socket, at once; closing it again does nothing.
@@ -317,6 +324,14 @@ def _at(endpoint: str, call: Callable[[str], None]) -> None:
         call(endpoint)
     except ServerLinkError as error:
         raise error.at(endpoint) from None
+
+
+def public_name(kind: type) -> str:
+    """A class by the name that programs have for it."""
+    module = kind.__module__
+    if module.startswith("serverlink."):
+        module = module.removesuffix(".socket").removesuffix(".context")
+    return f"{module}.{kind.__qualname__}"
 
 
 def timeout_ms(timeout: float | None) -> int:

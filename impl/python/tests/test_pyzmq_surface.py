@@ -4,6 +4,7 @@ import copy
 import errno
 import threading
 from collections.abc import Callable
+from typing import Any, get_args, get_origin
 
 import pytest
 
@@ -30,6 +31,50 @@ def test_names_that_programs_import() -> None:
     assert int(zmq.Event.LISTENING) == zmq.EVENT_LISTENING
     assert zmq.PollEvent(zmq.POLLIN) is zmq.PollEvent.POLLIN
     assert zmq.Errno.EAGAIN == zmq.EAGAIN
+
+
+def test_old_names() -> None:
+    assert (zmq.XREQ, zmq.XREP) == (zmq.DEALER, zmq.ROUTER)
+    assert zmq.ROUTER_BEHAVIOR == zmq.FAIL_UNROUTABLE == zmq.ROUTER_MANDATORY
+    assert zmq.DELAY_ATTACH_ON_CONNECT == zmq.IMMEDIATE
+    assert zmq.constants.SocketType is zmq.SocketType
+    assert zmq.SyncSocket is zmq.Socket
+    assert zmq.SyncContext is zmq.Context
+
+
+def test_names_of_arguments(make_socket: MakeSocket) -> None:
+    dealer = make_socket(zmq.DEALER)
+    dealer.set(option=zmq.LINGER, optval=3)
+    assert dealer.get(option=zmq.LINGER) == 3
+    poller = zmq.Poller()
+    poller.register(socket=dealer, flags=zmq.POLLIN)
+    poller.modify(socket=dealer, flags=zmq.POLLOUT)
+    assert poller.sockets == [(dealer, zmq.POLLOUT)]
+    poller.unregister(socket=dealer)
+    shadow = zmq.Context(shadow=dealer.context)
+    shadow.set(option=zmq.MAX_SOCKETS, optval=10)
+    assert dealer.context.max_sockets == 10
+
+
+def test_sockets_say_what_they_are(make_socket: MakeSocket) -> None:
+    dealer = make_socket(zmq.DEALER)
+    shown = f"<serverlink.Socket(serverlink.DEALER) at {id(dealer):#x}"
+    assert repr(dealer) == f"{shown}>"
+    assert repr(dealer.context).startswith("<serverlink.Context(1 socket) at ")
+    assert dealer.copy_threshold == zmq.COPY_THRESHOLD
+    dealer.close()
+    assert repr(dealer) == f"{shown} closed>"
+    assert dealer.type == dealer.TYPE == zmq.DEALER
+    assert dealer.socket_type is zmq.SocketType.DEALER
+
+
+def test_classes_take_the_types_that_programs_name() -> None:
+    socket: Any = zmq.Socket
+    context: Any = zmq.Context
+    awaited: Any = zmq.asyncio.Socket
+    assert (get_origin(socket[bytes]), get_args(socket[bytes])) == (zmq.Socket, (bytes,))
+    assert get_args(context[zmq.Socket]) == (zmq.Socket,)
+    assert get_origin(awaited[bytes]) is zmq.asyncio.Socket
 
 
 @pytest.mark.parametrize("name", ["SUB", "REQ", "STREAM"])
