@@ -4,6 +4,7 @@ import copy
 import errno
 import threading
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from typing import Any, get_args, get_origin
 
 import pytest
@@ -12,6 +13,34 @@ import serverlink as zmq
 import serverlink.error
 import serverlink.utils.monitor
 from serverlink import Socket
+
+# What pyzmq has and README.md says is missing, as patterns.
+MISSING = """
+zmq.PUB zmq.SUB zmq.XPUB zmq.XSUB zmq.REQ zmq.REP zmq.STREAM zmq.CHANNEL zmq.CLIENT zmq.DGRAM
+zmq.DISH zmq.GATHER zmq.PEER zmq.RADIO zmq.SCATTER zmq.SERVER zmq.SUBSCRIBE zmq.UNSUBSCRIBE
+zmq.XPUB_* zmq.XSUB_* zmq.REQ_* zmq.INVERT_MATCHING zmq.ONLY_FIRST_SUBSCRIBE zmq.TOPICS_COUNT
+zmq.STREAM_NOTIFY zmq.RATE zmq.RECOVERY_IVL zmq.MULTICAST_* zmq.NORM_* zmq.NormMode zmq.VMCI_*
+zmq.WSS_* zmq.SOCKS_* zmq.GSSAPI* zmq.HWM zmq.AFFINITY zmq.TOS zmq.CONFLATE zmq.CONNECT_TIMEOUT
+zmq.TCP_MAXRT zmq.USE_FD zmq.BINDTODEVICE zmq.ROUTER_RAW zmq.ROUTER_NOTIFY zmq.RouterNotify
+zmq.NOTIFY_* zmq.IPV4ONLY zmq.RECONNECT_STOP* zmq.ReconnectStop zmq.HELLO_MSG
+zmq.DISCONNECT_MSG zmq.HICCUP_MSG zmq.PRIORITY zmq.BUSY_POLL zmq.METADATA
+zmq.ZAP_ENFORCE_DOMAIN zmq.THREAD_* zmq.*_BATCH_SIZE zmq.TCP_ACCEPT_FILTER zmq.IPC_FILTER_*
+zmq.IPC_PATH_MAX_LEN zmq.LOOPBACK_FASTPATH zmq.SRCFD zmq.DRAFT_API zmq.PYZMQ_DRAFT_API
+zmq.DraftFDWarning zmq.Stopwatch zmq.device zmq.DeviceType zmq.QUEUE zmq.FORWARDER zmq.STREAMER
+zmq.proxy_steerable zmq.backend zmq.sugar zmq.devices zmq.eventloop zmq.green zmq.auth zmq.ssh
+zmq.log zmq.decorators Socket.shadow Socket.underlying Context.underlying Context.shadow_pyczmq
+Frame.group Frame.routing_id Frame.set Frame.tracker_event asyncio.ZMQEventLoop asyncio.install
+asyncio.ProactorSelectorThreadWarning asyncio.Socket.from_socket asyncio.Socket.shadow
+asyncio.Socket.underlying asyncio.Context.underlying asyncio.Context.shadow_pyczmq
+"""
+# What their modules have imported for themselves.
+IMPORTED = {"Enum", "IntEnum", "IntFlag", "contextmanager", "os", "sys"}
+IMPORTED |= {"Future", "SelectorEventLoop", "WeakKeyDictionary", "asyncio", "selectors", "warnings"}
+PLACES = (
+    "zmq",
+    *("Socket", "Context", "Poller", "Frame", "MessageTracker"),
+    *("asyncio", "asyncio.Socket", "asyncio.Context", "asyncio.Poller"),
+)
 
 MakeSocket = Callable[[int], Socket]
 Pair = tuple[Socket, Socket]
@@ -75,6 +104,22 @@ def test_classes_take_the_types_that_programs_name() -> None:
     assert (get_origin(socket[bytes]), get_args(socket[bytes])) == (zmq.Socket, (bytes,))
     assert get_args(context[zmq.Socket]) == (zmq.Socket,)
     assert get_origin(awaited[bytes]) is zmq.asyncio.Socket
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_what_is_missing_is_known(place: str) -> None:
+    theirs: Any = pytest.importorskip("zmq")
+    pytest.importorskip("zmq.asyncio")
+    ours: Any = zmq
+    for step in () if place == "zmq" else place.split("."):
+        theirs, ours = getattr(theirs, step), getattr(ours, step)
+
+    def is_known(name: str) -> bool:
+        return any(fnmatchcase(f"{place}.{name}", pattern) for pattern in MISSING.split())
+
+    names = {name for name in dir(theirs) if not name.startswith("_")} - IMPORTED
+    assert {name for name in names if not hasattr(ours, name) and not is_known(name)} == set()
+    assert {name for name in names if hasattr(ours, name) and is_known(name)} == set()
 
 
 @pytest.mark.parametrize("name", ["SUB", "REQ", "STREAM"])
