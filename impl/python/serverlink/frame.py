@@ -37,13 +37,9 @@ class Frame(_ext.Frame):
     """A part of a message; anything that takes a buffer takes it.
 
     ``Frame(data)`` refers to the data and copies when it is sent; text is refused with TypeError.
-    ``MORE`` and ``SHARED`` are properties as ``get`` tells them.
     """
 
     __slots__ = ("more", "tracker")
-
-    MORE = property(lambda self: self.get(MORE))
-    SHARED = property(lambda self: self.get(SHARED))
 
     def __init__(
         self,
@@ -77,6 +73,16 @@ class Frame(_ext.Frame):
         if option == SHARED:
             return 0
         raise ServerLinkError(EINVAL, f"a frame has no property {option!r}")
+
+    @property
+    def MORE(self) -> int:  # noqa: N802 pyzmq's name
+        """Whether a part follows."""
+        return self.get(MORE)
+
+    @property
+    def SHARED(self) -> int:  # noqa: N802 pyzmq's name
+        """0."""
+        return self.get(SHARED)
 
     def __getitem__(self, key: int | str) -> int:
         return self.get(key)

@@ -169,7 +169,10 @@ class SocketOptions(_ext.Socket):
         """The socket's kind as a number; also of one that is closed."""
         return self._type
 
-    TYPE = property(lambda self: self.type)
+    @property
+    def TYPE(self) -> int:  # noqa: N802 pyzmq's name
+        """As ``type``."""
+        return self._type
 
     @property
     def socket_type(self) -> SocketType:
