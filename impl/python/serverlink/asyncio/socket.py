@@ -25,7 +25,8 @@ T = TypeVar("T")
 class Socket(AwaitedSocket):
     """A socket whose calls are awaited: send, receive and poll. The rest is as it was.
 
-    It belongs to the loop that runs when it first waits, until it is closed.
+    It belongs to the loop that runs when it first waits, until it is closed, and has one descriptor
+    more for that. Calls that wait then raise ServerLinkError with ENOTSOCK.
     """
 
     __slots__ = ()
