@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from slkbench.cli.say import table_console
+
 if TYPE_CHECKING:
     from slkbench.model import Cell, Verdict
 
@@ -22,7 +24,6 @@ def print_grid(
     Where standard output is no terminal, nothing is shortened or wrapped.
     """
     from rich import box
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
@@ -37,7 +38,7 @@ def print_grid(
     if not sys.stdout.isatty():
         needed = sum(max(len(row[i]) for row in (head, *rows)) + 3 for i in range(len(head)))
         width = max(_WIDTH_WITHOUT_TERMINAL, needed)
-    Console(width=width, highlight=False).print(table)
+    table_console(width).print(table)
 
 
 def shift_text(ratio: float | None) -> str:

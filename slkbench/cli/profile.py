@@ -13,7 +13,7 @@ import click
 
 from slkbench.cli.parameters import AFFINITY, COUNT, DURATION, results_option, wait_option
 from slkbench.cli.run import cell_options
-from slkbench.cli.say import say
+from slkbench.cli.say import say, table_console
 from slkbench.foreign_text import visible
 
 if TYPE_CHECKING:
@@ -360,9 +360,7 @@ def profile_tables_of(result: ProfileResult) -> list[Table]:
 
 def print_tables(tables: Sequence[Table]) -> None:
     """Print tables for reading."""
-    from rich.console import Console
-
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL)
+    console = table_console(None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL)
     for each in tables:
         console.print(visible(each.title), style="bold", markup=False, highlight=False)
         console.print(_rich_table(each))

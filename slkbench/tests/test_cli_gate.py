@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -144,6 +147,21 @@ def test_two_stored_runs_are_judged_unpaired(
     assert invoke(fake_world, "gate", "before", "after", *asked).exit_code == 0
     assert "SLOWER" in Path("summary.md").read_text(encoding="utf-8")
     assert invoke(fake_world, "gate", "after", "before").exit_code == 0
+
+
+@pytest.mark.parametrize(("runs", "code"), [(("before", "same"), 0), (("before", "after"), 1)])
+def test_a_reader_that_has_gone_does_not_change_the_code(
+    write_run: Callable[..., Path], runs: tuple[str, str], code: int
+) -> None:
+    write_run("before")
+    write_run("same", day=1.2)
+    write_run("after", {"serverlink": 0.6})
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "slkbench", "gate", *runs]
+    ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert ended.returncode == code, ended.stderr
 
 
 def test_a_gate_says_what_its_placebo_shows_and_when_it_was_measured(
