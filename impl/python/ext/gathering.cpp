@@ -42,6 +42,13 @@ void forget_hash(PyObject* bytes) noexcept {
 #pragma GCC diagnostic pop
 }
 
+// CPython 3.14 keeps that of a tuple as well.
+void forget_hash_of_tuple([[maybe_unused]] PyObject* tuple) noexcept {
+#if PY_VERSION_HEX >= 0x030E0000
+  reinterpret_cast<PyTupleObject*>(tuple)->ob_hash = -1;
+#endif
+}
+
 // Gives bytes another content, if nobody can see it.
 bool overwrite(PyObject* object, const char* data, size_t size) noexcept {
   if (!is_ours(object) || !PyBytes_CheckExact(object) ||
@@ -181,6 +188,7 @@ bool gathering::take_last_in_place(const char* data, size_t size) noexcept {
       return false;
     }
   } else if (reused_ != nullptr && overwrite(PyTuple_GET_ITEM(reused_, 1), data, size)) {
+    forget_hash_of_tuple(reused_);
     Py_DECREF(std::exchange(first_, nullptr));  // the old message has it as well
     reused_ = nullptr;
   } else {
