@@ -45,12 +45,9 @@ def _cpu_disagreements(
 ) -> Iterator[Finding]:
     """The difference is in waiting, or bought with CPU time."""
     for verdict, cpu in _unlike(verdicts, cpu_verdicts):
-        yield Finding(
-            code="time-and-cpu-disagree",
-            subject=f"{verdict.cell.title}: {verdict.contender}",
-            evidence=f"time per message is {verdict.kind} ({_change(verdict)}), CPU time per "
-            f"message {cpu.kind} ({_change(cpu)})",
-            remedy=_meaning(verdict.kind, cpu.kind),
+        said = f"CPU time per message {cpu.kind} ({_change(cpu)})"
+        yield _disagreement(
+            "time-and-cpu-disagree", verdict, said, _meaning(verdict.kind, cpu.kind)
         )
 
 
@@ -59,13 +56,19 @@ def _instruction_disagreements(
 ) -> Iterator[Finding]:
     """The difference is in what callgrind does not count, or where time is not spent."""
     for verdict, counted in _unlike(verdicts, instruction_verdicts):
-        yield Finding(
-            code="time-and-instructions-disagree",
-            subject=f"{verdict.cell.title}: {verdict.contender}",
-            evidence=f"time per message is {verdict.kind} ({_change(verdict)}), instructions per "
-            f"message are {_in_number(counted.kind)} ({_change(counted)})",
-            remedy=_meaning_of_count(verdict.kind, counted.kind),
-        )
+        said = f"instructions per message are {_in_number(counted.kind)} ({_change(counted)})"
+        meaning = _meaning_of_count(verdict.kind, counted.kind)
+        yield _disagreement("time-and-instructions-disagree", verdict, said, meaning)
+
+
+def _disagreement(code: str, verdict: Verdict, said: str, meaning: str) -> Finding:
+    """``said`` is what a companion says in place of ``verdict``."""
+    return Finding(
+        code=code,
+        subject=f"{verdict.cell.title}: {verdict.contender}",
+        evidence=f"time per message is {verdict.kind} ({_change(verdict)}), {said}",
+        remedy=meaning,
+    )
 
 
 def _unlike(

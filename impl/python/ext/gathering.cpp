@@ -60,6 +60,10 @@ bool overwrite(PyObject* object, const char* data, size_t size) noexcept {
   return true;
 }
 
+PyObject* bytes_of(const char* data, size_t size) noexcept {
+  return PyBytes_FromStringAndSize(data, static_cast<Py_ssize_t>(size));
+}
+
 }  // namespace
 
 gathering::gathering(socket& source, int most) : source_(source), most_(static_cast<size_t>(most)) {
@@ -112,10 +116,6 @@ void gathering::put(PyObject* message) noexcept {
     }
   }
   ++count_;
-}
-
-PyObject* gathering::made_of(const char* data, size_t size) noexcept {
-  return PyBytes_FromStringAndSize(data, static_cast<Py_ssize_t>(size));
 }
 
 // The tuple of its parts, of which `last` is stolen; null without memory.
@@ -177,23 +177,21 @@ void gathering::take_first(const char* data, size_t size) noexcept {
     return;
   }
   gathered_bytes_ += object_bytes + size;
-  append(made_of(data, size), true);
+  append(bytes_of(data, size), true);
 }
 
-// The last part of a message, where an old one has a place for it.
-bool gathering::take_last_in_place(const char* data, size_t size) noexcept {
-  if (first_ == nullptr) {
-    PyObject* const old = old_message();
-    if (old == nullptr || !overwrite(old, data, size)) {
-      return false;
-    }
-  } else if (reused_ != nullptr && overwrite(PyTuple_GET_ITEM(reused_, 1), data, size)) {
-    forget_hash_of_tuple(reused_);
-    Py_DECREF(std::exchange(first_, nullptr));  // the old message has it as well
-    reused_ = nullptr;
-  } else {
-    reused_ = nullptr;
+// The last part of a message, where an old one has a place for it: the one that begins alike, if
+// this one has begun.
+bool gathering::take_last_in_place(PyObject* begun, const char* data, size_t size) noexcept {
+  PyObject* const place = begun != nullptr    ? PyTuple_GET_ITEM(begun, 1)
+                          : first_ == nullptr ? old_message()
+                                              : nullptr;
+  if (place == nullptr || !overwrite(place, data, size)) {
     return false;
+  }
+  if (begun != nullptr) {
+    forget_hash_of_tuple(begun);
+    Py_DECREF(std::exchange(first_, nullptr));  // the old message has it as well
   }
   ++count_;
   return true;
@@ -206,9 +204,9 @@ int gathering::take_bytes(const char* data, size_t size, bool more) noexcept {
     take_first(data, size);
   } else {
     gathered_bytes_ += object_bytes + size;
-    if (more || !take_last_in_place(data, size)) {
-      reused_ = nullptr;
-      append(made_of(data, size), more);
+    PyObject* const begun = std::exchange(reused_, nullptr);
+    if (more || !take_last_in_place(begun, data, size)) {
+      append(bytes_of(data, size), more);
     }
   }
   // Behind a long part, the next one may be received without the GIL.

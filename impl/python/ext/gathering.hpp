@@ -65,8 +65,7 @@ class gathering {
 
   int take_bytes(const char* data, size_t size, bool more) noexcept;
   void take_first(const char* data, size_t size) noexcept;
-  bool take_last_in_place(const char* data, size_t size) noexcept;
-  PyObject* made_of(const char* data, size_t size) noexcept;
+  bool take_last_in_place(PyObject* begun, const char* data, size_t size) noexcept;
   void append(PyObject* bytes, bool more) noexcept;
   PyObject* whole_message(PyObject* last) noexcept;
   PyObject* old_message() const noexcept;

@@ -180,6 +180,21 @@ constexpr call receives[] = {
      }},
 };
 
+// With one peer and with several, where the type may have them.
+template <typename Check>
+void for_each_number_of_peers(Check check) {
+  for (const ends& of : all_ends) {
+    for (const std::size_t peer_count : {1u, 3u}) {
+      if (of.subject == SLK_PAIR && peer_count > 1) {
+        continue;
+      }
+      CAPTURE(of.name);
+      CAPTURE(peer_count);
+      check(of, peer_count);
+    }
+  }
+}
+
 }  // namespace
 
 CONTRACT_OVER_ALL("fd: read before bind or connect, it tells of the first message") {
@@ -207,46 +222,32 @@ CONTRACT_OVER_ALL("fd: read before bind or connect, it tells of the first messag
 }
 
 CONTRACT_OVER_ALL("fd: tells of a message that comes after any call") {
-  for (const ends& of : all_ends) {
-    for (const std::size_t peer_count : {1u, 3u}) {
-      if (of.subject == SLK_PAIR && peer_count > 1) {
-        continue;
-      }
-      CAPTURE(of.name);
-      CAPTURE(peer_count);
-      const auto check = [&](const call& made) {
-        CAPTURE(made.name);
-        setting<Transport> here(of, peer_count);
-        made.make(here.subject);
-        here.speak();
-        CHECK(is_told(here.subject, here.fd, SLK_POLLIN));
-      };
-      std::for_each(std::begin(calls), std::end(calls), check);
-      std::for_each(std::begin(receives), std::end(receives), check);
-    }
-  }
+  for_each_number_of_peers([](const ends& of, std::size_t peer_count) {
+    const auto check = [&](const call& made) {
+      CAPTURE(made.name);
+      setting<Transport> here(of, peer_count);
+      made.make(here.subject);
+      here.speak();
+      CHECK(is_told(here.subject, here.fd, SLK_POLLIN));
+    };
+    std::for_each(std::begin(calls), std::end(calls), check);
+    std::for_each(std::begin(receives), std::end(receives), check);
+  });
 }
 
 CONTRACT_OVER_ALL("fd: tells of a message that came before any call") {
-  for (const ends& of : all_ends) {
-    for (const std::size_t peer_count : {1u, 3u}) {
-      if (of.subject == SLK_PAIR && peer_count > 1) {
-        continue;
-      }
-      CAPTURE(of.name);
-      CAPTURE(peer_count);
-      for (const call& made : calls) {
-        CAPTURE(made.name);
-        setting<Transport> here(of, peer_count);
-        here.speak();
-        REQUIRE(is_readable(here.fd));
-        made.make(here.subject);
-        made.make(here.subject);
-        CHECK(is_readable(here.fd, 0ms));
-        CHECK(is_told(here.subject, here.fd, SLK_POLLIN));
-      }
+  for_each_number_of_peers([](const ends& of, std::size_t peer_count) {
+    for (const call& made : calls) {
+      CAPTURE(made.name);
+      setting<Transport> here(of, peer_count);
+      here.speak();
+      REQUIRE(is_readable(here.fd));
+      made.make(here.subject);
+      made.make(here.subject);
+      CHECK(is_readable(here.fd, 0ms));
+      CHECK(is_told(here.subject, here.fd, SLK_POLLIN));
     }
-  }
+  });
 }
 
 CONTRACT_OVER_ALL("fd: tells of a message after one was received and any call was made") {
