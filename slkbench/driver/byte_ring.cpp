@@ -14,6 +14,15 @@ std::uint64_t record_bytes(std::size_t size) noexcept {
          (size + sizeof(length_word) - 1) / sizeof(length_word) * sizeof(length_word);
 }
 
+// memcpy in pieces that C libraries do not leave to string instructions: those read far ahead, and
+// take lines from the writer that it is about to write.
+void copy_from_writer(std::byte* to, const std::byte* from, std::size_t size) noexcept {
+  constexpr std::size_t piece = 1024;
+  for (; size > piece; size -= piece, to += piece, from += piece)
+    std::memcpy(to, from, piece);
+  std::memcpy(to, from, size);
+}
+
 }  // namespace
 
 byte_ring::byte_ring(std::size_t capacity_bytes)
@@ -30,19 +39,16 @@ void byte_ring::copy_in(std::uint64_t at, const void* data, std::size_t size) no
 void byte_ring::copy_out(std::uint64_t at, void* data, std::size_t size) const noexcept {
   const std::size_t begin = at & mask_;
   const std::size_t first = std::min(size, bytes_.size() - begin);
-  std::memcpy(data, bytes_.data() + begin, first);
+  copy_from_writer(static_cast<std::byte*>(data), bytes_.data() + begin, first);
   if (first < size)
-    std::memcpy(static_cast<std::byte*>(data) + first, bytes_.data(), size - first);
+    copy_from_writer(static_cast<std::byte*>(data) + first, bytes_.data(), size - first);
 }
 
-// The next record ends at `end`, and there is room for it. A large one claims its own lines alone:
-// its reader's processor reads ahead.
+// The next record ends at `end`, and there is room for it. A large one is a row of stores itself.
 void byte_ring::claim(std::uint64_t end) noexcept {
   const std::uint64_t room_ends = known_head_ + bytes_.size();
   std::uint64_t at = std::max(claimed_, written_);
-  claimed_ = end - written_ > claimed_at_once_bytes
-                 ? end
-                 : std::min(end + claimed_at_once_bytes, room_ends);
+  claimed_ = std::min(end + claimed_at_once_bytes, room_ends);
   at = (at + cache_line_bytes - 1) / cache_line_bytes * cache_line_bytes;
   for (; at < claimed_; at += cache_line_bytes)
     bytes_[at & mask_] = std::byte{0};
@@ -58,7 +64,7 @@ bool byte_ring::write(const std::byte* data, std::size_t size) noexcept {
       return false;
     }
   }
-  if (end > claimed_)
+  if (end > claimed_ && size <= claimed_ahead_bytes_max)
     claim(end);
   const length_word length = size;
   copy_in(written_, &length, sizeof length);

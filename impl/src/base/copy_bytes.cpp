@@ -38,6 +38,13 @@ void copy_many_bytes(std::uint8_t* to, const std::uint8_t* from, std::size_t siz
   std::memcpy(to + done, from + done, size_bytes - done);
 }
 
+void copy_many_shared_bytes(std::uint8_t* to, const std::uint8_t* from,
+                            std::size_t size_bytes) noexcept {
+  const std::size_t done =
+      size_bytes >= string_copy_bytes_min ? copy_blocks(to, from, size_bytes) : 0;
+  std::memcpy(to + done, from + done, size_bytes - done);
+}
+
 void move_bytes_down(std::uint8_t* to, const std::uint8_t* from, std::size_t size_bytes) noexcept {
   const std::size_t done = is_slow(to, from, size_bytes) ? copy_blocks(to, from, size_bytes) : 0;
   std::memmove(to + done, from + done, size_bytes - done);

@@ -27,6 +27,7 @@
 #include "base/unique_fd.hpp"
 #include "io/event_signal.hpp"
 #include "io/timer_queue.hpp"
+#include "ring/chunk_pool.hpp"
 
 namespace slk {
 
@@ -90,6 +91,8 @@ class io_thread {
   void arm(std::shared_ptr<patrolled> armed) noexcept;
   [[nodiscard]] int load() const noexcept { return load_.load(std::memory_order_relaxed); }
   void adjust_load(int change) noexcept { load_.fetch_add(change, std::memory_order_relaxed); }
+  // For what its connections have yet to send.
+  [[nodiscard]] chunk_pool& chunks() noexcept { return chunks_; }
 
   // -- this thread --------------------------------------------------------------------------------
 
@@ -128,6 +131,8 @@ class io_thread {
   alignas(cache_line_bytes) std::atomic<patrolled*> armed_stack_{nullptr};
   std::atomic<bool> sleeping_{false};
   std::atomic<int> load_{0};
+
+  chunk_pool chunks_;  // any thread; outlives the handlers, whose pipes hold some
 
   // This thread only.
   timer_queue timers_;  // outlives the handlers, which own timers

@@ -15,6 +15,8 @@ namespace slk {
 
 // Roles: the producer is the sending socket's thread, the consumer the receiving socket's.
 struct inproc_channel {
+  inproc_channel(chunk_pool& pool, chunk_ring::between ends) noexcept : ring(pool, ends) {}
+
   chunk_ring ring;
 
   // Messages that the consumer has read, as of its last report.
@@ -42,6 +44,13 @@ class inproc_link {
  public:
   enum class side : std::size_t { connecting, binding };
 
+  inproc_link(std::shared_ptr<chunk_pool> pool, chunk_ring::between ends) noexcept
+      : pool_(std::move(pool)), forward(*pool_, ends), backward(*pool_, ends) {}
+
+ private:
+  const std::shared_ptr<chunk_pool> pool_;  // outlives the rings
+
+ public:
   inproc_channel forward;   // from the connecting to the binding socket
   inproc_channel backward;  // the other way
 

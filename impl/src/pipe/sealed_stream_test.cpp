@@ -60,7 +60,8 @@ void put(stream_writer& writer, std::string_view bytes) {
 TEST_CASE("sealed writer: a message cut by the end of its connection comes whole on the next" *
           without_curve) {
   stream_ends first;
-  stream_writer writer;
+  chunk_pool pool;
+  stream_writer writer{pool};
   writer.open(std::make_unique<sealed_output>(first.ours(), keys_of(1, false)), 0);
   put(writer, frame_bytes("whole"));
   REQUIRE(writer.flush() == flush_result::complete);
@@ -90,7 +91,8 @@ TEST_CASE("sealed writer: a message cut by the end of its connection comes whole
 
 TEST_CASE("sealed writer: commands go between messages, sealed as well" * without_curve) {
   stream_ends ends;
-  stream_writer writer;
+  chunk_pool pool;
+  stream_writer writer{pool};
   writer.open(std::make_unique<sealed_output>(ends.ours(), keys_of(1, false)), 0);
   writer.queue_control(as_bytes(ping_bytes("one")));
   writer.queue_control(as_bytes(pong_bytes("two")));

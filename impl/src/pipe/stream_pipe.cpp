@@ -12,7 +12,8 @@ stream_pipe::stream_pipe(io_thread& io, std::shared_ptr<inbox> owner, const sett
       io_(io),
       inbox_(std::move(owner)),
       send_mark_(with.send_mark),
-      reads_on_io_thread_(!with.application_reads) {
+      reads_on_io_thread_(!with.application_reads),
+      writer_(io.chunks()) {
   out_ = &writer_.ring();
   run_ahead_chunks_max_ = run_ahead_chunks;
   if (with.frame_bytes_max >= 0) {

@@ -38,6 +38,10 @@ namespace slk {
 
 class stream_writer {
  public:
+  // The pool outlives the writer.
+  explicit stream_writer(chunk_pool& pool) noexcept
+      : ring_(pool, chunk_ring::between::one_core) {}  // who flushes is mostly who writes
+
   // -- application's thread
   // -------------------------------------------------------------------------
 
@@ -118,7 +122,7 @@ class stream_writer {
   // Of a connection of either kind, or -1.
   [[nodiscard]] int descriptor() const noexcept { return sealed_ != nullptr ? sealed_->fd() : fd_; }
 
-  chunk_ring ring_{chunk_ring::between::one_core};  // who flushes is mostly who writes
+  chunk_ring ring_;
 
   try_lock lock_;
   int fd_ = -1;

@@ -10,7 +10,8 @@ namespace slk {
 namespace {
 
 struct unit {
-  stream_writer writer;
+  chunk_pool pool;
+  stream_writer writer{pool};
   std::uint64_t messages = 0;
 
   void put(std::string_view body, std::uint8_t flags = 0) {

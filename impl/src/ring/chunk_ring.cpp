@@ -8,16 +8,11 @@
 namespace slk {
 
 chunk_ring::~chunk_ring() {
-  chunk* at = head_ != nullptr ? head_ : first_.load(std::memory_order_acquire);
+  ring_chunk* at = head_ != nullptr ? head_ : first_.load(std::memory_order_acquire);
   while (at != nullptr) {
-    chunk* next = at->next.load(std::memory_order_relaxed);
-    release(at);
+    ring_chunk* next = at->next.load(std::memory_order_relaxed);
+    pool_.give_back(at);
     at = next;
-  }
-  for (auto& slot : recycled_) {
-    if (chunk* spare = slot.load(std::memory_order_relaxed); spare != nullptr) {
-      release(spare);
-    }
   }
 }
 
@@ -31,17 +26,17 @@ std::span<const std::uint8_t> chunk_ring::front() noexcept {
   for (;;) {
     std::size_t published = head_->published.load(std::memory_order_acquire);
     if (published == consumed_) {
-      chunk* next = head_->next.load(std::memory_order_acquire);  // invariant 3
+      ring_chunk* next = head_->next.load(std::memory_order_acquire);  // invariant 3
       if (next == nullptr) {
         return {};
       }
       published = head_->published.load(std::memory_order_acquire);
       if (published == consumed_) {
-        chunk* emptied = head_;
+        ring_chunk* emptied = head_;
         head_ = next;
         consumed_ = boundary_ = 0;
         count_dropped();
-        recycle(emptied);
+        pool_.give_back(emptied);
         continue;
       }
     }
@@ -78,9 +73,8 @@ void chunk_ring::claim(std::size_t size_bytes) noexcept {
   }
   const std::size_t begin = std::max(limit_, written_);
   const std::size_t end = written_ + size_bytes;
-  // Of a larger message none beyond: its reader is at full speed, and the processor that reads
-  // ahead for it takes those back.
-  limit_ = std::min(size_bytes > claim_bytes_ ? end : end + claim_bytes_, tail_->capacity);
+  limit_ =
+      size_bytes > claimed_ahead_bytes_max ? end : std::min(end + claim_bytes_, tail_->capacity);
   constexpr std::size_t line = cache_line_bytes;
   for (std::size_t at = (begin + line - 1) / line * line; at < limit_; at += line) {
     tail_->bytes()[at] = 0;  // of no message yet
@@ -94,7 +88,8 @@ std::uint8_t* chunk_ring::reserve_in_new_chunk(std::size_t size_bytes) noexcept 
   }
   // A long multipart message doubles its chunk, so that carrying it over stays linear in total.
   const std::size_t wanted = carried == 0 ? size_bytes : 2 * (carried + size_bytes);
-  chunk* fresh = take_chunk(std::max(wanted, ring_chunk_bytes));
+  ring_chunk* fresh = pool_.take(
+      wanted, claim_bytes_ == 0 ? chunk_pool::spare::warmest : chunk_pool::spare::coldest);
   if (fresh == nullptr) {
     return nullptr;
   }
@@ -111,56 +106,6 @@ std::uint8_t* chunk_ring::reserve_in_new_chunk(std::size_t size_bytes) noexcept 
   published_ = 0;
   written_ = limit_ = carried;
   return tail_->bytes() + written_;
-}
-
-chunk_ring::chunk* chunk_ring::take_chunk(std::size_t capacity) noexcept {
-  if (capacity == ring_chunk_bytes) {
-    if (chunk* spare = take_recycled(); spare != nullptr) {
-      return spare;
-    }
-  }
-  return allocate(capacity);
-}
-
-chunk_ring::chunk* chunk_ring::take_recycled() noexcept {
-  auto& slot = recycled_[take_slot_ % recycle_slots];
-  chunk* spare = slot.load(std::memory_order_acquire);  // pairs with: recycle()
-  if (spare == nullptr) {
-    return nullptr;
-  }
-  spare->next.store(nullptr, std::memory_order_relaxed);  // ours alone until linked
-  spare->published.store(0, std::memory_order_relaxed);
-  slot.store(nullptr, std::memory_order_release);  // pairs with: recycle()
-  ++take_slot_;
-  return spare;
-}
-
-void chunk_ring::recycle(chunk* emptied) noexcept {
-  auto& slot = recycled_[give_slot_ % recycle_slots];
-  // pairs with: take_recycled(): an acquired null says that the producer is done with the slot
-  if (emptied->capacity == ring_chunk_bytes && slot.load(std::memory_order_acquire) == nullptr) {
-    slot.store(emptied, std::memory_order_release);  // pairs with: take_recycled()
-    ++give_slot_;
-  } else {
-    release(emptied);
-  }
-}
-
-chunk_ring::chunk* chunk_ring::allocate(std::size_t capacity) noexcept {
-  const std::size_t total =
-      (sizeof(chunk) + capacity + cache_line_bytes - 1) / cache_line_bytes * cache_line_bytes;
-  void* memory = std::aligned_alloc(cache_line_bytes, total);
-  if (memory == nullptr) {
-    return nullptr;
-  }
-  chunk* fresh = new (memory) chunk;
-  fresh->capacity = capacity;
-  return fresh;
-}
-
-void chunk_ring::release(chunk* dead) noexcept {
-  dead->~chunk();
-  std::free(dead);
 }
 
 }  // namespace slk

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <cstring>
 #include <random>
 #include <string>
 #include <thread>
@@ -40,7 +41,8 @@ std::string take_all(chunk_ring& ring) {
 }  // namespace
 
 TEST_CASE("chunk_ring: empty until something is published") {
-  chunk_ring ring;
+  chunk_pool pool;
+  chunk_ring ring(pool, chunk_ring::between::one_core);
   CHECK(ring.front().empty());
   CHECK(ring.since_boundary().bytes.empty());
   append(ring, "ab");
@@ -57,7 +59,8 @@ TEST_CASE("chunk_ring: empty until something is published") {
 }
 
 TEST_CASE("chunk_ring: rollback drops what was not published, and nothing else") {
-  chunk_ring ring;
+  chunk_pool pool;
+  chunk_ring ring(pool, chunk_ring::between::one_core);
   put(ring, "kept");
   append(ring, "dropped");
   ring.rollback();
@@ -67,7 +70,8 @@ TEST_CASE("chunk_ring: rollback drops what was not published, and nothing else")
 }
 
 TEST_CASE("chunk_ring: rollback behind a move to a new chunk") {
-  chunk_ring ring;
+  chunk_pool pool;
+  chunk_ring ring(pool, chunk_ring::between::one_core);
   put(ring, std::string(ring_chunk_bytes - 4, 'a'));
   append(ring, "1234");
   append(ring, "5678");  // moves the message to the next chunk
@@ -77,7 +81,8 @@ TEST_CASE("chunk_ring: rollback behind a move to a new chunk") {
 }
 
 TEST_CASE("chunk_ring: a message that outgrows its chunk stays contiguous") {
-  chunk_ring ring;
+  chunk_pool pool;
+  chunk_ring ring(pool, chunk_ring::between::one_core);
   const std::string first(ring_chunk_bytes - 10, 'a');
   put(ring, first);
   append(ring, std::string(8, 'b'));
@@ -90,7 +95,8 @@ TEST_CASE("chunk_ring: a message that outgrows its chunk stays contiguous") {
 }
 
 TEST_CASE("chunk_ring: messages larger than a chunk, and parts that add up to one") {
-  chunk_ring ring;
+  chunk_pool pool;
+  chunk_ring ring(pool, chunk_ring::between::one_core);
   const std::string large(3 * ring_chunk_bytes + 7, 'L');
   put(ring, "before");
   put(ring, large);
@@ -109,7 +115,8 @@ TEST_CASE("chunk_ring: messages larger than a chunk, and parts that add up to on
 }
 
 TEST_CASE("chunk_ring: an absurd size is refused and leaves the ring usable") {
-  chunk_ring ring;
+  chunk_pool pool;
+  chunk_ring ring(pool, chunk_ring::between::one_core);
   append(ring, "ab");
   CHECK(ring.reserve(SIZE_MAX / 2) == nullptr);
   append(ring, "cd");
@@ -118,7 +125,8 @@ TEST_CASE("chunk_ring: an absurd size is refused and leaves the ring usable") {
 }
 
 TEST_CASE("chunk_ring: chunks come back and are used again") {
-  chunk_ring ring;
+  chunk_pool pool;
+  chunk_ring ring(pool, chunk_ring::between::one_core);
   const std::string message(ring_chunk_bytes / 2 + 1, 'm');  // one a chunk
   put(ring, message);
   const std::uint8_t* first = ring.front().data();
@@ -128,7 +136,7 @@ TEST_CASE("chunk_ring: chunks come back and are used again") {
   put(ring, message);
   ring.consume(message.size());
   CHECK(ring.front().data() == first);
-  // More than the recycle slots hold.
+  // More than the pool keeps.
   for (int i = 0; i < 200; ++i) {
     put(ring, message);
   }
@@ -138,7 +146,8 @@ TEST_CASE("chunk_ring: chunks come back and are used again") {
 }
 
 TEST_CASE("chunk_ring: unconsume goes back to the boundary, mark_boundary moves it") {
-  chunk_ring ring;
+  chunk_pool pool;
+  chunk_ring ring(pool, chunk_ring::between::one_core);
   put(ring, "aaaa");
   put(ring, "bbbb");
   static_cast<void>(ring.front());
@@ -156,7 +165,8 @@ TEST_CASE("chunk_ring: unconsume goes back to the boundary, mark_boundary moves 
 }
 
 TEST_CASE("chunk_ring: a drained ring starts over in the same chunk") {
-  chunk_ring ring;
+  chunk_pool pool;
+  chunk_ring ring(pool, chunk_ring::between::one_core);
   put(ring, "abc");
   const std::uint8_t* at = ring.front().data();
   ring.reset_drained();  // not drained: nothing happens
@@ -175,7 +185,8 @@ TEST_CASE("chunk_ring: a drained ring starts over in the same chunk") {
 }
 
 TEST_CASE("chunk_ring: reset gives the chunk of a huge message back") {
-  chunk_ring ring;
+  chunk_pool pool;
+  chunk_ring ring(pool, chunk_ring::between::one_core);
   put(ring, std::string(10 * ring_chunk_bytes, 'x'));
   ring.consume(ring.front().size());
   ring.reset_drained();
@@ -186,7 +197,8 @@ TEST_CASE("chunk_ring: reset gives the chunk of a huge message back") {
 }
 
 TEST_CASE("chunk_ring: destroyed with unread, unpublished and recycled chunks") {
-  chunk_ring ring;
+  chunk_pool pool;
+  chunk_ring ring(pool, chunk_ring::between::one_core);
   for (int i = 0; i < 10; ++i) {
     put(ring, std::string(ring_chunk_bytes - 1, 'x'));
   }
@@ -206,7 +218,8 @@ TEST_CASE("chunk_ring: producer and consumer on two threads, all sizes, in order
   const auto pattern = [](std::uint32_t number, std::uint32_t at) {
     return static_cast<std::uint8_t>(number * 31 + at);
   };
-  chunk_ring ring;
+  chunk_pool pool;
+  chunk_ring ring(pool, chunk_ring::between::two_cores);
   std::thread producer([&] {
     std::minstd_rand random(7);
     for (std::uint32_t number = 0; number < count; ++number) {

@@ -53,6 +53,8 @@ class inproc_registry {
   static std::shared_ptr<inproc_pipe> binding_end(const std::shared_ptr<inproc_link>& link,
                                                   const party& binder, bool& peer_has_left);
 
+  const std::shared_ptr<chunk_pool> chunks_ = std::make_shared<chunk_pool>();  // of all connections
+
   std::mutex mutex_;
   std::unordered_map<std::string, party> bound_;
   std::unordered_map<std::string, std::vector<waiting_link>> waiting_;

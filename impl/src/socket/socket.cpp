@@ -1,10 +1,10 @@
 #include "socket/socket.hpp"
 
-#include <sched.h>
 #include <serverlink/serverlink.h>
 
 #include <cerrno>
 
+#include "base/affinity.hpp"
 #include "base/cache_line.hpp"
 #include "base/clock.hpp"
 #include "socket/socket_types.hpp"
@@ -15,12 +15,6 @@ namespace {
 
 constexpr int pauses_per_look = 8;
 constexpr std::uint64_t pause_us = 200;
-
-bool several_cpus() noexcept {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  return ::sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) > 1;
-}
 
 }  // namespace
 
@@ -211,8 +205,10 @@ long socket::receive(message& into, int flags) {
   message received;
   if (frame.whole != nullptr) {
     received.move_from(*frame.whole);
-  } else if (const status copied = received.init_buffer(frame.data, frame.size_bytes); !copied) {
-    return -copied.error();
+  } else if (const status made = received.init_size(frame.size_bytes); !made) {
+    return -made.error();
+  } else {
+    copy_shared_bytes(received.data(), frame.data, frame.size_bytes);
   }
   received.set_more(frame.more);
   if (from->properties != nullptr) {

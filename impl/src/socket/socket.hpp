@@ -107,8 +107,8 @@ class alignas(cache_line_bytes) socket {
     if (const int error = fetch_or_wait(frame, from, flags); error != 0) {
       return -error;
     }
-    copy_bytes(static_cast<std::uint8_t*>(buffer), frame.data,
-               frame.size_bytes < capacity_bytes ? frame.size_bytes : capacity_bytes);
+    copy_shared_bytes(static_cast<std::uint8_t*>(buffer), frame.data,
+                      frame.size_bytes < capacity_bytes ? frame.size_bytes : capacity_bytes);
     return static_cast<long>(frame.size_bytes);
   }
   // Into memory of the frame's size that `allocate` gives. -ENOMEM: it gave none, the frame is
@@ -123,7 +123,7 @@ class alignas(cache_line_bytes) socket {
     if (into == nullptr) {
       return -ENOMEM;
     }
-    copy_bytes(static_cast<std::uint8_t*>(into), frame.data, frame.size_bytes);
+    copy_shared_bytes(static_cast<std::uint8_t*>(into), frame.data, frame.size_bytes);
     return static_cast<long>(frame.size_bytes);
   }
   [[nodiscard]] long receive(message& into, int flags);

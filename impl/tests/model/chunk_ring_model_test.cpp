@@ -1,5 +1,5 @@
 // Models slk::chunk_ring (impl/src/ring/chunk_ring.cpp): bytes pass through linked chunks, and an
-// emptied chunk comes back through a recycle slot; and reset_drained(), where the producer holds
+// emptied chunk comes back through slk::chunk_pool; and reset_drained(), where the producer holds
 // the lock of the consumers (slk::stream_writer::flush).
 
 #include "checks.hpp"
@@ -21,7 +21,8 @@ constexpr bool ends_message(word frame) {
 
 enum variable : word {
   first,
-  slot,
+  pool_lock,
+  slot,                        // the pool, which keeps one
   next,                        // of chunk 1; those of the others follow
   published = next + chunks,   // the same
   freed = published + chunks,  // the same; bookkeeping
@@ -56,7 +57,13 @@ program producer() {
            c.go("write");
          }
        }},
-      {"take recycled",
+      {"lock the pool",
+       [](cpu& c) {
+         if (c.exchange(pool_lock, 1, order::acquire) != 0) {
+           c.again();
+         }
+       }},
+      {"take a spare",
        [](cpu& c) {
          c.local(fresh) = c.load(slot);
          if (c.local(fresh) == 0) {
@@ -64,13 +71,13 @@ program producer() {
            if (c.local(fresh) > chunks) {
              c.fail("the model has too few chunks");
            }
-           c.go("carry");
          }
        }},
+      {"clear the slot", [](cpu& c) { c.store(slot, 0, order::relaxed); }},
+      {"unlock the pool", [](cpu& c) { c.unlock(pool_lock); }},
       {"reset next", [](cpu& c) { c.store(of_chunk(next, c.local(fresh)), 0, order::relaxed); }},
       {"reset published",
        [](cpu& c) { c.store(of_chunk(published, c.local(fresh)), 0, order::relaxed); }},
-      {"clear the slot", [](cpu& c) { c.store(slot, 0, order::release); }},
       {"carry",
        [](cpu& c) {
          if (c.local(tail) != 0 && c.local(written) != c.local(shown)) {
@@ -138,14 +145,21 @@ program consumer() {
            c.go("read");
          }
        }},
+      {"lock the pool",
+       [](cpu& c) {
+         if (c.exchange(pool_lock, 1, order::acquire) != 0) {
+           c.again();
+         }
+       }},
       {"is the slot free",
        [](cpu& c) {
          if (c.load(slot) != 0) {
            c.direct(of_chunk(freed, c.local(head))) = 1;
-           c.go("drop");
+           c.go("unlock the pool");
          }
        }},
-      {"recycle", [](cpu& c) { c.store(slot, c.local(head), order::release); }},
+      {"give back", [](cpu& c) { c.store(slot, c.local(head), order::relaxed); }},
+      {"unlock the pool", [](cpu& c) { c.unlock(pool_lock); }},
       {"drop",
        [](cpu& c) {
          c.local(head) = c.local(following);
@@ -172,7 +186,7 @@ program consumer() {
 
 model chain() {
   model made;
-  made.variables = {"first", "slot"};
+  made.variables = {"first", "pool_lock", "slot"};
   for (const char* name : {"next", "published", "freed"}) {
     for (word chunk = 1; chunk <= chunks; ++chunk) {
       made.variables.push_back(name + std::to_string(chunk));
@@ -300,7 +314,7 @@ TEST_CASE("chunk_ring: published is looked at again before a chunk is dropped") 
                wrong);
 }
 
-TEST_CASE("chunk_ring: a chunk is taken from its slot once") {
+TEST_CASE("chunk_ring: a chunk is taken from the pool once") {
   check_breaks(chain().without("producer", "clear the slot"), machine::x86, wrong);
 }
 

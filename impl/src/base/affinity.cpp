@@ -1,0 +1,13 @@
+#include "base/affinity.hpp"
+
+#include <sched.h>
+
+namespace slk {
+
+bool several_cpus() noexcept {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  return ::sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) > 1;
+}
+
+}  // namespace slk
