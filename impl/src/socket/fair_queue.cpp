@@ -33,6 +33,7 @@ void fair_queue::remove(pipe& gone) noexcept {
   swap_positions(gone.queue_position, pipes_.size() - 1);
   pipes_.pop_back();
   streams_ -= gone.is_stream() ? 1 : 0;
+  schedule_looks();
   std::erase(ended_, &gone);
   if (reading_ == &gone) {
     reading_ = nullptr;
@@ -62,9 +63,9 @@ void fair_queue::rely_on_edges() noexcept {
 }
 
 pipe* fair_queue::find_among_many() noexcept {
-  if (++since_look_ > messages_per_look) {
+  if (++since_look_ > look_after_) {
+    since_collect_ += since_look_;
     since_look_ = 0;
-    since_collect_ += messages_per_look;
     static_cast<void>(look_at_quiet());
     if (since_collect_ > messages_per_collect && streams_ > 0) {
       collect();
@@ -109,6 +110,7 @@ pipe* fair_queue::find_among_busy() noexcept {
 bool fair_queue::look_at_quiet() noexcept {
   bool any = false;
   bool long_silent = false;
+  all_long_silent_ = true;
   for (std::size_t i = busy_; i < active_;) {
     pipe& one = *pipes_[i];
     if (one.peek()) {
@@ -122,9 +124,12 @@ bool fair_queue::look_at_quiet() noexcept {
       deactivate(one);  // the pipe swapped in comes next
       continue;
     }
-    long_silent = ++one.silent_looks >= silent_looks_max || long_silent;
+    const bool this_one = ++one.silent_looks >= silent_looks_max;
+    long_silent = long_silent || this_one;
+    all_long_silent_ = all_long_silent_ && this_one;
     ++i;
   }
+  schedule_looks();
   return (long_silent && look_away_from_silent()) || any;
 }
 
@@ -205,12 +210,15 @@ void fair_queue::make_busy(pipe& found) noexcept {
   if (found.queue_position >= busy_) {
     swap_positions(found.queue_position, busy_++);
   }
+  schedule_looks();
 }
 
 void fair_queue::make_quiet(pipe& silent) noexcept {
   if (silent.queue_position < busy_) {
     swap_positions(silent.queue_position, --busy_);
+    all_long_silent_ = false;
   }
+  schedule_looks();
 }
 
 void fair_queue::deactivate(pipe& silent) noexcept {
@@ -218,6 +226,7 @@ void fair_queue::deactivate(pipe& silent) noexcept {
   if (silent.queue_position < active_) {
     swap_positions(silent.queue_position, --active_);
   }
+  schedule_looks();
 }
 
 void fair_queue::swap_positions(std::size_t a, std::size_t b) noexcept {

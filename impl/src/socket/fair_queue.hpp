@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <vector>
 
 #include "io/ready_set.hpp"
@@ -78,7 +79,7 @@ class fair_queue {
   // Whose turn it is, where nothing else is due; nullptr: take(). turn_taken() follows if it gave
   // a message, or its name.
   [[nodiscard]] pipe* turn_of_short() noexcept {
-    if (reading_ != nullptr || busy_ == 0 || since_look_ >= messages_per_look) [[unlikely]] {
+    if (reading_ != nullptr || busy_ == 0 || since_look_ >= look_after_) [[unlikely]] {
       return nullptr;
     }
     if (current_ >= busy_) {
@@ -87,13 +88,20 @@ class fair_queue {
     return pipes_[current_];
   }
   void turn_taken(pipe& from) noexcept {
-    from.silent_looks = 0;
+    if (from.silent_looks != 0) {
+      from.silent_looks = 0;
+    }
     ++since_look_;
     ++current_;
+    if (busy_ > near_peers_max && current_ + turns_ahead < busy_) {
+      pipes_[current_ + turns_ahead]->prefetch();
+    }
   }
 
-  // What it gave last has no others beside it.
-  [[nodiscard]] bool has_only_one() const noexcept { return pipes_.size() == 1; }
+  // What it gave last is the only pipe to look at, until an event tells of another.
+  [[nodiscard]] bool has_only_one() const noexcept {
+    return pipes_.size() == 1 || (busy_ == 1 && active_ == 1 && streams_ == 0);
+  }
 
   // Takes note of the edges that have come.
   void collect_edges() noexcept { static_cast<void>(collect()); }
@@ -111,26 +119,37 @@ class fair_queue {
   void give_credit() noexcept;
 
  private:
-  // How long a quiet pipe may have to wait behind busy ones.
+  // How long a quiet pipe may have to wait behind busy ones, and where all of them have been silent
+  // for long.
   static constexpr unsigned messages_per_look = 30;
+  static constexpr unsigned messages_per_late_look = 128;
   // Collecting edges costs a system call; often enough for fairness, rarely enough for speed.
   static constexpr unsigned messages_per_collect = 256;
   // One of these takes so long that the others are looked after each time.
   static constexpr std::size_t large_frame_bytes = 64 * 1024;
 
   static constexpr std::size_t attended_max = 16;
+  // What is received of so many stays in the nearest caches until its turn comes; of more it is
+  // called for so many turns ahead.
+  static constexpr std::size_t near_peers_max = 16;
+  static constexpr std::size_t turns_ahead = 2;
   static constexpr unsigned silent_looks_until_quiet = 4;
   static constexpr unsigned silent_looks_max = 64;
 
   // No other pipe's turn comes, and it is not yet time to look at those.
   [[nodiscard]] bool one_is_busy() noexcept {
-    return busy_ == 1 && since_look_ < messages_per_look && ++since_look_ != 0;
+    return busy_ == 1 && since_look_ < look_after_ && ++since_look_ != 0;
   }
   void note_size(const frame_view& frame) noexcept {
     if (frame.size_bytes >= large_frame_bytes) [[unlikely]] {
-      since_look_ = messages_per_look;
-      since_collect_ = messages_per_collect;
+      since_look_ = since_collect_ = messages_per_collect;
     }
+  }
+  // Which pipes are quiet, or streams, has changed.
+  void schedule_looks() noexcept {
+    look_after_ = active_ > busy_ ? all_long_silent_ ? messages_per_late_look : messages_per_look
+                  : streams_ > 0  ? messages_per_collect
+                                  : std::numeric_limits<unsigned>::max();
   }
   pipe* find_among_many() noexcept;
   [[nodiscard]] pipe* find_among_busy() noexcept;
@@ -149,10 +168,12 @@ class fair_queue {
   std::vector<pipe*> ended_;
   std::size_t busy_ = 0;
   std::size_t active_ = 0;
-  std::size_t streams_ = 0;     // of pipes_
-  std::size_t current_ = 0;     // whose turn it is, of the busy ones
-  unsigned since_look_ = 0;     // at the quiet ones, in messages
-  unsigned since_collect_ = 0;  // in messages
+  std::size_t streams_ = 0;       // of pipes_
+  std::size_t current_ = 0;       // whose turn it is, of the busy ones
+  unsigned look_after_ = 0;       // in messages: when something else than the busy ones is due
+  unsigned since_look_ = 0;       // at it, in messages
+  unsigned since_collect_ = 0;    // in messages
+  bool all_long_silent_ = false;  // of the quiet ones
   pipe* reading_ = nullptr;
 };
 
