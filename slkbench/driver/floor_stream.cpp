@@ -41,7 +41,7 @@ stream_link::stream_link(const workload_spec& spec, role_kind role)
       role_(role),
       is_spinning_(spec.metric == metric_kind::round_trip),
       out_(piece_bytes),
-      in_(piece_bytes) {}
+      in_(slab_bytes) {}
 
 failure stream_link::open(std::string& endpoint) {
   return role_ == role_kind::sender ? connect_to(endpoint) : listen_at(endpoint);
@@ -171,10 +171,13 @@ bool stream_link::flush_out() {
 }
 
 bool stream_link::refill_in() {
-  const int flags = is_spinning_ ? MSG_DONTWAIT : 0;
+  // A stream's receiver looks some times before it sleeps: its sender would pay for waking it.
+  constexpr int looks_before_sleep = 128;
+  int looks = 0;
   spin_wait wait(spec_.stall_ms);
   for (;;) {
-    const ssize_t size = ::recv(stream_.get(), in_.data(), in_.size(), flags);
+    const bool is_look = is_spinning_ || looks++ < looks_before_sleep;
+    const ssize_t size = ::recv(stream_.get(), in_.data(), in_.size(), is_look ? MSG_DONTWAIT : 0);
     if (size > 0) {
       in_begin_ = 0;
       in_end_ = static_cast<std::size_t>(size);
@@ -184,7 +187,7 @@ bool stream_link::refill_in() {
       error_ = "the connection was closed";
       return false;
     }
-    const bool is_to_repeat = errno == EINTR || (is_spinning_ && errno == EAGAIN && wait.again());
+    const bool is_to_repeat = errno == EINTR || (is_look && errno == EAGAIN && wait.again());
     if (!is_to_repeat)
       return note_error("recv");
   }

@@ -35,8 +35,10 @@ class stream_link final : public link {
   void flush() { (void)flush_out(); }
 
  private:
-  // Below the segment size of a loopback connection (64 KiB), where writes are cheapest.
-  static constexpr std::size_t piece_bytes = 48 * 1024;
+  // A segment of a loopback connection, where writes are cheapest: a send costs as much as some 33
+  // KiB of its bytes, and a short rest is paced.
+  static constexpr std::size_t piece_bytes = 65483;
+  static constexpr std::size_t slab_bytes = 128 * 1024;
 
   [[nodiscard]] failure listen_at(std::string& endpoint);
   [[nodiscard]] failure connect_to(const std::string& endpoint);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/copy_bytes.hpp"
+#include "transport/connect.hpp"
 #include "transport/stream_io.hpp"
 #include "wire/frame.hpp"
 
@@ -60,6 +61,9 @@ flush_result stream_writer::flush_locked() noexcept {
     }
     ring_.consume(sent.bytes);
     count_flush();
+    if (segment_may_grow_ && sent.bytes >= full_send_bytes) {
+      follow_segment();
+    }
     if (raw_tail_bytes_ > 0) [[unlikely]] {
       raw_tail_bytes_ -= sent.bytes;
       if (raw_tail_bytes_ == 0) {
@@ -170,6 +174,21 @@ std::size_t stream_writer::piece_bytes(std::size_t size_bytes) const noexcept {
   return (size_bytes + pieces - 1) / pieces;
 }
 
+// A connection over loopback begins with segments of 32 KiB, and has some of 64 KiB once its peer
+// announces a large window. A send costs as much as 33 KiB of its bytes (measured: 4.5 us, and 0.14
+// ns a byte), so a batch should fill a segment.
+void stream_writer::follow_segment() noexcept {
+  constexpr unsigned sends_per_look = 16;  // a look costs a system call
+  if (++full_sends_ % sends_per_look != 0) {
+    return;
+  }
+  const auto segment = static_cast<std::size_t>(max_segment_bytes(fd_));
+  segment_may_grow_ = segment != 0;
+  const bool grown = segment > first_segment_bytes_;
+  segment_bytes_ = grown ? segment : first_segment_bytes_;
+  large_segment_bytes_.store(grown ? segment : 0, std::memory_order_relaxed);  // a hint
+}
+
 void stream_writer::count_flush() noexcept {
   // Written under lock_ only, so load and store need not be one operation.
   flush_count_.store(flush_count_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -231,7 +250,9 @@ int stream_writer::fd() noexcept {
 void stream_writer::open(int fd, std::size_t segment_bytes) noexcept {
   const try_lock_guard guard(lock_);
   fd_ = fd;
-  segment_bytes_ = segment_bytes;
+  segment_bytes_ = first_segment_bytes_ = segment_bytes;
+  segment_may_grow_ = segment_bytes > 0;
+  large_segment_bytes_.store(0, std::memory_order_relaxed);  // a hint
 }
 
 void stream_writer::open(std::unique_ptr<sealed_output> sealed,

@@ -9,8 +9,8 @@
 // way of a connection in the clear is not longer for it.
 //
 // Invariants
-// 1. Guarded by lock_: fd_, sealed_, the ring's consumer side, raw_tail_bytes_, control_,
-//    control_begun_.
+// 1. Guarded by lock_: fd_, sealed_, segments, the ring's consumer side, raw_tail_bytes_,
+//    control_, control_begun_.
 // 2. The wire carries whole frames of this connection only: when a connection dies in the middle
 //    of a message, the next one starts with that message again, if it is in the ring whole, or
 //    behind it, if its head was sent straight from the caller's buffer (raw tail).
@@ -62,13 +62,20 @@ class stream_writer {
   direct_result send_direct(std::span<const std::uint8_t> header,
                             std::span<const std::uint8_t> body) noexcept;
 
+  // The connection has segments of this size, which are worth filling; 0: it has none. A stale
+  // answer does no harm.
+  [[nodiscard]] std::size_t large_segment_bytes() const noexcept {
+    return large_segment_bytes_.load(std::memory_order_relaxed);
+  }
+
   // The descriptor to wait on for room, or -1.
   [[nodiscard]] int fd() noexcept;
 
   // -- I/O thread
   // -----------------------------------------------------------------------------------
 
-  // Starts using a connection. segment_bytes: the largest single send, 0 for no limit.
+  // Starts using a connection. segment_bytes: the largest single send, until the connection is seen
+  // to have larger segments; 0 for no limit.
   void open(int fd, std::size_t segment_bytes) noexcept;
   // The same for one that is encrypted.
   void open(std::unique_ptr<sealed_output> sealed, std::size_t segment_bytes) noexcept;
@@ -109,6 +116,7 @@ class stream_writer {
 
  private:
   static constexpr std::size_t control_bytes_max = 4096;
+  static constexpr std::size_t full_send_bytes = 32 * 1024;  // says that the stream is in full flow
 
   flush_result flush_locked() noexcept;
   flush_result flush_sealed() noexcept;
@@ -117,6 +125,7 @@ class stream_writer {
   flush_result send_control() noexcept;
   flush_result broken() noexcept;
   [[nodiscard]] std::size_t piece_bytes(std::size_t size_bytes) const noexcept;
+  void follow_segment() noexcept;
   void count_flush() noexcept;
   void rewind_to_message() noexcept;
   // Of a connection of either kind, or -1.
@@ -128,6 +137,9 @@ class stream_writer {
   int fd_ = -1;
   std::unique_ptr<sealed_output> sealed_;
   std::size_t segment_bytes_ = 0;
+  std::size_t first_segment_bytes_ = 0;  // as opened with
+  unsigned full_sends_ = 0;
+  bool segment_may_grow_ = false;
   std::size_t raw_tail_bytes_ = 0;  // of the ring's next bytes: the rest of a frame sent directly
   std::vector<std::uint8_t> control_;
   bool control_begun_ = false;  // control_ is the rest of what is on the wire in part
@@ -135,6 +147,7 @@ class stream_writer {
   alignas(cache_line_bytes) std::atomic<std::uint64_t> published_messages_{0};
   alignas(cache_line_bytes) std::atomic<std::uint64_t> flushed_messages_{0};
   std::atomic<std::uint32_t> flush_count_{0};
+  std::atomic<std::size_t> large_segment_bytes_{0};
   std::atomic<bool> has_control_{false};
 };
 
