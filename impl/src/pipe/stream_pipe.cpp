@@ -55,13 +55,22 @@ bool stream_pipe::find_room() noexcept {
 int stream_pipe::write_large(const std::uint8_t* data, std::size_t size_bytes) noexcept {
   std::array<std::uint8_t, frame_header_bytes_max> header;
   const std::size_t header_bytes = encode_frame_header(header.data(), size_bytes, 0);
-  // What is in the ring goes first; a blocked connection refuses the direct way anyway.
-  static_cast<void>(flush());
-  switch (writer_.send_direct({header.data(), header_bytes}, {data, size_bytes})) {
+  const std::span<const std::uint8_t> head(header.data(), header_bytes);
+  const std::span<const std::uint8_t> body(data, size_bytes);
+  auto outcome = writer_.send_direct(head, body, flushing.burst != nullptr && *flushing.burst);
+  if (outcome == stream_writer::direct_result::refused) {
+    // What is in the ring goes first; a blocked connection refuses again.
+    static_cast<void>(flush());
+    outcome = writer_.send_direct(head, body, false);
+  }
+  switch (outcome) {
     case stream_writer::direct_result::refused:
       return append(data, size_bytes, false, [this] { count_published(); });
     case stream_writer::direct_result::queued:
       unflushed_bytes += size_bytes;
+      break;
+    case stream_writer::direct_result::carried:
+      unflushed_bytes += 1;  // a few, whose flush is not due before the patrol's
       break;
     case stream_writer::direct_result::sent:
       break;

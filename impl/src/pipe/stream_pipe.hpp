@@ -40,6 +40,10 @@ class stream_owner {
 
 class stream_pipe final : public pipe, public patrolled {
  public:
+  // A frame of so many bytes is sent straight from the caller's buffer; copying smaller ones to
+  // where others gather is cheaper.
+  static constexpr std::size_t direct_frame_bytes_min = 16 * 1024;
+
   struct settings {
     std::uint64_t send_mark = 1000;     // SNDHWM; 0 is unlimited
     std::int64_t frame_bytes_max = -1;  // MAXMSGSIZE; -1 is unlimited
@@ -99,6 +103,7 @@ class stream_pipe final : public pipe, public patrolled {
   // Kept by the socket's flush policy: the pipe's place among those that wait for a flush.
   struct flush_state {
     bool dirty = false;              // in the policy's list
+    const bool* burst = nullptr;     // whether the policy sees one; null: it has not decided yet
     bool offline = false;            // the last flush found no connection
     std::size_t flush_at_bytes = 0;  // of unflushed bytes; grows while the kernel takes nothing
     std::size_t counted_bytes = 0;   // of the policy's total
@@ -147,7 +152,6 @@ class stream_pipe final : public pipe, public patrolled {
  private:
   // Frames at least this large are sent from the caller's buffer; below, copying them into the
   // ring and sending more at once is faster.
-  static constexpr std::size_t direct_frame_bytes_min = 16 * 1024;
 
   // The kernel's buffer holds much more already.
   static constexpr std::size_t run_ahead_chunks = 4;

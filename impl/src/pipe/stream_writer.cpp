@@ -1,6 +1,7 @@
 #include "pipe/stream_writer.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "base/copy_bytes.hpp"
 #include "transport/connect.hpp"
@@ -194,52 +195,101 @@ void stream_writer::count_flush() noexcept {
   flush_count_.store(flush_count_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
-stream_writer::direct_result stream_writer::send_direct(
-    std::span<const std::uint8_t> header, std::span<const std::uint8_t> body) noexcept {
+// Sent in whole segments, so many bytes leave a few.
+bool stream_writer::leaves_short_rest(std::size_t size_bytes) const noexcept {
+  return segment_bytes_ > 0 && size_bytes > segment_bytes_ &&
+         size_bytes % segment_bytes_ <= carried_bytes_max;
+}
+
+// Of a frame whose beginning is with the kernel.
+bool stream_writer::keep_rest(std::span<const std::uint8_t> head,
+                              std::span<const std::uint8_t> body) noexcept {
+  ring_.reset_drained();
+  std::uint8_t* const at = ring_.reserve(head.size() + body.size());
+  if (at == nullptr) {
+    return false;
+  }
+  std::copy(head.begin(), head.end(), at);
+  copy_bytes(at + head.size(), body.data(), body.size());
+  ring_.commit(head.size() + body.size());
+  ring_.publish();
+  raw_tail_bytes_ = head.size() + body.size();
+  return true;
+}
+
+stream_writer::direct_result stream_writer::send_direct(std::span<const std::uint8_t> header,
+                                                        std::span<const std::uint8_t> body,
+                                                        bool may_carry) noexcept {
   if (!lock_.try_acquire()) {
     return direct_result::refused;
   }
-  if (fd_ < 0 || !ring_.front().empty() || has_control_.load(std::memory_order_relaxed)) {
-    lock_.release();
+  const direct_result outcome = send_direct_locked(header, body, may_carry);
+  lock_.release();
+  return outcome;
+}
+
+stream_writer::direct_result stream_writer::send_direct_locked(std::span<const std::uint8_t> header,
+                                                               std::span<const std::uint8_t> body,
+                                                               bool may_carry) noexcept {
+  // The rest of the frame in front, which this one takes along, and this one's header.
+  std::array<std::uint8_t, carried_bytes_max + frame_header_bytes_max> head;
+  const std::size_t rest_bytes = raw_tail_bytes_;
+  may_carry = may_carry && rest_bytes <= carried_bytes_max &&
+              leaves_short_rest(rest_bytes + header.size() + body.size());
+  const std::span<const std::uint8_t> front = ring_.front();
+  if (fd_ < 0 || has_control_.load(std::memory_order_relaxed) ||
+      (!front.empty() && !(may_carry && front.size() == rest_bytes))) {
     return direct_result::refused;
   }
+  std::copy(front.begin(), front.end(), head.begin());
+  std::copy(header.begin(), header.end(), head.begin() + static_cast<std::ptrdiff_t>(rest_bytes));
+  const std::size_t head_bytes = rest_bytes + header.size();
+  const std::size_t total_bytes = head_bytes + body.size();
   std::size_t sent_bytes = 0;
-  const std::size_t total_bytes = header.size() + body.size();
   while (sent_bytes < total_bytes) {
-    const std::size_t head_left = header.size() - std::min(header.size(), sent_bytes);
-    const std::size_t body_at = sent_bytes - (header.size() - head_left);
-    const std::size_t piece = piece_bytes(total_bytes - sent_bytes);
+    const std::size_t left_bytes = total_bytes - sent_bytes;
+    if (may_carry && left_bytes <= carried_bytes_max) {
+      break;
+    }
+    const std::size_t piece =
+        may_carry ? std::min(left_bytes, segment_bytes_) : piece_bytes(left_bytes);
+    const std::size_t head_sent = std::min(head_bytes, sent_bytes);
+    const std::span<const std::uint8_t> head_left(head.data() + head_sent, head_bytes - head_sent);
+    const std::size_t body_at = sent_bytes - head_sent;
     const io_outcome sent =
-        head_left > 0 ? send_some(fd_, header.last(head_left),
-                                  body.subspan(body_at, std::min(piece, body.size() - body_at)))
-                      : send_some(fd_, body.data() + body_at, piece);
+        head_left.empty() ? send_some(fd_, body.data() + body_at, piece)
+                          : send_some(fd_, head_left,
+                                      body.first(std::min(piece - head_left.size(), body.size())));
     if (sent.what != io_outcome::kind::done) {
+      may_carry = false;
       break;  // a broken connection looks the same: the rest goes with it
     }
     sent_bytes += sent.bytes;
     count_flush();
-  }
-  direct_result outcome = direct_result::sent;
-  if (sent_bytes == 0) {
-    outcome = direct_result::refused;
-  } else if (sent_bytes < total_bytes) {
-    outcome = direct_result::queued;
-    const std::size_t head_left = header.size() - std::min(header.size(), sent_bytes);
-    const std::size_t rest_bytes = total_bytes - sent_bytes;
-    ring_.reset_drained();
-    if (std::uint8_t* at = ring_.reserve(rest_bytes); at != nullptr) {
-      std::copy_n(header.end() - static_cast<std::ptrdiff_t>(head_left), head_left, at);
-      copy_bytes(at + head_left, body.data() + (body.size() - (rest_bytes - head_left)),
-                 rest_bytes - head_left);
-      ring_.commit(rest_bytes);
-      ring_.publish();
-      raw_tail_bytes_ = rest_bytes;
-    } else {
-      abort_connection(fd_);  // no memory for the rest, and the head is on the wire
+    if (segment_may_grow_ && sent.bytes >= full_send_bytes) {
+      follow_segment();
     }
   }
-  lock_.release();
-  return outcome;
+  if (rest_bytes > 0) {
+    const std::size_t taken_along = std::min(rest_bytes, sent_bytes);
+    ring_.consume(taken_along);
+    raw_tail_bytes_ -= taken_along;
+    if (raw_tail_bytes_ == 0) {
+      ring_.mark_boundary();
+    }
+  }
+  if (sent_bytes <= rest_bytes) {
+    return direct_result::refused;
+  }
+  if (sent_bytes == total_bytes) {
+    return direct_result::sent;
+  }
+  const std::size_t head_sent = std::min(head_bytes, sent_bytes);
+  if (!keep_rest({head.data() + head_sent, head_bytes - head_sent},
+                 body.subspan(sent_bytes - head_sent))) {
+    abort_connection(fd_);  // no memory for the rest, and the head is on the wire
+  }
+  return may_carry ? direct_result::carried : direct_result::queued;
 }
 
 int stream_writer::fd() noexcept {

@@ -56,11 +56,13 @@ class stream_writer {
   // Flushes what is published; nothing may be unpublished.
   flush_result flush() noexcept;
 
-  // Sends a frame straight from the caller's buffer, if the ring is drained and the lock free.
-  // What the kernel does not take is copied to the ring, already published.
-  enum class direct_result : std::uint8_t { sent, queued, refused };
+  // Sends a frame straight from the caller's buffer, if the ring is drained and the lock free. What
+  // the kernel does not take is copied to the ring, already published. With may_carry a short rest
+  // is left there as well, for the next frame to take along: sent alone it would cost as much as
+  // half a segment.
+  enum class direct_result : std::uint8_t { sent, queued, carried, refused };
   direct_result send_direct(std::span<const std::uint8_t> header,
-                            std::span<const std::uint8_t> body) noexcept;
+                            std::span<const std::uint8_t> body, bool may_carry) noexcept;
 
   // The connection has segments of this size, which are worth filling; 0: it has none. A stale
   // answer does no harm.
@@ -116,9 +118,12 @@ class stream_writer {
 
  private:
   static constexpr std::size_t control_bytes_max = 4096;
+  static constexpr std::size_t carried_bytes_max = 4096;
   static constexpr std::size_t full_send_bytes = 32 * 1024;  // says that the stream is in full flow
 
   flush_result flush_locked() noexcept;
+  direct_result send_direct_locked(std::span<const std::uint8_t> header,
+                                   std::span<const std::uint8_t> body, bool may_carry) noexcept;
   flush_result flush_sealed() noexcept;
   flush_result send_sealed(std::span<const std::uint8_t> frames, std::size_t& done_bytes) noexcept;
   flush_result send_control_sealed() noexcept;
@@ -126,6 +131,9 @@ class stream_writer {
   flush_result broken() noexcept;
   [[nodiscard]] std::size_t piece_bytes(std::size_t size_bytes) const noexcept;
   void follow_segment() noexcept;
+  [[nodiscard]] bool leaves_short_rest(std::size_t size_bytes) const noexcept;
+  [[nodiscard]] bool keep_rest(std::span<const std::uint8_t> head,
+                               std::span<const std::uint8_t> body) noexcept;
   void count_flush() noexcept;
   void rewind_to_message() noexcept;
   // Of a connection of either kind, or -1.

@@ -26,11 +26,12 @@ struct unit {
     }
   }
 
-  stream_writer::direct_result put_direct(std::string_view body) {
+  stream_writer::direct_result put_direct(std::string_view body, bool may_carry = false) {
     std::array<std::uint8_t, frame_header_bytes_max> header;
     const std::size_t bytes = encode_frame_header(header.data(), body.size(), 0);
     const auto result = writer.send_direct(
-        {header.data(), bytes}, {reinterpret_cast<const std::uint8_t*>(body.data()), body.size()});
+        {header.data(), bytes}, {reinterpret_cast<const std::uint8_t*>(body.data()), body.size()},
+        may_carry);
     if (result != stream_writer::direct_result::refused) {
       writer.published_count().store(++messages, std::memory_order_release);
     }
@@ -152,6 +153,59 @@ TEST_CASE("stream_writer: large sends go in even pieces") {
   for (const std::size_t size : direct) {
     CHECK(size >= 29'990);
     CHECK(size <= 30'010);
+  }
+}
+
+TEST_CASE("stream_writer: frames that are sent in whole segments take the rest of the last along") {
+  using direct = stream_writer::direct_result;
+  constexpr std::size_t segment_bytes = 30'000;
+  auto first = std::make_unique<stream_ends>();
+  unit u;
+  u.writer.open(first->ours(), segment_bytes);
+  std::string all;
+  std::string received;
+  int carried = 0;
+  for (int i = 0; i < 200; ++i) {
+    // A header of nine bytes: each leaves 100 bytes more than the one before, until that is much.
+    const std::string body(segment_bytes * (i % 3 == 2 ? 2 : 1) + 91,
+                           static_cast<char>('a' + i % 26));
+    all += frame_bytes(body);
+    direct outcome = u.put_direct(body, true);
+    if (outcome == direct::refused) {  // as stream_pipe does
+      REQUIRE(u.writer.flush() == flush_result::complete);
+      outcome = u.put_direct(body);
+    }
+    REQUIRE((outcome == direct::carried || outcome == direct::sent));
+    carried += outcome == direct::carried ? 1 : 0;
+    received += first->received();
+    CHECK(received.size() <= all.size());
+    CHECK(received.size() + 5'000 > all.size());
+  }
+  CHECK(carried > 180);
+
+  SUBCASE("the last rest goes by a flush, and counts its message") {
+    CHECK(u.writer.has_unsent());
+    CHECK(u.writer.flush() == flush_result::complete);
+    received += first->received();
+    CHECK(received == all);
+    CHECK(u.writer.flushed_messages() == 200);
+  }
+  SUBCASE("a small message goes behind it") {
+    u.put("small");
+    CHECK(u.put_direct(std::string(segment_bytes + 91, 'x'), true) == direct::refused);
+    CHECK(u.writer.flush() == flush_result::complete);
+    received += first->received();
+    CHECK(received == all + frame_bytes("small"));
+  }
+  SUBCASE("the message whose rest died with the connection is gone, the next one whole") {
+    CHECK(u.writer.has_unsent());
+    first->close_far();
+    u.writer.close();
+    stream_ends second;
+    u.writer.open(second.ours(), segment_bytes);
+    u.put("next");
+    CHECK(u.writer.flush() == flush_result::complete);
+    CHECK(second.received() == frame_bytes("next"));
   }
 }
 

@@ -28,8 +28,10 @@ thread_local std::uint64_t thread_active_ticks = 0;
 }  // namespace
 
 void flush_policy::decide(stream_pipe& pipe) noexcept {
+  pipe.flushing.burst = &burst_;
   if (!burst_) {
-    const std::uint64_t now = ticks();
+    const std::uint64_t now = came_ticks_ != 0 ? came_ticks_ : ticks();
+    came_ticks_ = 0;
     const bool close = (now - thread_active_ticks < ticks_from_us(gap_us) &&
                         now - idle_since_ticks_ < ticks_from_us(turn_us)) ||
                        !timed_waits();
@@ -126,6 +128,7 @@ void flush_policy::leave_burst() noexcept {
 }
 
 void flush_policy::forget(stream_pipe& pipe) noexcept {
+  pipe.flushing.burst = nullptr;
   delist(pipe);
 }
 

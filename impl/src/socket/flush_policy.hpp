@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/clock.hpp"
 #include "pipe/stream_pipe.hpp"
 
 namespace slk {
@@ -29,6 +30,14 @@ class flush_policy {
     decide(pipe);
   }
 
+  // One is about to be written that may take its time, being sent right then: how close it follows
+  // on the one before is seen now.
+  void large_frame_comes() noexcept {
+    if (!burst_) {
+      came_ticks_ = ticks();
+    }
+  }
+
   // The application is about to wait: all goes out, and the next message finds the socket idle.
   void flush_all() noexcept;
 
@@ -51,6 +60,7 @@ class flush_policy {
 
   bool burst_ = false;
   unsigned streak_ = 0;
+  std::uint64_t came_ticks_ = 0;           // while idle: of a large frame, 0 otherwise
   std::uint64_t idle_since_ticks_ = 0;     // while idle: end of the last flush
   std::uint64_t last_activity_ticks_ = 0;  // in a burst: of the last flush or arming
   std::size_t total_bytes_ = 0;            // gathered over all listed pipes

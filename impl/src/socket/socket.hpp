@@ -220,6 +220,9 @@ class alignas(cache_line_bytes) socket {
     int error = 0;
     if (target.is_stream()) {
       auto& stream = static_cast<stream_pipe&>(target);
+      if (size_bytes >= stream_pipe::direct_frame_bytes_min) [[unlikely]] {
+        flush_.large_frame_comes();
+      }
       error = stream.write(data, size_bytes, more);
       if (error == 0 && !more) [[likely]] {
         flush_.message_published(stream);
