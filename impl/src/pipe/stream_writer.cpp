@@ -238,7 +238,7 @@ stream_writer::direct_result stream_writer::send_direct_locked(std::span<const s
               leaves_short_rest(rest_bytes + header.size() + body.size());
   const std::span<const std::uint8_t> front = ring_.front();
   if (fd_ < 0 || has_control_.load(std::memory_order_relaxed) ||
-      (!front.empty() && !(may_carry && front.size() == rest_bytes))) {
+      (!front.empty() && !(may_carry && front.size() == rest_bytes && ring_.front_is_all()))) {
     return direct_result::refused;
   }
   std::copy(front.begin(), front.end(), head.begin());

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <memory>
+#include <random>
 
 #include "pipe/stream_ends_test.hpp"
 
@@ -197,6 +198,17 @@ TEST_CASE("stream_writer: frames that are sent in whole segments take the rest o
     received += first->received();
     CHECK(received == all + frame_bytes("small"));
   }
+  SUBCASE("so does a large one, in a chunk of its own") {
+    const std::string large(65'536, 'L');
+    u.put(large);
+    CHECK(u.put_direct(std::string(segment_bytes + 91, 'x'), true) == direct::refused);
+    all += frame_bytes(large);
+    while (received.size() < all.size()) {
+      static_cast<void>(u.writer.flush());
+      received += first->received();
+    }
+    CHECK(received == all);
+  }
   SUBCASE("the message whose rest died with the connection is gone, the next one whole") {
     CHECK(u.writer.has_unsent());
     first->close_far();
@@ -206,6 +218,54 @@ TEST_CASE("stream_writer: frames that are sent in whole segments take the rest o
     u.put("next");
     CHECK(u.writer.flush() == flush_result::complete);
     CHECK(second.received() == frame_bytes("next"));
+  }
+}
+
+TEST_CASE(
+    "stream_writer: whatever is sent in which way, and however little the peer reads, in order") {
+  using direct = stream_writer::direct_result;
+  constexpr std::size_t segment_bytes = 65'483;
+  std::minstd_rand random(11);
+  const auto chance = [&random](unsigned percent) { return random() % 100 < percent; };
+  for (int run = 0; run < 6; ++run) {
+    CAPTURE(run);
+    const stream_ends ends;
+    unit u;
+    u.writer.open(ends.ours(), segment_bytes);
+    std::string all;
+    std::string received;
+    int carried = 0;
+    for (int i = 0; i < 400; ++i) {
+      const std::size_t size_bytes = chance(60)   ? 65'536
+                                     : chance(50) ? random() % 200
+                                                  : random() % 150'000;
+      const std::string body(size_bytes, static_cast<char>('a' + i % 26));
+      all += frame_bytes(body);
+      const bool small = size_bytes < 16 * 1024;
+      direct outcome = small ? direct::refused : u.put_direct(body, chance(80));
+      if (outcome == direct::refused && !small && chance(90)) {  // as stream_pipe does
+        static_cast<void>(u.writer.flush());
+        outcome = u.put_direct(body);
+      }
+      if (outcome == direct::refused) {
+        u.put(body);
+      }
+      carried += outcome == direct::carried ? 1 : 0;
+      if (chance(20)) {
+        static_cast<void>(chance(50) ? u.writer.flush() : u.writer.flush_from_io());
+      }
+      // In some runs the kernel's buffer is full most of the time, in others never.
+      received += ends.read_at_most(run % 2 == 0 ? SIZE_MAX : random() % 140'000);
+      REQUIRE(all.compare(0, received.size(), received) == 0);
+    }
+    while (received.size() < all.size()) {
+      static_cast<void>(u.writer.flush());
+      received += ends.received();
+    }
+    CHECK(received == all);
+    CHECK(u.writer.flush() == flush_result::complete);
+    CHECK(u.writer.flushed_messages() == 400);
+    CHECK((run % 2 != 0 || carried > 0));
   }
 }
 

@@ -131,6 +131,9 @@ class chunk_ring {
 
   // -- both roles -------------------------------------------------------------------------------
 
+  // What front() gave last is all that was written.
+  [[nodiscard]] bool front_is_all() const noexcept { return head_ == tail_; }
+
   // Starts the chunk over, so that a drained ring keeps writing to the same warm memory. A chunk
   // that one huge message needed is given back.
   void reset_drained() noexcept {
