@@ -313,13 +313,31 @@ def _request(tool: str, options: dict[str, Any]) -> ProfileRequest:
             if options[name]:
                 raise click.UsageError(f"--run brings its own {name}; leave --{name} away")
         request = request_of_run(find_run(options["run"], options["out"]), tool, **settings)
-        return replace(request, scenario=narrowed(request.scenario, options))
+        return replace(request, scenario=pairs_of(narrowed(request.scenario, options)))
     settled = ("min_time", "rounds", "budget", "min_effect", "seed", "label", "resume")
     scenario = scenario_of({**options, **dict.fromkeys(settled)})
     assert scenario is not None  # only a bare --resume has none
     return ProfileRequest(
-        tool=tool, scenario=scenario, libs=options["libs"], results=options["out"], **settings
+        tool=tool,
+        scenario=pairs_of(scenario),
+        libs=options["libs"],
+        results=options["out"],
+        **settings,
     )
+
+
+def pairs_of(scenario: Scenario) -> Scenario:
+    """Its cells of one sender and one receiver; says which are left out. UsageError if all are."""
+    cells = tuple(cell for cell in scenario.cells if not cell.has_many_peers)
+    if not cells:
+        raise click.UsageError(
+            f"{scenario.cells[0].title}: a profile is of one sender and one receiver; choose a "
+            "scenario or a run that has cells without further senders, receivers or idle peers"
+        )
+    for cell in scenario.cells:
+        if cell.has_many_peers:
+            say(f"not profiled, having more than one sender and receiver: {cell.title}", err=True)
+    return replace(scenario, cells=cells)
 
 
 def narrowed(scenario: Scenario, options: dict[str, Any]) -> Scenario:

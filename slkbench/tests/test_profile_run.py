@@ -264,6 +264,27 @@ def test_what_cannot_be_profiled_is_refused(
     assert not list(tmp_path.iterdir())
 
 
+def test_cells_of_many_peers_are_left_out_and_named(contender: str, tmp_path: Path) -> None:
+    # Their figures would be those of one pair.
+    scenario = tmp_path / "peers.toml"
+    many = '[[cells]]\npattern = ["push-pull"]\ntransport = ["inproc"]\nsize = [64]\nsenders = 8\n'
+    out = tmp_path / "results"
+
+    def profile(text: str) -> Result:
+        scenario.write_text(f'[scenario]\nquestion = "?"\n{text}')
+        options = ("--contender", contender, "--results", str(out), "--wait", "60s")
+        arguments = ("profile", "allocations", "-s", str(scenario), *options)
+        return CliRunner().invoke(cli, (*arguments, "--repetitions", "1", "--count", "1000"))
+
+    result = profile(many)
+    assert result.exit_code == 2
+    assert "push-pull inproc 64 B 8 senders: a profile is of one sender" in result.stderr
+    result = profile(many + many.replace("senders = 8", ""))
+    assert result.exit_code == 0
+    assert "not profiled, having more than one sender and receiver" in result.stderr
+    assert {row["senders"] for row in rows_of(out, "allocations") if "senders" in row} <= {"1"}
+
+
 def test_a_contender_that_fails_is_a_row_with_a_reason(profile: Profile, tmp_path: Path) -> None:
     result = profile("allocations", *TCP_64, "--count", "100000k", "--timeout", "1s")
     assert result.exit_code == 4
