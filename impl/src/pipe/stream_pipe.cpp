@@ -57,24 +57,18 @@ int stream_pipe::write_large(const std::uint8_t* data, std::size_t size_bytes) n
   const std::size_t header_bytes = encode_frame_header(header.data(), size_bytes, 0);
   const std::span<const std::uint8_t> head(header.data(), header_bytes);
   const std::span<const std::uint8_t> body(data, size_bytes);
-  auto outcome = writer_.send_direct(head, body, flushing.burst != nullptr && *flushing.burst);
+  std::size_t left_bytes = 0;
+  auto outcome =
+      writer_.send_direct(head, body, flushing.burst != nullptr && *flushing.burst, left_bytes);
   if (outcome == stream_writer::direct_result::refused) {
     // What is in the ring goes first; a blocked connection refuses again.
     static_cast<void>(flush());
-    outcome = writer_.send_direct(head, body, false);
+    outcome = writer_.send_direct(head, body, false, left_bytes);
   }
-  switch (outcome) {
-    case stream_writer::direct_result::refused:
-      return append(data, size_bytes, false, [this] { count_published(); });
-    case stream_writer::direct_result::queued:
-      unflushed_bytes += size_bytes;
-      break;
-    case stream_writer::direct_result::carried:
-      unflushed_bytes += 1;  // a few, whose flush is not due before the patrol's
-      break;
-    case stream_writer::direct_result::sent:
-      break;
+  if (outcome == stream_writer::direct_result::refused) {
+    return append(data, size_bytes, false, [this] { count_published(); });
   }
+  unflushed_bytes = left_bytes;
   ++written_messages_;
   count_published();
   return 0;

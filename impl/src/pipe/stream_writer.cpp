@@ -61,10 +61,7 @@ flush_result stream_writer::flush_locked() noexcept {
       return broken();
     }
     ring_.consume(sent.bytes);
-    count_flush();
-    if (segment_may_grow_ && sent.bytes >= full_send_bytes) {
-      follow_segment();
-    }
+    note_sent(sent.bytes);
     if (raw_tail_bytes_ > 0) [[unlikely]] {
       raw_tail_bytes_ -= sent.bytes;
       if (raw_tail_bytes_ == 0) {
@@ -120,7 +117,7 @@ flush_result stream_writer::send_sealed(std::span<const std::uint8_t> frames,
       return broken();
     }
     done_bytes += sealed_->sent(sent.bytes, frames.subspan(done_bytes));
-    count_flush();
+    note_sent(sent.bytes);
   }
   return flush_result::complete;
 }
@@ -190,9 +187,12 @@ void stream_writer::follow_segment() noexcept {
   large_segment_bytes_.store(grown ? segment : 0, std::memory_order_relaxed);  // a hint
 }
 
-void stream_writer::count_flush() noexcept {
+void stream_writer::note_sent(std::size_t size_bytes) noexcept {
   // Written under lock_ only, so load and store need not be one operation.
   flush_count_.store(flush_count_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  if (segment_may_grow_ && size_bytes >= full_send_bytes) {
+    follow_segment();
+  }
 }
 
 // Sent in whole segments, so many bytes leave a few.
@@ -219,18 +219,20 @@ bool stream_writer::keep_rest(std::span<const std::uint8_t> head,
 
 stream_writer::direct_result stream_writer::send_direct(std::span<const std::uint8_t> header,
                                                         std::span<const std::uint8_t> body,
-                                                        bool may_carry) noexcept {
+                                                        bool may_carry,
+                                                        std::size_t& left_bytes) noexcept {
   if (!lock_.try_acquire()) {
     return direct_result::refused;
   }
-  const direct_result outcome = send_direct_locked(header, body, may_carry);
+  const direct_result outcome = send_direct_locked(header, body, may_carry, left_bytes);
   lock_.release();
   return outcome;
 }
 
 stream_writer::direct_result stream_writer::send_direct_locked(std::span<const std::uint8_t> header,
                                                                std::span<const std::uint8_t> body,
-                                                               bool may_carry) noexcept {
+                                                               bool may_carry,
+                                                               std::size_t& left_bytes) noexcept {
   // The rest of the frame in front, which this one takes along, and this one's header.
   std::array<std::uint8_t, carried_bytes_max + frame_header_bytes_max> head;
   const std::size_t rest_bytes = raw_tail_bytes_;
@@ -247,12 +249,12 @@ stream_writer::direct_result stream_writer::send_direct_locked(std::span<const s
   const std::size_t total_bytes = head_bytes + body.size();
   std::size_t sent_bytes = 0;
   while (sent_bytes < total_bytes) {
-    const std::size_t left_bytes = total_bytes - sent_bytes;
-    if (may_carry && left_bytes <= carried_bytes_max) {
+    const std::size_t unsent_bytes = total_bytes - sent_bytes;
+    if (may_carry && unsent_bytes <= carried_bytes_max) {
       break;
     }
     const std::size_t piece =
-        may_carry ? std::min(left_bytes, segment_bytes_) : piece_bytes(left_bytes);
+        may_carry ? std::min(unsent_bytes, segment_bytes_) : piece_bytes(unsent_bytes);
     const std::size_t head_sent = std::min(head_bytes, sent_bytes);
     const std::span<const std::uint8_t> head_left(head.data() + head_sent, head_bytes - head_sent);
     const std::size_t body_at = sent_bytes - head_sent;
@@ -265,10 +267,7 @@ stream_writer::direct_result stream_writer::send_direct_locked(std::span<const s
       break;  // a broken connection looks the same: the rest goes with it
     }
     sent_bytes += sent.bytes;
-    count_flush();
-    if (segment_may_grow_ && sent.bytes >= full_send_bytes) {
-      follow_segment();
-    }
+    note_sent(sent.bytes);
   }
   if (rest_bytes > 0) {
     const std::size_t taken_along = std::min(rest_bytes, sent_bytes);
@@ -281,7 +280,8 @@ stream_writer::direct_result stream_writer::send_direct_locked(std::span<const s
   if (sent_bytes <= rest_bytes) {
     return direct_result::refused;
   }
-  if (sent_bytes == total_bytes) {
+  left_bytes = total_bytes - sent_bytes;
+  if (left_bytes == 0) {
     return direct_result::sent;
   }
   const std::size_t head_sent = std::min(head_bytes, sent_bytes);
@@ -310,6 +310,7 @@ void stream_writer::open(std::unique_ptr<sealed_output> sealed,
   const try_lock_guard guard(lock_);
   sealed_ = std::move(sealed);
   segment_bytes_ = segment_bytes;
+  segment_may_grow_ = false;
 }
 
 void stream_writer::close() noexcept {

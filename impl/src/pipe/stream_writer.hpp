@@ -40,7 +40,7 @@ class stream_writer {
  public:
   // The pool outlives the writer.
   explicit stream_writer(chunk_pool& pool) noexcept
-      : ring_(pool, chunk_ring::between::one_core) {}  // who flushes is mostly who writes
+      : ring_(pool, chunk_ring::between::one_thread) {}  // who flushes is mostly who writes
 
   // -- application's thread
   // -------------------------------------------------------------------------
@@ -59,10 +59,11 @@ class stream_writer {
   // Sends a frame straight from the caller's buffer, if the ring is drained and the lock free. What
   // the kernel does not take is copied to the ring, already published. With may_carry a short rest
   // is left there as well, for the next frame to take along: sent alone it would cost as much as
-  // half a segment.
+  // half a segment. left_bytes: in the ring then, unless it was refused.
   enum class direct_result : std::uint8_t { sent, queued, carried, refused };
   direct_result send_direct(std::span<const std::uint8_t> header,
-                            std::span<const std::uint8_t> body, bool may_carry) noexcept;
+                            std::span<const std::uint8_t> body, bool may_carry,
+                            std::size_t& left_bytes) noexcept;
 
   // The connection has segments of this size, which are worth filling; 0: it has none. A stale
   // answer does no harm.
@@ -123,7 +124,8 @@ class stream_writer {
 
   flush_result flush_locked() noexcept;
   direct_result send_direct_locked(std::span<const std::uint8_t> header,
-                                   std::span<const std::uint8_t> body, bool may_carry) noexcept;
+                                   std::span<const std::uint8_t> body, bool may_carry,
+                                   std::size_t& left_bytes) noexcept;
   flush_result flush_sealed() noexcept;
   flush_result send_sealed(std::span<const std::uint8_t> frames, std::size_t& done_bytes) noexcept;
   flush_result send_control_sealed() noexcept;
@@ -134,7 +136,7 @@ class stream_writer {
   [[nodiscard]] bool leaves_short_rest(std::size_t size_bytes) const noexcept;
   [[nodiscard]] bool keep_rest(std::span<const std::uint8_t> head,
                                std::span<const std::uint8_t> body) noexcept;
-  void count_flush() noexcept;
+  void note_sent(std::size_t size_bytes) noexcept;
   void rewind_to_message() noexcept;
   // Of a connection of either kind, or -1.
   [[nodiscard]] int descriptor() const noexcept { return sealed_ != nullptr ? sealed_->fd() : fd_; }

@@ -30,10 +30,12 @@ struct unit {
   stream_writer::direct_result put_direct(std::string_view body, bool may_carry = false) {
     std::array<std::uint8_t, frame_header_bytes_max> header;
     const std::size_t bytes = encode_frame_header(header.data(), body.size(), 0);
+    std::size_t left_bytes = 0;
     const auto result = writer.send_direct(
         {header.data(), bytes}, {reinterpret_cast<const std::uint8_t*>(body.data()), body.size()},
-        may_carry);
+        may_carry, left_bytes);
     if (result != stream_writer::direct_result::refused) {
+      CHECK((left_bytes == 0) == (result == stream_writer::direct_result::sent));
       writer.published_count().store(++messages, std::memory_order_release);
     }
     return result;

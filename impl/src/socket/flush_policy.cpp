@@ -27,11 +27,10 @@ thread_local std::uint64_t thread_active_ticks = 0;
 
 }  // namespace
 
-void flush_policy::decide(stream_pipe& pipe) noexcept {
+void flush_policy::decide(stream_pipe& pipe, std::uint64_t came_ticks) noexcept {
   pipe.flushing.burst = &burst_;
   if (!burst_) {
-    const std::uint64_t now = came_ticks_ != 0 ? came_ticks_ : ticks();
-    came_ticks_ = 0;
+    const std::uint64_t now = came_ticks != 0 ? came_ticks : ticks();
     const bool close = (now - thread_active_ticks < ticks_from_us(gap_us) &&
                         now - idle_since_ticks_ < ticks_from_us(turn_us)) ||
                        !timed_waits();

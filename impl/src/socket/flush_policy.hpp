@@ -21,22 +21,18 @@ namespace slk {
 // Thread safety: of the socket's thread.
 class flush_policy {
  public:
-  // A message was published on this pipe.
-  void message_published(stream_pipe& pipe) noexcept {
+  // A message was published on this pipe. came_ticks: when it came; 0: just now.
+  void message_published(stream_pipe& pipe, std::uint64_t came_ticks = 0) noexcept {
     // In a burst nothing is due until more has gathered.
     if (pipe.unflushed_bytes < pipe.flushing.look_at_bytes && pipe.patrol_watches()) [[likely]] {
       return;
     }
-    decide(pipe);
+    decide(pipe, came_ticks);
   }
 
   // One is about to be written that may take its time, being sent right then: how close it follows
-  // on the one before is seen now.
-  void large_frame_comes() noexcept {
-    if (!burst_) {
-      came_ticks_ = ticks();
-    }
-  }
+  // on the one before is seen now. For message_published().
+  [[nodiscard]] std::uint64_t large_frame_comes() const noexcept { return burst_ ? 0 : ticks(); }
 
   // The application is about to wait: all goes out, and the next message finds the socket idle.
   void flush_all() noexcept;
@@ -50,7 +46,7 @@ class flush_policy {
   [[nodiscard]] bool anything_unflushed() const noexcept { return oldest_ != nullptr; }
 
  private:
-  void decide(stream_pipe& pipe) noexcept;
+  void decide(stream_pipe& pipe, std::uint64_t came_ticks) noexcept;
   void flush(stream_pipe& pipe) noexcept;
   void flush_oldest() noexcept;
   void enlist(stream_pipe& pipe) noexcept;
@@ -60,7 +56,6 @@ class flush_policy {
 
   bool burst_ = false;
   unsigned streak_ = 0;
-  std::uint64_t came_ticks_ = 0;           // while idle: of a large frame, 0 otherwise
   std::uint64_t idle_since_ticks_ = 0;     // while idle: end of the last flush
   std::uint64_t last_activity_ticks_ = 0;  // in a burst: of the last flush or arming
   std::size_t total_bytes_ = 0;            // gathered over all listed pipes

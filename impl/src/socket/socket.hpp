@@ -220,12 +220,11 @@ class alignas(cache_line_bytes) socket {
     int error = 0;
     if (target.is_stream()) {
       auto& stream = static_cast<stream_pipe&>(target);
-      if (size_bytes >= stream_pipe::direct_frame_bytes_min) [[unlikely]] {
-        flush_.large_frame_comes();
-      }
+      const bool large = size_bytes >= stream_pipe::direct_frame_bytes_min;
+      const std::uint64_t came_ticks = large ? flush_.large_frame_comes() : 0;
       error = stream.write(data, size_bytes, more);
       if (error == 0 && !more) [[likely]] {
-        flush_.message_published(stream);
+        flush_.message_published(stream, came_ticks);
       }
     } else {
       error = static_cast<inproc_pipe&>(target).write(data, size_bytes, more);
