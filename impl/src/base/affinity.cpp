@@ -10,4 +10,8 @@ bool several_cpus() noexcept {
   return ::sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) > 1;
 }
 
+int current_cpu() noexcept {
+  return ::sched_getcpu();
+}
+
 }  // namespace slk

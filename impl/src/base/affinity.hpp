@@ -6,4 +6,8 @@ namespace slk {
 // told.
 [[nodiscard]] bool several_cpus() noexcept;
 
+// The CPU that the calling thread runs on right now, which may be another one any time
+// (sched_getcpu(3)); negative where that cannot be told.
+[[nodiscard]] int current_cpu() noexcept;
+
 }  // namespace slk

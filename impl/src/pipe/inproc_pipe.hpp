@@ -15,7 +15,8 @@ namespace slk {
 
 // Roles: the producer is the sending socket's thread, the consumer the receiving socket's.
 struct inproc_channel {
-  inproc_channel(chunk_pool& pool, chunk_ring::between ends) noexcept : ring(pool, ends) {}
+  explicit inproc_channel(chunk_pool& pool) noexcept
+      : ring(pool, chunk_ring::between::two_threads) {}
 
   chunk_ring ring;
 
@@ -44,8 +45,8 @@ class inproc_link {
  public:
   enum class side : std::size_t { connecting, binding };
 
-  inproc_link(std::shared_ptr<chunk_pool> pool, chunk_ring::between ends) noexcept
-      : pool_(std::move(pool)), forward(*pool_, ends), backward(*pool_, ends) {}
+  explicit inproc_link(std::shared_ptr<chunk_pool> pool) noexcept
+      : pool_(std::move(pool)), forward(*pool_), backward(*pool_) {}
 
  private:
   const std::shared_ptr<chunk_pool> pool_;  // outlives the rings

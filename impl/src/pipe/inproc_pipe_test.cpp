@@ -11,8 +11,7 @@ namespace slk {
 namespace {
 
 struct link_ends {
-  std::shared_ptr<inproc_link> link =
-      std::make_shared<inproc_link>(std::make_shared<chunk_pool>(), chunk_ring::between::two_cores);
+  std::shared_ptr<inproc_link> link = std::make_shared<inproc_link>(std::make_shared<chunk_pool>());
   std::shared_ptr<inbox> sender_box = std::make_shared<inbox>();
   std::shared_ptr<inbox> receiver_box = std::make_shared<inbox>();
   std::shared_ptr<inproc_pipe> sender =

@@ -97,6 +97,14 @@ class alignas(cache_line_bytes) pipe : public std::enable_shared_from_this<pipe>
     return out_->unread_chunks() > run_ahead_chunks_max_ / 2;
   }
 
+  // The reader shares this thread's core, as far as is known: it reads only while this thread
+  // sleeps.
+  [[nodiscard]] bool reader_is_here() const noexcept { return out_->consumer_is_here(); }
+  // So much is unread that giving such a reader its turn costs less than writing on. Measured on
+  // one core, 1 / 2 / 4 MiB, thousand messages a second: 8 KiB 1630 / 1840 / 2010, 64 KiB 181 / 217
+  // / 231; without any limit 650 and 72.
+  [[nodiscard]] bool owes_turn() const noexcept { return out_->unread_chunks() >= 64; }
+
   // Drops the frames of an unfinished message.
   void rollback() noexcept { out_->rollback(); }
   [[nodiscard]] bool message_open() const noexcept { return out_->has_unpublished(); }

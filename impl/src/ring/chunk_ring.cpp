@@ -67,14 +67,15 @@ std::uint8_t* chunk_ring::reserve_beyond(std::size_t size_bytes) noexcept {
 
 // Has limit_ cover the next size_bytes, and more where that is worth it.
 void chunk_ring::claim(std::size_t size_bytes) noexcept {
-  if (claim_bytes_ == 0) {
+  if (!cores_differ_) {
     limit_ = tail_->capacity;
     return;
   }
   const std::size_t begin = std::max(limit_, written_);
   const std::size_t end = written_ + size_bytes;
-  limit_ =
-      size_bytes > claimed_ahead_bytes_max ? end : std::min(end + claim_bytes_, tail_->capacity);
+  limit_ = size_bytes > claimed_ahead_bytes_max
+               ? end
+               : std::min(end + claimed_at_once_bytes, tail_->capacity);
   constexpr std::size_t line = cache_line_bytes;
   for (std::size_t at = (begin + line - 1) / line * line; at < limit_; at += line) {
     tail_->bytes()[at] = 0;  // of no message yet
@@ -88,8 +89,9 @@ std::uint8_t* chunk_ring::reserve_in_new_chunk(std::size_t size_bytes) noexcept 
   }
   // A long multipart message doubles its chunk, so that carrying it over stays linear in total.
   const std::size_t wanted = carried == 0 ? size_bytes : 2 * (carried + size_bytes);
-  ring_chunk* fresh = pool_.take(
-      wanted, claim_bytes_ == 0 ? chunk_pool::spare::warmest : chunk_pool::spare::coldest);
+  cores_differ_ = ends_ == between::two_threads && !consumer_is_here();
+  ring_chunk* fresh =
+      pool_.take(wanted, cores_differ_ ? chunk_pool::spare::coldest : chunk_pool::spare::warmest);
   if (fresh == nullptr) {
     return nullptr;
   }

@@ -16,8 +16,7 @@
 // 5. reset_drained() needs both roles at once (for a socket's ring: the flush lock held by the
 //    producer's thread, everything consumed, nothing unpublished).
 // 6. unread_chunks() is what the producer linked less what the consumer dropped, as of a moment
-// ago:
-//    a measure of how far it runs ahead, which orders nothing.
+//    ago: a measure of how far it runs ahead, which orders nothing. Nor does consumer_is_here().
 // 7. Bytes of the last chunk from written_ on are the producer's: those below limit_ it may write
 //    without asking for more, in front of limit_ it has claimed their lines.
 //
@@ -40,6 +39,7 @@
 #include <cstdint>
 #include <span>
 
+#include "base/affinity.hpp"
 #include "base/cache_line.hpp"
 #include "ring/chunk_pool.hpp"
 
@@ -47,13 +47,12 @@ namespace slk {
 
 class chunk_ring {
  public:
-  // Whether producer and consumer are two cores: lines are worth claiming, and cold chunks cheaper
-  // than warm ones.
-  enum class between : std::uint8_t { two_cores, one_core };
+  // Whether producer and consumer are two threads. Where they run on two cores, lines are worth
+  // claiming, and cold chunks cheaper than warm ones; whether they do is looked at with each chunk.
+  enum class between : std::uint8_t { two_threads, one_thread };
 
   // The pool outlives the ring.
-  chunk_ring(chunk_pool& pool, between ends) noexcept
-      : pool_(pool), claim_bytes_(ends == between::two_cores ? claimed_at_once_bytes : 0) {}
+  chunk_ring(chunk_pool& pool, between ends) noexcept : pool_(pool), ends_(ends) {}
   chunk_ring(const chunk_ring&) = delete;
   chunk_ring& operator=(const chunk_ring&) = delete;
   ~chunk_ring();
@@ -101,6 +100,10 @@ class chunk_ring {
   [[nodiscard]] std::size_t unread_chunks() const noexcept {
     return linked_chunks_ - dropped_chunks_.load(std::memory_order_relaxed);  // invariant 6
   }
+  // The consumer shared this thread's core, when it last finished a chunk.
+  [[nodiscard]] bool consumer_is_here() const noexcept {
+    return current_cpu() == consumer_cpu_.load(std::memory_order_relaxed);  // invariant 6
+  }
   // Chunks linked so far; moves once in many messages.
   [[nodiscard]] std::size_t linked_chunks() const noexcept { return linked_chunks_; }
 
@@ -141,7 +144,7 @@ class chunk_ring {
       // pairs with: front(), through the lock that gives the caller both roles
       tail_->published.store(0, std::memory_order_relaxed);
       consumed_ = boundary_ = written_ = published_ = 0;
-      limit_ = claim_bytes_ == 0 ? tail_->capacity : 0;
+      limit_ = cores_differ_ ? 0 : tail_->capacity;
       if (tail_->capacity > ring_chunk_bytes) [[unlikely]] {
         pool_.give_back(tail_);
         count_dropped();
@@ -153,6 +156,7 @@ class chunk_ring {
   }
 
  private:
+  static constexpr int no_cpu = -2;
   static constexpr std::size_t claimed_at_once_bytes = 32 * cache_line_bytes;
   static constexpr std::size_t claimed_ahead_bytes_max = 512;  // the message's size
 
@@ -161,6 +165,7 @@ class chunk_ring {
   std::uint8_t* reserve_in_new_chunk(std::size_t size_bytes) noexcept;
   // One writer at a time, so load and store need not be one operation.
   void count_dropped() noexcept {
+    consumer_cpu_.store(current_cpu(), std::memory_order_relaxed);  // invariant 6
     dropped_chunks_.store(dropped_chunks_.load(std::memory_order_relaxed) + 1,
                           std::memory_order_relaxed);  // invariant 6
   }
@@ -171,7 +176,8 @@ class chunk_ring {
   std::size_t published_ = 0;
   std::size_t limit_ = 0;  // invariant 7; 0 without a chunk
   chunk_pool& pool_;
-  const std::size_t claim_bytes_;
+  const between ends_;
+  bool cores_differ_ = false;  // as far as is known
   std::size_t linked_chunks_ = 0;
   // The first chunk, for a consumer that has none yet. pairs with: front(), acquire
   std::atomic<ring_chunk*> first_{nullptr};
@@ -181,6 +187,7 @@ class chunk_ring {
   std::size_t consumed_ = 0;
   std::size_t boundary_ = 0;
   std::atomic<std::size_t> dropped_chunks_{0};
+  std::atomic<int> consumer_cpu_{no_cpu};  // where it last dropped one
 };
 
 }  // namespace slk

@@ -1,10 +1,12 @@
 #include "ring/chunk_ring.hpp"
 
 #include <doctest/doctest.h>
+#include <sched.h>
 
 #include <cstdint>
 #include <cstring>
 #include <random>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -42,7 +44,7 @@ std::string take_all(chunk_ring& ring) {
 
 TEST_CASE("chunk_ring: empty until something is published") {
   chunk_pool pool;
-  chunk_ring ring(pool, chunk_ring::between::one_core);
+  chunk_ring ring(pool, chunk_ring::between::one_thread);
   CHECK(ring.front().empty());
   CHECK(ring.since_boundary().bytes.empty());
   append(ring, "ab");
@@ -60,7 +62,7 @@ TEST_CASE("chunk_ring: empty until something is published") {
 
 TEST_CASE("chunk_ring: rollback drops what was not published, and nothing else") {
   chunk_pool pool;
-  chunk_ring ring(pool, chunk_ring::between::one_core);
+  chunk_ring ring(pool, chunk_ring::between::one_thread);
   put(ring, "kept");
   append(ring, "dropped");
   ring.rollback();
@@ -71,7 +73,7 @@ TEST_CASE("chunk_ring: rollback drops what was not published, and nothing else")
 
 TEST_CASE("chunk_ring: rollback behind a move to a new chunk") {
   chunk_pool pool;
-  chunk_ring ring(pool, chunk_ring::between::one_core);
+  chunk_ring ring(pool, chunk_ring::between::one_thread);
   put(ring, std::string(ring_chunk_bytes - 4, 'a'));
   append(ring, "1234");
   append(ring, "5678");  // moves the message to the next chunk
@@ -82,7 +84,7 @@ TEST_CASE("chunk_ring: rollback behind a move to a new chunk") {
 
 TEST_CASE("chunk_ring: a message that outgrows its chunk stays contiguous") {
   chunk_pool pool;
-  chunk_ring ring(pool, chunk_ring::between::one_core);
+  chunk_ring ring(pool, chunk_ring::between::one_thread);
   const std::string first(ring_chunk_bytes - 10, 'a');
   put(ring, first);
   append(ring, std::string(8, 'b'));
@@ -96,7 +98,7 @@ TEST_CASE("chunk_ring: a message that outgrows its chunk stays contiguous") {
 
 TEST_CASE("chunk_ring: messages larger than a chunk, and parts that add up to one") {
   chunk_pool pool;
-  chunk_ring ring(pool, chunk_ring::between::one_core);
+  chunk_ring ring(pool, chunk_ring::between::one_thread);
   const std::string large(3 * ring_chunk_bytes + 7, 'L');
   put(ring, "before");
   put(ring, large);
@@ -116,7 +118,7 @@ TEST_CASE("chunk_ring: messages larger than a chunk, and parts that add up to on
 
 TEST_CASE("chunk_ring: an absurd size is refused and leaves the ring usable") {
   chunk_pool pool;
-  chunk_ring ring(pool, chunk_ring::between::one_core);
+  chunk_ring ring(pool, chunk_ring::between::one_thread);
   append(ring, "ab");
   CHECK(ring.reserve(SIZE_MAX / 2) == nullptr);
   append(ring, "cd");
@@ -126,7 +128,7 @@ TEST_CASE("chunk_ring: an absurd size is refused and leaves the ring usable") {
 
 TEST_CASE("chunk_ring: chunks come back and are used again") {
   chunk_pool pool;
-  chunk_ring ring(pool, chunk_ring::between::one_core);
+  chunk_ring ring(pool, chunk_ring::between::one_thread);
   const std::string message(ring_chunk_bytes / 2 + 1, 'm');  // one a chunk
   put(ring, message);
   const std::uint8_t* first = ring.front().data();
@@ -147,7 +149,7 @@ TEST_CASE("chunk_ring: chunks come back and are used again") {
 
 TEST_CASE("chunk_ring: unconsume goes back to the boundary, mark_boundary moves it") {
   chunk_pool pool;
-  chunk_ring ring(pool, chunk_ring::between::one_core);
+  chunk_ring ring(pool, chunk_ring::between::one_thread);
   put(ring, "aaaa");
   put(ring, "bbbb");
   static_cast<void>(ring.front());
@@ -166,7 +168,7 @@ TEST_CASE("chunk_ring: unconsume goes back to the boundary, mark_boundary moves 
 
 TEST_CASE("chunk_ring: a drained ring starts over in the same chunk") {
   chunk_pool pool;
-  chunk_ring ring(pool, chunk_ring::between::one_core);
+  chunk_ring ring(pool, chunk_ring::between::one_thread);
   put(ring, "abc");
   const std::uint8_t* at = ring.front().data();
   ring.reset_drained();  // not drained: nothing happens
@@ -186,7 +188,7 @@ TEST_CASE("chunk_ring: a drained ring starts over in the same chunk") {
 
 TEST_CASE("chunk_ring: reset gives the chunk of a huge message back") {
   chunk_pool pool;
-  chunk_ring ring(pool, chunk_ring::between::one_core);
+  chunk_ring ring(pool, chunk_ring::between::one_thread);
   put(ring, std::string(10 * ring_chunk_bytes, 'x'));
   ring.consume(ring.front().size());
   ring.reset_drained();
@@ -198,7 +200,7 @@ TEST_CASE("chunk_ring: reset gives the chunk of a huge message back") {
 
 TEST_CASE("chunk_ring: destroyed with unread, unpublished and recycled chunks") {
   chunk_pool pool;
-  chunk_ring ring(pool, chunk_ring::between::one_core);
+  chunk_ring ring(pool, chunk_ring::between::one_thread);
   for (int i = 0; i < 10; ++i) {
     put(ring, std::string(ring_chunk_bytes - 1, 'x'));
   }
@@ -206,6 +208,68 @@ TEST_CASE("chunk_ring: destroyed with unread, unpublished and recycled chunks") 
   ring.consume(ring_chunk_bytes - 1);
   static_cast<void>(ring.front());
   append(ring, "unpublished");
+}
+
+namespace {
+
+// The CPUs that this thread may run on; restored at the end.
+class pinning {
+ public:
+  pinning() {
+    CPU_ZERO(&before_);
+    REQUIRE(::sched_getaffinity(0, sizeof before_, &before_) == 0);
+  }
+  ~pinning() { ::sched_setaffinity(0, sizeof before_, &before_); }
+  pinning(const pinning&) = delete;
+  pinning& operator=(const pinning&) = delete;
+
+  // The number-th of them; false: there are fewer.
+  [[nodiscard]] bool pin_to(int number) const {
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+      if (CPU_ISSET(cpu, &before_) && number-- == 0) {
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        return ::sched_setaffinity(0, sizeof one, &one) == 0;
+      }
+    }
+    return false;
+  }
+
+ private:
+  cpu_set_t before_;
+};
+
+// How many chunks a ring goes through that is read as it is written, by the number-th CPUs; the
+// first messages apart, when it does not know yet who reads it. 0: there are fewer CPUs.
+std::size_t chunks_in_use(int written_by, int read_by) {
+  const pinning cpus;
+  chunk_pool pool;
+  chunk_ring ring(pool, chunk_ring::between::two_threads);
+  std::set<const std::uint8_t*> seen;
+  for (int message = 0; message < 100; ++message) {
+    if (!cpus.pin_to(written_by)) {
+      return 0;
+    }
+    put(ring, std::string(ring_chunk_bytes / 2 + 1, 'x'));
+    if (!cpus.pin_to(read_by)) {
+      return 0;
+    }
+    const auto bytes = ring.front();
+    if (message > 2) {
+      seen.insert(bytes.data());
+    }
+    ring.consume(bytes.size());
+  }
+  return seen.size();
+}
+
+}  // namespace
+
+TEST_CASE("chunk_ring: keeps to warm chunks where its two threads share a CPU, and only there") {
+  CHECK(chunks_in_use(0, 0) == 2);
+  const std::size_t apart = chunks_in_use(0, 1);
+  CHECK((apart == 0 || apart > 60));
 }
 
 TEST_CASE("chunk_ring: producer and consumer on two threads, all sizes, in order") {
@@ -219,7 +283,7 @@ TEST_CASE("chunk_ring: producer and consumer on two threads, all sizes, in order
     return static_cast<std::uint8_t>(number * 31 + at);
   };
   chunk_pool pool;
-  chunk_ring ring(pool, chunk_ring::between::two_cores);
+  chunk_ring ring(pool, chunk_ring::between::two_threads);
   std::thread producer([&] {
     std::minstd_rand random(7);
     for (std::uint32_t number = 0; number < count; ++number) {

@@ -77,8 +77,7 @@ struct inproc_peer {
   }
 
   unit& u_;
-  std::shared_ptr<inproc_link> link =
-      std::make_shared<inproc_link>(std::make_shared<chunk_pool>(), chunk_ring::between::two_cores);
+  std::shared_ptr<inproc_link> link = std::make_shared<inproc_link>(std::make_shared<chunk_pool>());
   std::shared_ptr<inproc_pipe> far =
       std::make_shared<inproc_pipe>(link, inproc_link::side::connecting);
   std::shared_ptr<inproc_pipe> near =

@@ -4,8 +4,6 @@
 #include <iterator>
 #include <utility>
 
-#include "base/affinity.hpp"
-
 namespace slk {
 
 std::shared_ptr<inproc_pipe> inproc_registry::binding_end(const std::shared_ptr<inproc_link>& link,
@@ -60,8 +58,7 @@ int inproc_registry::unbind(const std::string& name, const inbox* who) {
 
 inproc_registry::joined inproc_registry::connect(const std::string& name, const party& who) {
   joined end;
-  auto link = std::make_shared<inproc_link>(
-      chunks_, several_cpus() ? chunk_ring::between::two_cores : chunk_ring::between::one_core);
+  auto link = std::make_shared<inproc_link>(chunks_);
   end.pipe = std::make_shared<inproc_pipe>(link, inproc_pipe::side::connecting);
   const std::lock_guard lock(mutex_);
   // Nobody is at the other end of a fresh link, so nobody can have left it.

@@ -19,8 +19,7 @@ struct lone_pipe {
     end->set_high_water_marks(marks, 1);
   }
   std::shared_ptr<inbox> box = std::make_shared<inbox>();
-  std::shared_ptr<inproc_link> link =
-      std::make_shared<inproc_link>(std::make_shared<chunk_pool>(), chunk_ring::between::two_cores);
+  std::shared_ptr<inproc_link> link = std::make_shared<inproc_link>(std::make_shared<chunk_pool>());
   std::shared_ptr<inproc_pipe> end =
       std::make_shared<inproc_pipe>(link, inproc_link::side::connecting);
 };

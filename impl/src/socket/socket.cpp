@@ -145,7 +145,17 @@ void socket::pause_for(pipe& ahead, int flags) noexcept {
       static_cast<void>(wait_for(wait_fds_, deadline::in_us(pause_us)));
       flush_.flush_now(stream);
     }
-  } else if (spin_.several_cpus()) {
+  } else if (ahead.reader_is_here()) {
+    if (!ahead.owes_turn()) {
+      return;
+    }
+    signaler& signal = inbox_->signal();
+    signal.prepare_sleep(false, signaler::place::word);
+    if (ahead.still_ahead()) {
+      static_cast<void>(signal.wait(deadline::in_us(pause_us)));  // the reader gives credit at last
+    }
+    signal.finish_sleep();
+  } else {
     const std::uint64_t start = ticks();
     while (ahead.still_ahead() && ticks() - start < ticks_from_us(pause_us)) {
       for (int i = 0; i < pauses_per_look; ++i) {
@@ -273,17 +283,19 @@ int socket::wait(direction what, int flags, int timeout_ms, deadline& until,
 // True: something to look at has come.
 bool socket::spin(direction what) noexcept {
   const std::uint64_t start = ticks();
-  do {
+  bool in_time = true;
+  bool found = false;
+  while (in_time && !found) {
     for (int i = 0; i < pauses_per_look; ++i) {
       cpu_pause();
     }
-    if (ready(what)) {
-      spin_.spun(true);
-      return true;
-    }
-  } while (ticks() - start < ticks_from_us(spin_budget::spin_us));
-  spin_.spun(false);
-  return false;
+    found = ready(what);
+    in_time = ticks() - start < ticks_from_us(spin_budget::spin_us);
+  }
+  // What is found late came while this thread was off its processor: whoever brought it may have
+  // waited for just that one.
+  spin_.spun(found && in_time);
+  return found;
 }
 
 void socket::add_wait_fd(pipe& blocked) noexcept {

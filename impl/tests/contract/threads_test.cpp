@@ -1,9 +1,11 @@
 // Sockets and several threads: what ends a call that waits on another thread. And the child of a
 // fork, which has none of the threads.
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cstring>
 #include <functional>
 #include <future>
 #include <mutex>
@@ -248,6 +250,53 @@ CONTRACT_OVER_ALL("fork: the child has no sockets, and its end takes nothing fro
   late.connect(endpoint);
   late.send_message({"late"});
   CHECK(pull.recv() == "late");
+}
+
+TEST_CASE(
+    "threads: a sender and a receiver on one CPU, far more than the caches hold between them") {
+  cpu_set_t before;
+  CPU_ZERO(&before);
+  REQUIRE(::sched_getaffinity(0, sizeof before, &before) == 0);
+  context home;
+  socket sender(home, SLK_PUSH);
+  socket receiver(home, SLK_PULL);
+  for (socket* each : {&sender, &receiver}) {
+    each->set(SLK_SNDHWM, 0);
+    each->set(SLK_RCVHWM, 0);
+  }
+  REQUIRE(slk_bind(receiver.raw(), "inproc://one-cpu") == 0);
+  REQUIRE(slk_connect(sender.raw(), "inproc://one-cpu") == 0);
+  // Only now, as a program may: the sockets were made by a thread with all CPUs.
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(::sched_getcpu(), &one);
+  REQUIRE(::sched_setaffinity(0, sizeof one, &one) == 0);
+
+  constexpr int count = 600;
+  std::atomic<int> failures{0};
+  std::thread sending([&] {
+    std::string message(60'000, 'x');
+    for (int number = 0; number < count; ++number) {
+      std::memcpy(message.data(), &number, sizeof number);
+      failures += slk_send(sender.raw(), message.data(), message.size(), 0) < 0 ? 1 : 0;
+    }
+  });
+  std::string message(60'000, ' ');
+  int in_order = 0;
+  for (int number = 0; number < count; ++number) {
+    if (number % 2 != 0) {  // as well as by a poll
+      slk_pollitem_t item{receiver.raw(), 0, SLK_POLLIN, 0};
+      static_cast<void>(slk_poll(&item, 1, 10'000));
+    }
+    int got = -1;
+    const int size = slk_recv(receiver.raw(), message.data(), message.size(), 0);
+    std::memcpy(&got, message.data(), sizeof got);
+    in_order += size == 60'000 && got == number ? 1 : 0;
+  }
+  sending.join();
+  CHECK(in_order == count);
+  CHECK(failures == 0);
+  REQUIRE(::sched_setaffinity(0, sizeof before, &before) == 0);
 }
 
 }  // namespace contract
