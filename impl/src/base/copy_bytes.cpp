@@ -1,5 +1,13 @@
 #include "base/copy_bytes.hpp"
 
+#include <algorithm>
+
+#if defined(__x86_64__)
+#include <emmintrin.h>
+#endif
+
+#include "base/cache_line.hpp"
+
 namespace slk {
 
 namespace {
@@ -43,6 +51,26 @@ void copy_many_shared_bytes(std::uint8_t* to, const std::uint8_t* from,
   const std::size_t done =
       size_bytes >= string_copy_bytes_min ? copy_blocks(to, from, size_bytes) : 0;
   std::memcpy(to + done, from + done, size_bytes - done);
+}
+
+void copy_streaming_bytes(std::uint8_t* to, const std::uint8_t* from,
+                          std::size_t size_bytes) noexcept {
+#if defined(__x86_64__)
+  const std::size_t to_line =
+      (cache_line_bytes - reinterpret_cast<std::uintptr_t>(to)) % cache_line_bytes;
+  std::size_t done = std::min(to_line, size_bytes);
+  std::memcpy(to, from, done);
+  for (; done + cache_line_bytes <= size_bytes; done += cache_line_bytes) {
+    for (std::size_t at = done; at < done + cache_line_bytes; at += sizeof(__m128i)) {
+      _mm_stream_si128(reinterpret_cast<__m128i*>(to + at),
+                       _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + at)));
+    }
+  }
+  std::memcpy(to + done, from + done, size_bytes - done);
+  _mm_sfence();
+#else
+  copy_bytes(to, from, size_bytes);
+#endif
 }
 
 void move_bytes_down(std::uint8_t* to, const std::uint8_t* from, std::size_t size_bytes) noexcept {

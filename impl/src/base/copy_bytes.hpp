@@ -33,6 +33,11 @@ void move_bytes_down(std::uint8_t* to, const std::uint8_t* from, std::size_t siz
 // buffers and frame headers make such offsets common, so those copies are done by a loop.
 void copy_many_bytes(std::uint8_t* to, const std::uint8_t* from, std::size_t size_bytes) noexcept;
 
+// copy_bytes() past the caches, to where another core reads that is far away: its caches then need
+// not give back the lines first. What is written here is ordered before later stores.
+void copy_streaming_bytes(std::uint8_t* to, const std::uint8_t* from,
+                          std::size_t size_bytes) noexcept;
+
 // copy_shared_bytes() for more than 64 bytes.
 void copy_many_shared_bytes(std::uint8_t* to, const std::uint8_t* from,
                             std::size_t size_bytes) noexcept;

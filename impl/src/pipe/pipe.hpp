@@ -272,7 +272,7 @@ class alignas(cache_line_bytes) pipe : public std::enable_shared_from_this<pipe>
     }
     const std::size_t header_bytes =
         encode_frame_header(at, size_bytes, more ? flag_more : std::uint8_t{0});
-    copy_bytes(at + header_bytes, data, size_bytes);
+    out_->fill(at + header_bytes, data, size_bytes);
     out_->commit(header_bytes + size_bytes);
     unflushed_bytes += header_bytes + size_bytes;
     if (!more) {

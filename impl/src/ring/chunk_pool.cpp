@@ -78,6 +78,7 @@ bool chunk_pool::keep(ring_chunk* emptied) noexcept {
     --chunk_count_;
     return false;
   }
+  emptied->used_before = true;
   spares_[(coldest_ + spare_count_) % spares_max] = emptied;
   ++spare_count_;
   return true;

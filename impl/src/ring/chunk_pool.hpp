@@ -31,6 +31,7 @@ inline constexpr std::size_t ring_chunk_bytes = 64 * 1024 + 64;
 struct ring_chunk {
   std::atomic<ring_chunk*> next{nullptr};
   std::size_t capacity = 0;
+  bool used_before = false;  // its memory is there, not just promised by the system
   alignas(cache_line_bytes) std::atomic<std::size_t> published{0};
 
   // The bytes, `capacity` of them, follow the header.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/asymmetric_fence.hpp"
+#include "base/clock.hpp"
 #include "base/copy_bytes.hpp"
 
 namespace slk {
@@ -76,9 +78,29 @@ void chunk_ring::claim(std::size_t size_bytes) noexcept {
   limit_ = size_bytes > claimed_ahead_bytes_max
                ? end
                : std::min(end + claimed_at_once_bytes, tail_->capacity);
+  if (size_bytes >= streamed_bytes_min && distance_.matters()) {
+    return;  // see fill_by_distance()
+  }
   constexpr std::size_t line = cache_line_bytes;
   for (std::size_t at = (begin + line - 1) / line * line; at < limit_; at += line) {
     tail_->bytes()[at] = 0;  // of no message yet
+  }
+}
+
+void chunk_ring::fill_by_distance(std::uint8_t* to, const std::uint8_t* from,
+                                  std::size_t size_bytes) noexcept {
+  std::size_t done = 0;
+  if (distance_.wants_sample()) {
+    done = std::min(size_bytes, sample_bytes_max);
+    const std::uint64_t start = ticks();
+    copy_bytes(to, from, done);
+    full_fence();  // every line has come
+    distance_.sample((ticks() - start) * 1000 / ticks_from_us(1), done / cache_line_bytes);
+  }
+  if (distance_.is_far()) {
+    copy_streaming_bytes(to + done, from + done, size_bytes - done);
+  } else {
+    copy_bytes(to + done, from + done, size_bytes - done);
   }
 }
 
@@ -105,6 +127,11 @@ std::uint8_t* chunk_ring::reserve_in_new_chunk(std::size_t size_bytes) noexcept 
   }
   tail_ = fresh;
   ++linked_chunks_;
+  if (cores_differ_) {
+    distance_.chunk_begins(fresh->used_before && timed_waits());
+  } else {
+    distance_.forget();
+  }
   published_ = 0;
   written_ = limit_ = carried;
   return tail_->bytes() + written_;

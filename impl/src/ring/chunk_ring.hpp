@@ -27,8 +27,9 @@
 // to each of the next 32 lines, store after store, and they come together. Million messages a
 // second with claims and without, 64 B: from a far core (a line's way there and back 340 ns) 26 and
 // 7, from a near one (75 ns) 85 and 91. Prefetching for writing changes nothing. A larger message
-// is written store after store anyway, and claims just its own lines: 64 KiB from a far core 58 and
-// 36 thousand; 1 KiB from a near one 23 million, with lines ahead 20.
+// is written store after store anyway, and claims just its own lines: 1 KiB from a near core 23
+// million, with lines ahead 20. From a far core it is written past the caches, see
+// consumer_distance.
 //
 // Memory errors: reserve() answers nullptr, nothing else allocates. All functions are noexcept.
 
@@ -41,7 +42,9 @@
 
 #include "base/affinity.hpp"
 #include "base/cache_line.hpp"
+#include "base/copy_bytes.hpp"
 #include "ring/chunk_pool.hpp"
+#include "ring/consumer_distance.hpp"
 
 namespace slk {
 
@@ -80,6 +83,16 @@ class chunk_ring {
     written_ = published_ = end;
     tail_->published.store(end, std::memory_order_release);
     return true;
+  }
+
+  // Copies to what reserve() gave, all of it or a part, in the way that suits where the consumer
+  // runs.
+  void fill(std::uint8_t* to, const std::uint8_t* from, std::size_t size_bytes) noexcept {
+    if (size_bytes >= streamed_bytes_min && distance_.matters()) [[unlikely]] {
+      fill_by_distance(to, from, size_bytes);
+    } else {
+      copy_bytes(to, from, size_bytes);
+    }
   }
 
   void commit(std::size_t size_bytes) noexcept { written_ += size_bytes; }
@@ -160,8 +173,13 @@ class chunk_ring {
   static constexpr std::size_t claimed_at_once_bytes = 32 * cache_line_bytes;
   static constexpr std::size_t claimed_ahead_bytes_max = 512;  // the message's size
 
+  static constexpr std::size_t streamed_bytes_min = 1024;  // below, nothing was gained
+  static constexpr std::size_t sample_bytes_max = 8192;
+
   std::uint8_t* reserve_beyond(std::size_t size_bytes) noexcept;
   void claim(std::size_t size_bytes) noexcept;
+  void fill_by_distance(std::uint8_t* to, const std::uint8_t* from,
+                        std::size_t size_bytes) noexcept;
   std::uint8_t* reserve_in_new_chunk(std::size_t size_bytes) noexcept;
   // One writer at a time, so load and store need not be one operation.
   void count_dropped() noexcept {
@@ -178,6 +196,7 @@ class chunk_ring {
   chunk_pool& pool_;
   const between ends_;
   bool cores_differ_ = false;  // as far as is known
+  consumer_distance distance_;
   std::size_t linked_chunks_ = 0;
   // The first chunk, for a consumer that has none yet. pairs with: front(), acquire
   std::atomic<ring_chunk*> first_{nullptr};
