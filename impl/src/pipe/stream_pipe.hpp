@@ -162,6 +162,10 @@ class stream_pipe final : public pipe, public patrolled {
   static constexpr unsigned vain_work_max = 1024;
   static constexpr unsigned work_of_a_read = 64;
 
+  // The patrol looks each 100 us, or more rarely.
+  static constexpr std::uint64_t trickle_messages_max = 8;
+  static constexpr unsigned trickle_looks_min = 3;
+
   enum class absorb_result : std::uint8_t { whole, need_more, broken };
 
   // A last frame of direct_frame_bytes_min or more on an idle ring.
@@ -222,6 +226,7 @@ class stream_pipe final : public pipe, public patrolled {
   stream_owner* session_ = nullptr;
   std::uint32_t patrol_flush_count_ = 0;
   unsigned idle_looks_ = 0;
+  unsigned trickle_looks_ = 0;  // that sent a few messages for an application that sent none itself
   bool waiting_writable_ = false;
   bool untold_input_ = false;  // was taken over, and the socket was not told of it
   // Armed, but not on the patrol's list, nor about to be put there by arm(): an entry is linked

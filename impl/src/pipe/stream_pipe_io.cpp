@@ -83,9 +83,9 @@ patrolled::look stream_pipe::on_patrol() noexcept {
     return look::idle;  // end_waiting() puts it back on the list
   }
   const std::uint32_t flushes = writer_.flush_count();
-  if (flushes != patrol_flush_count_) {
+  if (flushes != patrol_flush_count_) {  // the application has flushed
     patrol_flush_count_ = flushes;
-    idle_looks_ = 0;
+    idle_looks_ = trickle_looks_ = 0;
     // Clocks of two cores may differ by a little: a batch of the future is one of now.
     const auto since = static_cast<std::int64_t>(
         ticks() - last_batch_ticks_.load(std::memory_order_relaxed));  // pairs with: note_batch()
@@ -94,6 +94,7 @@ patrolled::look stream_pipe::on_patrol() noexcept {
     }
   }
   bool idle = false;
+  const std::uint64_t flushed_messages = writer_.flushed_messages();
   switch (writer_.try_flush_from_io(idle)) {
     case flush_result::busy:
       idle_looks_ = 0;
@@ -112,14 +113,21 @@ patrolled::look stream_pipe::on_patrol() noexcept {
       if (!idle) {
         idle_looks_ = 0;
         room_changed();
-        return look::watch;
+        patrol_flush_count_ = writer_.flush_count();
+        if (writer_.flushed_messages() - flushed_messages > trickle_messages_max) {
+          trickle_looks_ = 0;
+        }
+        if (++trickle_looks_ < trickle_looks_min) {
+          return look::watch;
+        }
+        break;  // they come so slowly that each had better be sent at once
       }
       if (++idle_looks_ < 2) {
         return look::watch;
       }
       break;
   }
-  idle_looks_ = 0;
+  idle_looks_ = trickle_looks_ = 0;
   armed_.exchange(false, std::memory_order_acq_rel);  // pairs with: arm(), patrol_watches()
   heavy_fence();
   if (writer_.has_anything_to_send() && !armed_.exchange(true, std::memory_order_acq_rel)) {

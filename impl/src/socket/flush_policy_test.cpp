@@ -193,6 +193,32 @@ TEST_CASE("flush_policy: a blocked peer does not hold up the others") {
   CHECK(total == 300 * frame_bytes(chunk).size());
 }
 
+TEST_CASE("flush_policy: a burst that has become a trickle is none, and messages go out at once") {
+  unit u;
+  peer one(u);
+  start_burst(one);
+  u.policy.flush_all();
+  start_burst(one);
+  int looks = 0;
+  for (; looks < 20; ++looks) {
+    one.send("by and by");
+    const bool at_once = !one.ends.received().empty();
+    if (at_once) {
+      break;
+    }
+    static_cast<void>(one.pipe->on_patrol());
+    static_cast<void>(one.ends.received());
+    idle();
+  }
+  CHECK(looks > 0);
+  CHECK(looks < 20);
+  for (int i = 0; i < 20; ++i) {
+    one.send("by and by");
+    CHECK(one.ends.received() == frame_bytes("by and by"));
+    idle();
+  }
+}
+
 TEST_CASE("flush_policy: a thread that deals over many sockets is busy on each of them") {
   const slow_time slowly;
   constexpr std::size_t sockets = 8;
