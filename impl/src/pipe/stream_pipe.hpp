@@ -165,6 +165,7 @@ class stream_pipe final : public pipe, public patrolled {
   // The patrol looks each 100 us, or more rarely.
   static constexpr std::uint64_t trickle_messages_max = 8;
   static constexpr unsigned trickle_looks_min = 3;
+  static constexpr unsigned trickle_looks_max = 3 * 1024;
 
   enum class absorb_result : std::uint8_t { whole, need_more, broken };
 
@@ -226,7 +227,11 @@ class stream_pipe final : public pipe, public patrolled {
   stream_owner* session_ = nullptr;
   std::uint32_t patrol_flush_count_ = 0;
   unsigned idle_looks_ = 0;
-  unsigned trickle_looks_ = 0;  // that sent a few messages for an application that sent none itself
+  // Looks that sent a few messages for an application that sent none itself; how many of them it
+  // takes to disarm the pipe; and whether that has just been done.
+  unsigned trickle_looks_ = 0;
+  unsigned trickle_looks_wanted_ = trickle_looks_min;
+  bool trickle_left_ = false;
   bool waiting_writable_ = false;
   bool untold_input_ = false;  // was taken over, and the socket was not told of it
   // Armed, but not on the patrol's list, nor about to be put there by arm(): an entry is linked

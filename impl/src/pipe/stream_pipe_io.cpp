@@ -1,5 +1,6 @@
 // What the I/O thread does with a stream pipe: connections that come and go, the patrol, PINGs.
 
+#include <algorithm>
 #include <array>
 
 #include "base/clock.hpp"
@@ -83,7 +84,15 @@ patrolled::look stream_pipe::on_patrol() noexcept {
     return look::idle;  // end_waiting() puts it back on the list
   }
   const std::uint32_t flushes = writer_.flush_count();
-  if (flushes != patrol_flush_count_) {  // the application has flushed
+  const bool application_flushed = flushes != patrol_flush_count_;
+  if (trickle_left_) {
+    // Armed again without having sent by itself: it is in a burst, of which this pipe gets little.
+    trickle_left_ = false;
+    trickle_looks_wanted_ = application_flushed
+                                ? trickle_looks_min
+                                : std::min(2 * trickle_looks_wanted_, trickle_looks_max);
+  }
+  if (application_flushed) {
     patrol_flush_count_ = flushes;
     idle_looks_ = trickle_looks_ = 0;
     // Clocks of two cores may differ by a little: a batch of the future is one of now.
@@ -114,12 +123,13 @@ patrolled::look stream_pipe::on_patrol() noexcept {
         idle_looks_ = 0;
         room_changed();
         patrol_flush_count_ = writer_.flush_count();
-        if (writer_.flushed_messages() - flushed_messages > trickle_messages_max) {
-          trickle_looks_ = 0;
-        }
-        if (++trickle_looks_ < trickle_looks_min) {
+        trickle_looks_ = writer_.flushed_messages() - flushed_messages <= trickle_messages_max
+                             ? trickle_looks_ + 1
+                             : 0;
+        if (trickle_looks_ < trickle_looks_wanted_) {
           return look::watch;
         }
+        trickle_left_ = true;
         break;  // they come so slowly that each had better be sent at once
       }
       if (++idle_looks_ < 2) {
