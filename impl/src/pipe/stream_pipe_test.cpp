@@ -77,6 +77,17 @@ std::string wire(const std::vector<message_parts>& messages) {
   return bytes;
 }
 
+// Writes a message, and waits until the patrol has sent it. Whether the pipe had to be armed.
+bool leave_to_patrol(unit& u, stream_ends& ends, const std::string& body) {
+  REQUIRE(u.write(body) == 0);
+  const bool watched = u.pipe->patrol_watches();
+  if (!watched) {
+    u.pipe->arm();
+  }
+  REQUIRE(ends.receive(wire({{body}}).size()) == wire({{body}}));
+  return !watched;
+}
+
 }  // namespace
 
 TEST_CASE("stream_pipe: messages cut at every byte") {
@@ -280,12 +291,7 @@ TEST_CASE("stream_pipe: the patrol flushes the tail of a burst") {
   stream_ends ends;
   u.open(ends.ours());
   for (int i = 0; i < 300; ++i) {
-    const std::string body = "tail" + std::to_string(i);
-    REQUIRE(u.write(body) == 0);
-    if (!u.pipe->patrol_watches()) {
-      u.pipe->arm();
-    }
-    REQUIRE(ends.receive(wire({{body}}).size()) == wire({{body}}));
+    static_cast<void>(leave_to_patrol(u, ends, "tail" + std::to_string(i)));
     std::this_thread::sleep_for(std::chrono::microseconds(i % 100 * 3));  // any phase of the patrol
   }
 }
@@ -300,12 +306,7 @@ TEST_CASE("stream_pipe: the patrol disarms a pipe of few messages, ever more rar
   constexpr int count = 300;
   int armed = 0;
   for (int i = 0; i < count; ++i) {
-    REQUIRE(u.write("little") == 0);
-    if (!u.pipe->patrol_watches()) {
-      u.pipe->arm();
-      ++armed;
-    }
-    REQUIRE(ends.receive(wire({{"little"}}).size()) == wire({{"little"}}));
+    armed += leave_to_patrol(u, ends, "little") ? 1 : 0;
   }
   CHECK(armed > 1);
   CHECK(armed < count / 6);  // a third, were it not for the rarely
