@@ -53,12 +53,14 @@ int look_at_sockets(std::span<slk_pollitem_t> items, std::span<const socket_call
 }
 
 // Announces the wait to the sockets, then looks once more: what comes from now on raises their
-// descriptors. True: nothing has come, so waiting is in order.
-bool prepare_sockets(std::span<const slk_pollitem_t> items, std::span<const socket_call> calls) {
+// descriptors, which it sets. True: nothing has come, so waiting is in order.
+bool prepare_sockets(std::span<const slk_pollitem_t> items, std::span<const socket_call> calls,
+                     std::span<pollfd> system) {
   bool quiet = true;
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (const socket_call& polled = calls[i]; polled) {
       polled->prepare_wait();
+      system[i].fd = polled->wait_fd();
       quiet = quiet && !polled->wait_is_over(items[i].events & socket_events);
     }
   }
@@ -113,8 +115,7 @@ int poll_items(std::span<slk_pollitem_t> items, long timeout_ms) {
       return -ENOTSOCK;
     }
     descriptors = descriptors || item.socket == nullptr;
-    system[i] =
-        !polled ? pollfd{item.fd, to_system(item.events), 0} : pollfd{polled->wait_fd(), POLLIN, 0};
+    system[i] = polled ? pollfd{-1, POLLIN, 0} : pollfd{item.fd, to_system(item.events), 0};
   }
   const end_of_poll end(calls);
   for (;;) {
@@ -123,7 +124,7 @@ int poll_items(std::span<slk_pollitem_t> items, long timeout_ms) {
     if (count < 0 || (!may_wait && !descriptors)) {
       return count;
     }
-    const bool wait = may_wait && prepare_sockets(items, calls);
+    const bool wait = may_wait && prepare_sockets(items, calls, system);
     if (const int error = slk::wait_for(system, wait ? until : at_once); error != 0) {
       return -error;
     }

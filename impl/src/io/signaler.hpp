@@ -19,6 +19,9 @@
 // Why that is safe: setting it is followed by a heavy fence, so whoever has not seen it since had
 // published before. The sleeper takes it for set only if its exchange() found it so.
 //
+// Room: readers report what they have read, though hardly any writer waits for that. Such a report
+// wakes only who said await_room(). Else each end of a conversation would be woken twice a message.
+//
 // Who has nothing else to wait for sleeps on the word, with futex(2): one system call a side in
 // place of a write on the one, and a poll and a read on the other.
 
@@ -60,6 +63,15 @@ class signaler {
     }
   }
 
+  // For a waker that has made room: whoever waits for something else sleeps on.
+  void wake_if_awaiting_room() noexcept {
+    full_fence();  // pairs with: await_room()
+    const std::uint32_t now = word_.load(std::memory_order_relaxed);
+    if ((now & room) != 0 && (now & place_bits) != 0) {
+      wake();
+    }
+  }
+
   // Behind a publish: wake_if_sleeping_often() has something to do. REQUIRES:
   // light_fence_is_free().
   [[nodiscard]] bool may_sleep() const noexcept {
@@ -86,6 +98,14 @@ class signaler {
     }
   }
 
+  // It waits for room as well, of which the last look has to come behind this. REQUIRES:
+  // prepare_sleep().
+  void await_room() noexcept {
+    asleep_as_ |= room;
+    word_.fetch_or(room, std::memory_order_relaxed);
+    full_fence();  // pairs with: wake_if_awaiting_room()
+  }
+
   // Sleeps until a waker has come, or time is up: 0; or EINTR. REQUIRES: prepare_sleep() on the
   // word.
   [[nodiscard]] int wait(const deadline& until) noexcept;
@@ -109,10 +129,11 @@ class signaler {
  private:
   static constexpr std::uint32_t place_bits = 3;
   static constexpr std::uint32_t wakers_fence = 4;
+  static constexpr std::uint32_t room = 8;  // says nothing without a place
 
   // The place that was there; 0: none.
   std::uint32_t clear_place() noexcept {
-    return word_.fetch_and(~place_bits, std::memory_order_acq_rel) & place_bits;
+    return word_.fetch_and(~(place_bits | room), std::memory_order_acq_rel) & place_bits;
   }
   void wake() noexcept;
   void wake_behind_fence(unsigned& vain_fences) noexcept;
@@ -122,7 +143,8 @@ class signaler {
   // Of the sleeper: wake-ups taken whose raise it has not seen. A waker may be between the two;
   // what it raises later must not be left to end every sleep from then on.
   std::uint64_t raises_due_ = 0;
-  // A place while the sleeper is there or about to be, and wakers_fence.
+  // A place while the sleeper is there or about to be, with room if it waits for that; and
+  // wakers_fence.
   alignas(cache_line_bytes) std::atomic<std::uint32_t> word_{0};
 };
 

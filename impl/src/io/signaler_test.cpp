@@ -42,6 +42,38 @@ TEST_CASE("signaler: raised once per sleep, lowered by its end") {
   CHECK_FALSE(raised(signal));
 }
 
+TEST_CASE("signaler: room ends the sleep of who waits for it, and of nobody else") {
+  register_asymmetric_fence();
+  signaler signal;
+  signal.prepare_sleep(true);
+  signal.wake_if_awaiting_room();
+  CHECK(signal.armed());
+  signal.await_room();
+  signal.wake_if_awaiting_room();
+  CHECK_FALSE(signal.armed());
+  CHECK(raised(signal));
+  signal.finish_sleep();
+  signal.prepare_sleep(false);  // the next sleep is for something else again
+  signal.wake_if_awaiting_room();
+  CHECK(signal.armed());
+  signal.finish_sleep();
+  signal.await_room();  // nobody sleeps
+  signal.wake_if_awaiting_room();
+  CHECK_FALSE(raised(signal));
+}
+
+TEST_CASE("signaler: room ends a sleep on the word") {
+  register_asymmetric_fence();
+  signaler signal;
+  signal.prepare_sleep(false, signaler::place::word);
+  signal.await_room();
+  CHECK(signal.wait(deadline::in_ms(1)) == 0);  // nobody came
+  CHECK(signal.armed());
+  signal.wake_if_awaiting_room();
+  CHECK(signal.wait(deadline::in_ms(-1)) == 0);
+  signal.finish_sleep();
+}
+
 TEST_CASE("signaler: a sleep on the word ends by a wake-up, at once if it came first") {
   register_asymmetric_fence();
   signaler signal;

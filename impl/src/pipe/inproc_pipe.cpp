@@ -161,7 +161,7 @@ void inproc_pipe::give_credit() noexcept {
     in_.read_messages.store(read_messages_, std::memory_order_release);  // pairs with: find_room()
     // pairs with: inproc_link::join()
     if (signaler* sender = in_.producer.load(std::memory_order_acquire); sender != nullptr) {
-      sender->wake_if_sleeping();
+      sender->wake_if_awaiting_room();
     }
   }
 }

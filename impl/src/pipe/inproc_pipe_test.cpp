@@ -101,10 +101,23 @@ TEST_CASE("inproc_pipe: before it sleeps the reader reports all that it read") {
   CHECK(l.fill() == 10);
   static_cast<void>(l.read());
   l.sender_box->signal().prepare_sleep(true);
+  l.sender_box->signal().await_room();
   l.receiver->give_credit();
   CHECK_FALSE(l.sender_box->signal().armed());  // woken
   l.sender_box->signal().finish_sleep();
   CHECK(l.fill() == 1);
+}
+
+TEST_CASE("inproc_pipe: a report does not wake a writer that waits for messages alone") {
+  link_ends l;
+  l.connect(5);
+  l.bind(5);
+  l.write("x");
+  static_cast<void>(l.read());
+  l.sender_box->signal().prepare_sleep(true);
+  l.receiver->give_credit();
+  CHECK(l.sender_box->signal().armed());
+  l.sender_box->signal().finish_sleep();
 }
 
 TEST_CASE("inproc_pipe: parts count as one message, and become visible with the last") {
@@ -199,9 +212,12 @@ TEST_CASE("inproc_pipe: two threads that sleep on a small pipe lose no message a
   constexpr int count = 20'000;
   constexpr int patience_ms = 10'000;
   std::atomic<bool> stuck{false};
-  const auto sleep_until = [&stuck](signaler& signal, auto ready) {
+  const auto sleep_until = [&](signaler& signal, auto ready) {
     while (!ready() && !stuck) {
       signal.prepare_sleep(true);
+      if (&signal == &l.sender_box->signal()) {
+        signal.await_room();
+      }
       if (!ready()) {
         pollfd item{signal.fd(), POLLIN, 0};
         if (::poll(&item, 1, patience_ms) == 0) {

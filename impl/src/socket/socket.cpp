@@ -151,6 +151,7 @@ void socket::pause_for(pipe& ahead, int flags) noexcept {
     }
     signaler& signal = inbox_->signal();
     signal.prepare_sleep(false, signaler::place::word);
+    signal.await_room();
     if (ahead.still_ahead()) {
       static_cast<void>(signal.wait(deadline::in_us(pause_us)));  // the reader gives credit at last
     }
@@ -250,7 +251,7 @@ int socket::wait(direction what, int flags, int timeout_ms, deadline& until,
   queue_.give_credit();
   signaler& signal = inbox_->signal();
   wait_fds_.clear();
-  if (what == direction::input && pipes_.size() > inproc_pipes_) {
+  if (what == direction::input && has_streams()) {
     wait_fds_.push_back({ready_.fd(), POLLIN, 0});
   } else if (what == direction::input) {
     // What is not there yet comes with an event. One descriptor less to be woken through.
@@ -269,11 +270,17 @@ int socket::wait(direction what, int flags, int timeout_ms, deadline& until,
   const bool awaits_inproc = what == direction::input && inproc_pipes_ > 0;
   if (wait_fds_.size() == 1 && wait_fds_.front().fd == signal.fd()) {
     signal.prepare_sleep(awaits_inproc, signaler::place::word);
+    if (what == direction::output) {
+      signal.await_room();
+    }
     const int error = ready(what) ? 0 : signal.wait(until);
     signal.finish_sleep();
     return error;
   }
   signal.prepare_sleep(awaits_inproc);
+  if (what == direction::output) {
+    signal.await_room();
+  }
   queue_.collect_edges();
   const int error = ready(what) ? 0 : wait_for(wait_fds_, until);
   signal.finish_sleep();
@@ -321,10 +328,12 @@ bool socket::found_after_all(direction what) noexcept {
   fd_due_ = false;
   flush_.flush_all();
   queue_.give_credit();
-  settle_fd();
   if (what == direction::output) {
+    room_was_refused_ = true;
+    settle_fd();
     return can_resume_send();
   }
+  settle_fd();
   const bool found = can_receive();
   if (found) {
     disarm_to_receive();
@@ -348,7 +357,7 @@ void socket::settle_fd() noexcept {
   }
   prepare_wait();
   const bool input = can_receive();
-  const bool output = can_send();
+  const bool output = can_send_or_awaits_room();
   if (ready_.took_edges()) {
     told_of_input_ = false;  // another message may have taken the place of the one he knows of
   }
@@ -364,7 +373,7 @@ void socket::settle_fd() noexcept {
 int socket::events_for_fd() noexcept {
   prepare_wait();
   told_of_input_ = can_receive();
-  told_of_output_ = can_send();
+  told_of_output_ = can_send_or_awaits_room();
   fd_due_ = false;
   static_cast<void>(ready_.took_edges());
   return (told_of_input_ ? SLK_POLLIN : 0) | (told_of_output_ ? SLK_POLLOUT : 0);
@@ -379,12 +388,25 @@ void socket::prepare_wait() noexcept {
       inbox_->signal().wake_if_sleeping();  // they came when nobody was to be woken
     }
   }
-  queue_.collect_edges();
+  if (room_was_refused_) {
+    inbox_->signal().await_room();
+  }
+  if (has_streams()) {
+    queue_.collect_edges();
+  }
 }
 
 bool socket::wait_is_over(int wanted) noexcept {
   return inbox_->has_events() || ((wanted & SLK_POLLIN) != 0 && can_receive()) ||
-         ((wanted & SLK_POLLOUT) != 0 && can_send());
+         ((wanted & SLK_POLLOUT) != 0 && can_send_or_awaits_room());
+}
+
+bool socket::can_send_or_awaits_room() noexcept {
+  if (can_send()) {
+    return true;
+  }
+  inbox_->signal().await_room();
+  return can_send();
 }
 
 int socket::ready_events(int wanted) {

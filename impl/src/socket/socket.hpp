@@ -169,8 +169,8 @@ class alignas(cache_line_bytes) socket {
 
   // SLK_POLLIN and SLK_POLLOUT as they hold now, of those asked for; -ETERM.
   [[nodiscard]] int ready_events(int wanted);
-  // Announces that the caller will wait on wait_fd(), unless wait_is_over() says that something has
-  // come already. Ended by the next call of any other kind.
+  // Announces that the caller will wait on wait_fd(), unless wait_is_over() says that something of
+  // what is wanted has come already. Ended by the next call of any other kind.
   void prepare_wait() noexcept;
   [[nodiscard]] bool wait_is_over(int wanted) noexcept;
   // The poll is over, and has taken what wait_fd() told. Others may be waiting for that: see
@@ -180,7 +180,11 @@ class alignas(cache_line_bytes) socket {
       settle_fd();
     }
   }
-  [[nodiscard]] int wait_fd() const noexcept { return ready_.fd(); }
+  // Only until the next call of another kind: one descriptor less to be woken through, where no
+  // pipe has its own.
+  [[nodiscard]] int wait_fd() const noexcept {
+    return has_streams() ? ready_.fd() : inbox_->signal().fd();
+  }
 
  protected:
   socket(context& home, socket_type type);
@@ -343,7 +347,10 @@ class alignas(cache_line_bytes) socket {
     fd_due_ = inbox_->signal().finish_sleep() || fd_due_;
   }
   void disarm_to_receive() noexcept;
+  // In an announced wait: can_send(), or whoever makes room ends the wait.
+  [[nodiscard]] bool can_send_or_awaits_room() noexcept;
   void settle_fd() noexcept;
+  [[nodiscard]] bool has_streams() const noexcept { return pipes_.size() > inproc_pipes_; }
   int process_events();
   void handle(socket_event& event);
   void attach(socket_event& event);
@@ -439,6 +446,9 @@ class alignas(cache_line_bytes) socket {
   bool fd_given_out_ = false;
   bool signal_armed_ = false;
   bool fd_due_ = false;  // it was raised, and lowered by another call than its holder's EVENTS
+  // A send of the descriptor's holder was: he is told of room, even where EVENTS always says that
+  // there is some (ROUTER).
+  bool room_was_refused_ = false;
   // What the holder of the descriptor knows of, by EVENTS or since it was raised for it.
   bool told_of_input_ = false;
   bool told_of_output_ = false;

@@ -366,7 +366,7 @@ int socket::get_special_option(int option, void* value, std::size_t* size_bytes)
       flush_.flush_all();
       queue_.give_credit();
       fd_given_out_ = true;
-      return put(wait_fd());
+      return put(ready_.fd());
     case SLK_EVENTS: {
       const int events = ready_events(SLK_POLLIN | SLK_POLLOUT);
       if (events < 0) {

@@ -381,6 +381,49 @@ CONTRACT_OVER_ALL("fd: tells of room after any call") {
   }
 }
 
+// EVENTS says all along that it can send: to the other peer.
+CONTRACT_OVER_ALL("fd: tells a ROUTER of room for the peer that had none") {
+  context ctx;
+  socket router(ctx, SLK_ROUTER);
+  router.set(SLK_ROUTER_MANDATORY, 1).set(SLK_SNDHWM, 1);
+  const int fd = router.get(SLK_FD);
+  const std::string endpoint = router.bind(Transport::wildcard());
+  std::deque<socket> peers;
+  for (const char* name : {"full", "free"}) {
+    socket& peer = peers.emplace_back(ctx, SLK_DEALER);
+    peer.set(SLK_ROUTING_ID, std::string_view(name)).set(SLK_RCVHWM, 1);
+    peer.connect(endpoint);
+    peer.send_message({"hello"});
+    REQUIRE(router.recv_message().back() == "hello");
+  }
+  const std::string large(1 << 20, 'x');
+  const auto send = [&](std::string_view text) {
+    return slk_send_to(router.raw(), "full", 4, text.data(), text.size(), SLK_DONTWAIT) >= 0;
+  };
+  REQUIRE(eventually([&] {
+    while (send(large)) {
+    }
+    return falls_silent(router, fd) && !send(large);
+  }));
+  CHECK(router.can_send());
+  SUBCASE("at once") {}
+  SUBCASE("after a poll for something else") {
+    CHECK_FALSE(router.wait(SLK_POLLIN, 0ms));
+  }
+  SUBCASE("after EVENTS") {
+    CHECK(router.can_send());
+  }
+  std::thread reader([&] {
+    while (peers.front().recv().value_or("") != "last") {
+    }
+  });
+  CHECK(eventually([&] {
+    CHECK(is_readable(fd));
+    return send("last");
+  }));
+  reader.join();
+}
+
 TEST_CASE("fd: tells of messages that waited for bind") {
   context ctx;
   const std::string endpoint = inproc::unbound();

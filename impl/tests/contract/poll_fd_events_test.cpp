@@ -80,6 +80,32 @@ CONTRACT_OVER_ALL("poll: counts items, not events") {
   CHECK(item.revents == 0);
 }
 
+// Of one socket: for input alone, and for room, of which nobody tells who waits for input.
+CONTRACT_OVER_ALL("poll: room wakes a thread that waits for it, also as the second item") {
+  context ctx;
+  socket full(ctx, SLK_PAIR);
+  socket reader(ctx, SLK_PAIR);
+  full.set(SLK_SNDHWM, 1);
+  reader.set(SLK_RCVHWM, 1);
+  reader.connect(full.bind(Transport::wildcard()));
+  REQUIRE(full.wait(SLK_POLLOUT));
+  const std::string large(1 << 20, 'x');
+  do {
+    full.fill(large);
+  } while (full.wait(SLK_POLLOUT, 50ms));
+  std::thread reads([&] {
+    while (reader.recv().value_or("") != "last") {
+    }
+  });
+  std::array<slk_pollitem_t, 2> items{
+      {{full.raw(), 0, SLK_POLLIN, 0}, {full.raw(), 0, SLK_POLLIN | SLK_POLLOUT, 0}}};
+  CHECK(slk_poll(items.data(), 2, deadline.count()) == 1);
+  CHECK(items[0].revents == 0);
+  CHECK(items[1].revents == SLK_POLLOUT);
+  full.send_message({"last"});
+  reads.join();
+}
+
 CONTRACT_OVER_ALL("poll: a message wakes a waiting thread") {
   context ctx;
   socket pull(ctx, SLK_PULL);

@@ -9,9 +9,10 @@ namespace slk::model {
 // What is in a signaler's word_.
 inline constexpr word place_bit = 1;
 inline constexpr word wakers_fence = 2;
+inline constexpr word room_bit = 4;
 
 inline word without_place(word value) {
-  return static_cast<word>(value & ~place_bit);
+  return static_cast<word>(value & ~(place_bit | room_bit));
 }
 
 // The variables and locals of one signaler.
@@ -57,6 +58,21 @@ inline program wake_if_sleeping(signal_words of, fence_kind kind) {
        {"look at sleeping",
         [of](cpu& c) {
           if ((c.load(of.sleeping) & place_bit) == 0) {
+            c.go("woken");
+          }
+        }}},
+      wake(of),
+  });
+}
+
+// signaler::wake_if_awaiting_room().
+inline program wake_if_awaiting_room(signal_words of) {
+  return join({
+      {fence_step(fence_kind::seq_cst),
+       {"look at sleeping",
+        [of](cpu& c) {
+          constexpr word both = place_bit | room_bit;
+          if ((c.load(of.sleeping) & both) != both) {
             c.go("woken");
           }
         }}},
@@ -119,6 +135,18 @@ inline program prepare_sleep(signal_words of, fence_kind kind) {
   return {
       {"set sleeping", [of](cpu& c) { c.store(of.sleeping, 1, order::relaxed); }},
       fence_step(kind),
+  };
+}
+
+// signaler::await_room().
+inline program await_room(signal_words of) {
+  return {
+      {"await room",
+       [of](cpu& c) {
+         const auto change = [](word value) { return static_cast<word>(value | room_bit); };
+         static_cast<void>(c.modify(of.sleeping, change, order::relaxed));
+       }},
+      {"room fence", [](cpu& c) { c.fence(); }},
   };
 }
 
