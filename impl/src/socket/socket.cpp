@@ -293,9 +293,7 @@ bool socket::spin(direction what) noexcept {
   bool in_time = true;
   bool found = false;
   while (in_time && !found) {
-    for (int i = 0; i < pauses_per_look; ++i) {
-      cpu_pause();
-    }
+    cpu_pause();
     found = ready(what);
     in_time = ticks() - start < ticks_from_us(spin_budget::spin_us);
   }
