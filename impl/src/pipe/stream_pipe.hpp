@@ -53,6 +53,8 @@ class stream_pipe final : public pipe, public patrolled {
   stream_pipe(io_thread& io, std::shared_ptr<inbox> owner, const settings& with);
   ~stream_pipe() override;
 
+  // 0: none.
+  [[nodiscard]] std::uint64_t send_mark() const noexcept { return send_mark_; }
   void set_high_water_marks(std::uint64_t send, std::uint64_t receive) noexcept override;
 
   // -- application's thread
@@ -95,6 +97,7 @@ class stream_pipe final : public pipe, public patrolled {
   }
   [[nodiscard]] stream_reader& reader() noexcept { return reader_; }
   [[nodiscard]] stream_writer& writer() noexcept { return writer_; }
+  [[nodiscard]] const stream_writer& writer() const noexcept { return writer_; }
   // Forgets received bytes and reads no more.
   void abandon_input() noexcept;
   // Ends the connection; `ended` follows.
@@ -153,8 +156,8 @@ class stream_pipe final : public pipe, public patrolled {
   // Frames at least this large are sent from the caller's buffer; below, copying them into the
   // ring and sending more at once is faster.
 
-  // The kernel's buffer holds much more already.
-  static constexpr std::size_t run_ahead_chunks = 4;
+  // The kernel's buffer holds much more already, and a batch as much as half of it.
+  static constexpr std::size_t run_ahead_chunks = 8;
 
   // In vain, that is: for no message. A peer that sends commands, or parts of a message, faster
   // than they are read must not keep the application from its other peers, or in its call. A

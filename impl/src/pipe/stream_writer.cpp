@@ -5,7 +5,6 @@
 
 #include "base/copy_bytes.hpp"
 #include "transport/connect.hpp"
-#include "transport/stream_io.hpp"
 #include "wire/frame.hpp"
 
 namespace slk {
@@ -50,17 +49,14 @@ flush_result stream_writer::flush_locked() noexcept {
     }
   }
   for (auto front = ring_.front(); !front.empty(); front = ring_.front()) {
-    // The rest of a direct send goes alone, so that its end is known as a message boundary.
-    const std::size_t ready_bytes =
-        raw_tail_bytes_ > 0 ? std::min(raw_tail_bytes_, front.size()) : front.size();
-    const io_outcome sent = send_some(fd_, front.data(), piece_bytes(ready_bytes));
+    const io_outcome sent = send_front(front);
     if (sent.what == io_outcome::kind::blocked) {
       return flush_result::blocked;
     }
     if (sent.what == io_outcome::kind::ended) {
       return broken();
     }
-    ring_.consume(sent.bytes);
+    ring_.consume_across(sent.bytes);
     note_sent(sent.bytes);
     if (raw_tail_bytes_ > 0) [[unlikely]] {
       raw_tail_bytes_ -= sent.bytes;
@@ -74,6 +70,22 @@ flush_result stream_writer::flush_locked() noexcept {
     return send_control();
   }
   return flush_result::complete;
+}
+
+io_outcome stream_writer::send_front(std::span<const std::uint8_t> front) noexcept {
+  if (raw_tail_bytes_ > 0) {
+    // The rest of a direct send goes alone, so that its end is known as a message boundary.
+    return send_some(fd_, front.data(), piece_bytes(std::min(raw_tail_bytes_, front.size())));
+  }
+  if (const std::size_t unit_bytes = batch_unit_bytes(); unit_bytes > 0) {
+    std::array<std::span<const std::uint8_t>, batch_bytes_max / ring_chunk_bytes + 2> parts;
+    const std::size_t count = ring_.fronts(parts);
+    if (count > 1) {
+      return send_some(fd_, std::span(parts).first(count),
+                       units_per_batch(unit_bytes) * unit_bytes);
+    }
+  }
+  return send_some(fd_, front.data(), piece_bytes(front.size()));
 }
 
 flush_result stream_writer::flush_sealed() noexcept {
@@ -172,26 +184,29 @@ std::size_t stream_writer::piece_bytes(std::size_t size_bytes) const noexcept {
   return (size_bytes + pieces - 1) / pieces;
 }
 
-// A connection over loopback begins with segments of 32 KiB, and has some of 64 KiB once its peer
-// announces a large window. A send costs as much as 33 KiB of its bytes (measured: 4.5 us, and 0.14
-// ns a byte), so a batch should fill a segment.
-void stream_writer::follow_segment() noexcept {
+// In full flow. A connection over loopback begins with segments of 32 KiB, and has some of 64 KiB
+// once its peer announces a large window. A send costs as much as 33 KiB of its bytes
+// (measured: 4.5 us, and 0.14 ns a byte), so a batch should fill a segment, and several at once are
+// cheaper yet: one / two / four / eight a send 4.9 / 5.3 / 5.6 / 5.7 GB/s. ipc has no segments.
+void stream_writer::follow_flow() noexcept {
   constexpr unsigned sends_per_look = 16;  // a look costs a system call
+  constexpr std::size_t ipc_unit_bytes = 32 * 1024;
   if (++full_sends_ % sends_per_look != 0) {
     return;
   }
   const auto segment = static_cast<std::size_t>(max_segment_bytes(fd_));
-  segment_may_grow_ = segment != 0;
   const bool grown = segment > first_segment_bytes_;
   segment_bytes_ = grown ? segment : first_segment_bytes_;
-  large_segment_bytes_.store(grown ? segment : 0, std::memory_order_relaxed);  // a hint
+  may_grow_ = segment != 0;
+  const std::size_t unit = grown ? segment : segment == 0 ? ipc_unit_bytes : 0;
+  batch_unit_bytes_.store(unit, std::memory_order_relaxed);  // a hint
 }
 
 void stream_writer::note_sent(std::size_t size_bytes) noexcept {
   // Written under lock_ only, so load and store need not be one operation.
   flush_count_.store(flush_count_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  if (segment_may_grow_ && size_bytes >= full_send_bytes) {
-    follow_segment();
+  if (may_grow_ && size_bytes >= full_send_bytes) {
+    follow_flow();
   }
 }
 
@@ -301,8 +316,8 @@ void stream_writer::open(int fd, std::size_t segment_bytes) noexcept {
   const try_lock_guard guard(lock_);
   fd_ = fd;
   segment_bytes_ = first_segment_bytes_ = segment_bytes;
-  segment_may_grow_ = segment_bytes > 0;
-  large_segment_bytes_.store(0, std::memory_order_relaxed);  // a hint
+  may_grow_ = segment_bytes > 0;
+  batch_unit_bytes_.store(0, std::memory_order_relaxed);  // a hint
 }
 
 void stream_writer::open(std::unique_ptr<sealed_output> sealed,
@@ -310,7 +325,7 @@ void stream_writer::open(std::unique_ptr<sealed_output> sealed,
   const try_lock_guard guard(lock_);
   sealed_ = std::move(sealed);
   segment_bytes_ = segment_bytes;
-  segment_may_grow_ = false;
+  may_grow_ = false;
 }
 
 void stream_writer::close() noexcept {

@@ -33,6 +33,7 @@
 #include "pipe/flush_result.hpp"
 #include "pipe/sealed_output.hpp"
 #include "ring/chunk_ring.hpp"
+#include "transport/stream_io.hpp"
 
 namespace slk {
 
@@ -65,10 +66,13 @@ class stream_writer {
                             std::span<const std::uint8_t> body, bool may_carry,
                             std::size_t& left_bytes) noexcept;
 
-  // The connection has segments of this size, which are worth filling; 0: it has none. A stale
-  // answer does no harm.
-  [[nodiscard]] std::size_t large_segment_bytes() const noexcept {
-    return large_segment_bytes_.load(std::memory_order_relaxed);
+  // A connection in full flow takes many units of this size at once: the less often the kernel is
+  // asked, the cheaper is each byte. 0: it does not, or not yet. A stale answer does no harm.
+  [[nodiscard]] std::size_t batch_unit_bytes() const noexcept {
+    return batch_unit_bytes_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] static std::size_t units_per_batch(std::size_t unit_bytes) noexcept {
+    return unit_bytes < batch_bytes_max ? batch_bytes_max / unit_bytes : 1;
   }
 
   // The descriptor to wait on for room, or -1.
@@ -120,9 +124,11 @@ class stream_writer {
  private:
   static constexpr std::size_t control_bytes_max = 4096;
   static constexpr std::size_t carried_bytes_max = 4096;
+  static constexpr std::size_t batch_bytes_max = 3 * 64 * 1024;
   static constexpr std::size_t full_send_bytes = 32 * 1024;  // says that the stream is in full flow
 
   flush_result flush_locked() noexcept;
+  io_outcome send_front(std::span<const std::uint8_t> front) noexcept;
   direct_result send_direct_locked(std::span<const std::uint8_t> header,
                                    std::span<const std::uint8_t> body, bool may_carry,
                                    std::size_t& left_bytes) noexcept;
@@ -132,7 +138,7 @@ class stream_writer {
   flush_result send_control() noexcept;
   flush_result broken() noexcept;
   [[nodiscard]] std::size_t piece_bytes(std::size_t size_bytes) const noexcept;
-  void follow_segment() noexcept;
+  void follow_flow() noexcept;
   [[nodiscard]] bool leaves_short_rest(std::size_t size_bytes) const noexcept;
   [[nodiscard]] bool keep_rest(std::span<const std::uint8_t> head,
                                std::span<const std::uint8_t> body) noexcept;
@@ -149,7 +155,7 @@ class stream_writer {
   std::size_t segment_bytes_ = 0;
   std::size_t first_segment_bytes_ = 0;  // as opened with
   unsigned full_sends_ = 0;
-  bool segment_may_grow_ = false;
+  bool may_grow_ = false;           // see follow_flow()
   std::size_t raw_tail_bytes_ = 0;  // of the ring's next bytes: the rest of a frame sent directly
   std::vector<std::uint8_t> control_;
   bool control_begun_ = false;  // control_ is the rest of what is on the wire in part
@@ -157,7 +163,7 @@ class stream_writer {
   alignas(cache_line_bytes) std::atomic<std::uint64_t> published_messages_{0};
   alignas(cache_line_bytes) std::atomic<std::uint64_t> flushed_messages_{0};
   std::atomic<std::uint32_t> flush_count_{0};
-  std::atomic<std::size_t> large_segment_bytes_{0};
+  std::atomic<std::size_t> batch_unit_bytes_{0};
   std::atomic<bool> has_control_{false};
 };
 

@@ -271,6 +271,58 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("stream_writer: in full flow several chunks go out at once") {
+  const std::string body(30'000, 'x');  // two fill a chunk
+  unit u;
+  auto first = std::make_unique<stream_ends>();
+  u.writer.open(first->ours(), 48 * 1024);
+  CHECK(u.writer.batch_unit_bytes() == 0);
+  int count = 0;
+  while (u.writer.batch_unit_bytes() == 0 && count < 100) {
+    u.put(std::string(40'000, 'x'));
+    CHECK(u.writer.flush() == flush_result::complete);
+    static_cast<void>(first->received());
+    ++count;
+  }
+  REQUIRE(count < 100);
+  std::string all;
+  const std::uint32_t flushes = u.writer.flush_count();
+  for (char which : {'a', 'b', 'c', 'd', 'e'}) {
+    const std::string other(30'000, which);
+    all += frame_bytes(other);
+    u.put(other);
+  }
+  CHECK(u.writer.flush() == flush_result::complete);
+  CHECK(u.writer.flush_count() == flushes + 1);
+  CHECK(first->received() == all);
+
+  SUBCASE("what a death cuts off starts the next connection") {
+    std::vector<std::string> sent;
+    do {
+      for (int i = 0; i < 4; ++i) {
+        u.put(sent.emplace_back(std::to_string(sent.size()) + body));
+      }
+    } while (u.writer.flush() == flush_result::complete);
+    std::string rest;
+    const auto arrived = bodies(first->received(), &rest);
+    REQUIRE(arrived.size() < sent.size());
+    first->close_far();
+    CHECK(u.writer.flush() == flush_result::no_stream);
+    u.writer.close();
+    stream_ends second;
+    u.writer.open(second.ours(), 48 * 1024);
+    CHECK(u.writer.batch_unit_bytes() == 0);  // that one begins anew
+    std::string received;
+    while (u.writer.flush() != flush_result::complete) {
+      received += second.received();
+    }
+    received += second.received();
+    const auto others = bodies(received);
+    REQUIRE(others.size() == sent.size() - arrived.size());
+    CHECK(std::equal(others.begin(), others.end(), sent.end() - std::ssize(others)));
+  }
+}
+
 TEST_CASE("stream_writer: a message cut off by the connection's death starts the next one") {
   for (const std::size_t swallowed : {1u, 2u, 30'000u, 60'000u}) {
     CAPTURE(swallowed);

@@ -46,6 +46,30 @@ std::span<const std::uint8_t> chunk_ring::front() noexcept {
   }
 }
 
+std::size_t chunk_ring::fronts(std::span<std::span<const std::uint8_t>> parts) noexcept {
+  if (parts.empty() || front().empty()) {
+    return 0;
+  }
+  std::size_t count = 0;
+  std::size_t consumed = consumed_;
+  for (ring_chunk* at = head_; at != nullptr && count < parts.size();) {
+    ring_chunk* const next = at->next.load(std::memory_order_acquire);  // invariant 3
+    const std::size_t published = at->published.load(std::memory_order_acquire);
+    parts[count++] = {at->bytes() + consumed, published - consumed};
+    consumed = 0;
+    at = next;
+  }
+  return count;
+}
+
+void chunk_ring::consume_across(std::size_t size_bytes) noexcept {
+  while (size_bytes > 0) {
+    const std::size_t here = std::min(size_bytes, front().size());
+    consume(here);
+    size_bytes -= here;
+  }
+}
+
 chunk_ring::history chunk_ring::since_boundary() const noexcept {
   if (head_ == nullptr) {
     return {{}, 0};

@@ -126,8 +126,13 @@ class chunk_ring {
   // a message that was contiguous when published.
   [[nodiscard]] std::span<const std::uint8_t> front() noexcept;
 
+  // The same, and the bytes of the chunks behind it, as many as there are parts; how many it set.
+  [[nodiscard]] std::size_t fronts(std::span<std::span<const std::uint8_t>> parts) noexcept;
+
   // Marks the first size_bytes of front() as read.
   void consume(std::size_t size_bytes) noexcept { consumed_ += size_bytes; }
+  // The same of what fronts() gave.
+  void consume_across(std::size_t size_bytes) noexcept;
 
   // What a stream needs to find the beginning of the message that it was in when its connection
   // died: all bytes of the current chunk from the last known message boundary on, and how many of

@@ -3,10 +3,12 @@
 #include <doctest/doctest.h>
 #include <sched.h>
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <random>
 #include <set>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -58,6 +60,42 @@ TEST_CASE("chunk_ring: empty until something is published") {
   CHECK(front_of(ring) == "d");
   ring.consume(1);
   CHECK(ring.front().empty());
+}
+
+TEST_CASE("chunk_ring: what is unread of several chunks, to be read across them") {
+  chunk_pool pool;
+  chunk_ring ring(pool, chunk_ring::between::one_thread);
+  std::array<std::span<const std::uint8_t>, 4> parts;
+  CHECK(ring.fronts(parts) == 0);
+  std::string all;
+  for (int i = 0; i < 7; ++i) {
+    const std::string message(30'000, static_cast<char>('a' + i));
+    all += message;
+    put(ring, message);
+  }
+  append(ring, "unpublished");
+  const auto seen = [&](std::size_t count_max) {
+    std::string bytes;
+    const std::size_t count = ring.fronts(std::span(parts).first(count_max));
+    for (const auto part : std::span(parts).first(count)) {
+      bytes.append(part.begin(), part.end());
+    }
+    return bytes;
+  };
+  CHECK(seen(0).empty());
+  CHECK(seen(1) == all.substr(0, 60'000));  // two fit a chunk
+  CHECK(seen(3) == all.substr(0, 180'000));
+  CHECK(seen(4) == all);
+  for (const std::size_t read : {1u, 59'999u, 60'001u, 59'999u}) {  // in, up to, and across chunks
+    ring.consume_across(read);
+    all.erase(0, read);
+    CHECK(seen(4) == all);
+  }
+  ring.consume_across(all.size());
+  CHECK(ring.fronts(parts) == 0);
+  ring.rollback();
+  put(ring, "next");
+  CHECK(take_all(ring) == "next");
 }
 
 TEST_CASE("chunk_ring: rollback drops what was not published, and nothing else") {

@@ -25,6 +25,38 @@ constexpr std::uint64_t idle_us = 150;
 // two of its messages would be the system calls for all the others.
 thread_local std::uint64_t thread_active_ticks = 0;
 
+// The pipe that this thread flushed last, and how often in a row since it flushed another.
+thread_local const stream_pipe* last_flushed = nullptr;
+thread_local unsigned flushes_in_row = 0;
+
+void note_flush(const stream_pipe& pipe) noexcept {
+  flushes_in_row = last_flushed == &pipe ? flushes_in_row + 1 : 0;
+  last_flushed = &pipe;
+}
+
+// Several units at once leave the caches if several pipes do so in turn (measured with 8 peers at 1
+// KiB: 3.8 to 2.4 million messages a second).
+bool flows_alone(const stream_pipe& pipe) noexcept {
+  constexpr unsigned in_row_min = 2;
+  return last_flushed == &pipe && flushes_in_row >= in_row_min;
+}
+
+// Whole units, as many as the high water mark lets in of messages like the first one. Full is one
+// when another such message would not fit. 0: there are no units.
+std::size_t units_bytes(const stream_pipe& pipe) noexcept {
+  const std::size_t unit_bytes = pipe.writer().batch_unit_bytes();
+  const std::size_t message_bytes = pipe.unflushed_bytes;
+  if (unit_bytes == 0) {
+    return 0;
+  }
+  const std::size_t units_max = flows_alone(pipe) ? stream_writer::units_per_batch(unit_bytes) : 1;
+  const std::uint64_t mark = pipe.send_mark();
+  const std::size_t units =
+      mark == 0 ? units_max
+                : std::clamp<std::size_t>(mark * message_bytes / unit_bytes, 1, units_max);
+  return units * unit_bytes - std::min(unit_bytes, message_bytes);
+}
+
 }  // namespace
 
 void flush_policy::decide(stream_pipe& pipe, std::uint64_t came_ticks) noexcept {
@@ -74,6 +106,7 @@ void flush_policy::decide(stream_pipe& pipe, std::uint64_t came_ticks) noexcept 
 }
 
 void flush_policy::flush(stream_pipe& pipe) noexcept {
+  note_flush(pipe);
   switch (pipe.flush()) {
     case flush_result::complete:
       pipe.flushing.offline = false;
@@ -135,10 +168,7 @@ void flush_policy::enlist(stream_pipe& pipe) noexcept {
   auto& state = pipe.flushing;
   if (!state.dirty) {
     state.dirty = true;
-    // A segment is full when another message like this one would not fit.
-    const std::size_t segment_bytes = pipe.writer().large_segment_bytes();
-    state.flush_at_bytes =
-        std::max(batch_bytes, segment_bytes - std::min(segment_bytes, pipe.unflushed_bytes));
+    state.flush_at_bytes = std::max(batch_bytes, units_bytes(pipe));
     state.counted_bytes = 0;
     state.next = nullptr;
     state.previous = newest_;

@@ -53,10 +53,10 @@ struct unit {
 };
 
 struct peer {
-  explicit peer(unit& u, bool connected = true) : u_(u) {
+  explicit peer(unit& u, bool connected = true, std::size_t segment_bytes = 0) : u_(u) {
     pipe->set_high_water_marks(0, 0);
     if (connected) {
-      pipe->open(u.owner, ends.ours(), 0, {});
+      pipe->open(u.owner, ends.ours(), segment_bytes, {});
     }
   }
   ~peer() {
@@ -77,6 +77,19 @@ struct peer {
 // Long enough for the policy to see that the socket was idle.
 void idle() {
   std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
+// Of so many messages to each in turn: the most that one of them got at once.
+std::size_t largest_batch_bytes(const std::vector<std::unique_ptr<peer>>& peers, int messages,
+                                const std::string& body) {
+  std::size_t largest = 0;
+  for (int i = 0; i < messages; ++i) {
+    for (const auto& one : peers) {
+      one->send(body);
+      largest = std::max(largest, one->ends.received().size());
+    }
+  }
+  return largest;
 }
 
 // Messages in quick succession, until one is held back.
@@ -115,6 +128,35 @@ TEST_CASE("flush_policy: a burst is held back until it is large, or the applicat
     a.send(std::string(1000, 'x'));
     sent += 1000;
     REQUIRE(sent < 1'000'000);
+  }
+}
+
+TEST_CASE("flush_policy: who flows alone gathers more than who flows in turn with others") {
+  const slow_time slowly;
+  constexpr std::size_t segment_bytes = 48 * 1024;
+  const std::string body(1000, 'x');
+  unit u;
+  std::vector<std::unique_ptr<peer>> peers;
+  peers.push_back(std::make_unique<peer>(u, true, segment_bytes));
+  start_burst(*peers[0]);
+  CHECK(largest_batch_bytes(peers, 500, body) < 40'000);  // not in full flow yet
+  CHECK(largest_batch_bytes(peers, 4'000, body) > 150'000);
+  SUBCASE("but for as many messages as the high water mark lets in") {
+    peers[0]->pipe->set_high_water_marks(100, 0);
+    CHECK(largest_batch_bytes(peers, 1'000, body) > 150'000);  // the one that was begun
+    CHECK(largest_batch_bytes(peers, 1'000, body) < 101'000);
+  }
+  SUBCASE("others of the same socket") {
+    peers.push_back(std::make_unique<peer>(u, true, segment_bytes));
+    static_cast<void>(largest_batch_bytes(peers, 1'000, body));
+    CHECK(largest_batch_bytes(peers, 2'000, body) < 40'000);
+  }
+  SUBCASE("others of the same thread") {
+    unit other;
+    peers.push_back(std::make_unique<peer>(other, true, segment_bytes));
+    static_cast<void>(largest_batch_bytes(peers, 1'000, body));
+    CHECK(largest_batch_bytes(peers, 2'000, body) < 40'000);
+    peers.pop_back();
   }
 }
 

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -46,10 +47,22 @@ io_outcome send_some(int fd, const std::uint8_t* data, std::size_t size_bytes) n
 
 io_outcome send_some(int fd, std::span<const std::uint8_t> head,
                      std::span<const std::uint8_t> body) noexcept {
-  std::array<iovec, 2> parts{vector_of(head), vector_of(body)};
+  const std::array parts{head, body};
+  return send_some(fd, parts, head.size() + body.size());
+}
+
+io_outcome send_some(int fd, std::span<const std::span<const std::uint8_t>> parts,
+                     std::size_t size_bytes) noexcept {
+  std::array<iovec, send_parts_max> vectors;
+  std::size_t count = 0;
+  for (const auto part : parts.first(std::min(parts.size(), send_parts_max))) {
+    const std::size_t taken = std::min(part.size(), size_bytes);
+    vectors[count++] = vector_of(part.first(taken));
+    size_bytes -= taken;
+  }
   msghdr header{};
-  header.msg_iov = parts.data();
-  header.msg_iovlen = parts.size();
+  header.msg_iov = vectors.data();
+  header.msg_iovlen = count;
   return retried(false, [&] { return ::sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL); });
 }
 

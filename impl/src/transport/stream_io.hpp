@@ -23,6 +23,11 @@ io_outcome send_some(int fd, const std::uint8_t* data, std::size_t size_bytes) n
 io_outcome send_some(int fd, std::span<const std::uint8_t> head,
                      std::span<const std::uint8_t> body) noexcept;
 
+// The same for several, of which it sends size_bytes at most.
+io_outcome send_some(int fd, std::span<const std::span<const std::uint8_t>> parts,
+                     std::size_t size_bytes) noexcept;
+inline constexpr std::size_t send_parts_max = 8;
+
 io_outcome receive_some(int fd, std::uint8_t* data, std::size_t size_bytes) noexcept;
 // Fills `first`, then `second`.
 io_outcome receive_some(int fd, std::span<std::uint8_t> first,
