@@ -140,7 +140,14 @@ bool stream_pipe::turn_is_over() noexcept {
 
 void stream_pipe::count_read(stream_reader::outcome got) noexcept {
   answered_ = false;
-  vain_work_ = got == stream_reader::outcome::nothing ? 0 : vain_work_ + work_of_a_read;
+  if (got == stream_reader::outcome::nothing) {
+    vain_work_ = 0;
+    return;
+  }
+  vain_work_ += work_of_a_read;
+  if (reader_.read_was_awaited() && !tell_session(&stream_owner::application_reads)) [[unlikely]] {
+    reader_.await_read(true);  // out of memory: the next one, then
+  }
 }
 
 bool stream_pipe::view_slab() noexcept {

@@ -33,6 +33,8 @@ class stream_owner {
   virtual void replaced() noexcept = 0;
   // The peer sent its first PING, or one with another time to live: stream_pipe::peer_ttl_tenths().
   virtual void peer_pings_anew() noexcept {}
+  // The application has read, as it was awaited to: stream_reader::await_read().
+  virtual void application_reads() noexcept {}
 
  protected:
   ~stream_owner() = default;

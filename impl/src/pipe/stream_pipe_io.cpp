@@ -13,6 +13,11 @@ namespace {
 
 // An application that flushes at least this often needs nobody to look after it.
 constexpr std::uint64_t batch_gap_us = 100;
+// Looks in a row that find all sent before the pipe is left alone: of an application that sends
+// nothing, and of one that sends by itself, as in a conversation. To that one every look is a loss:
+// it takes the processor away for as long as several round trips.
+constexpr unsigned idle_looks_of_silent = 2;
+constexpr unsigned idle_looks_of_flushing = 4;
 
 }  // namespace
 
@@ -94,11 +99,12 @@ patrolled::look stream_pipe::on_patrol() noexcept {
   }
   if (application_flushed) {
     patrol_flush_count_ = flushes;
-    idle_looks_ = trickle_looks_ = 0;
+    trickle_looks_ = 0;
     // Clocks of two cores may differ by a little: a batch of the future is one of now.
     const auto since = static_cast<std::int64_t>(
         ticks() - last_batch_ticks_.load(std::memory_order_relaxed));  // pairs with: note_batch()
     if (since < static_cast<std::int64_t>(ticks_from_us(batch_gap_us))) {
+      idle_looks_ = 0;
       return look::busy;
     }
   }
@@ -106,7 +112,6 @@ patrolled::look stream_pipe::on_patrol() noexcept {
   const std::uint64_t flushed_messages = writer_.flushed_messages();
   switch (writer_.try_flush_from_io(idle)) {
     case flush_result::busy:
-      idle_looks_ = 0;
       return look::watch;  // the application is at it
     case flush_result::blocked:
       idle_looks_ = 0;
@@ -132,7 +137,7 @@ patrolled::look stream_pipe::on_patrol() noexcept {
         trickle_left_ = true;
         break;  // they come so slowly that each had better be sent at once
       }
-      if (++idle_looks_ < 2) {
+      if (++idle_looks_ < (application_flushed ? idle_looks_of_flushing : idle_looks_of_silent)) {
         return look::watch;
       }
       break;

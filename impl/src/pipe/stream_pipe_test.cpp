@@ -21,9 +21,11 @@ class owner_stub final : public stream_owner {
   void want_writable() noexcept override { ++wants; }
   void peer_broke_protocol() noexcept override { ++broken; }
   void replaced() noexcept override { ++replacements; }
+  void application_reads() noexcept override { ++reads; }
   std::atomic<int> wants{0};
   std::atomic<int> broken{0};
   std::atomic<int> replacements{0};
+  std::atomic<int> reads{0};
 };
 
 struct unit {
@@ -310,6 +312,41 @@ TEST_CASE("stream_pipe: the patrol disarms a pipe of few messages, ever more rar
   }
   CHECK(armed > 1);
   CHECK(armed < count / 6);  // a third, were it not for the rarely
+}
+
+TEST_CASE("stream_pipe: the patrol leaves alone who sends all by himself") {
+  register_asymmetric_fence();
+  unit u;
+  stream_ends ends;
+  u.open(ends.ours());
+  u.pipe->arm();
+  int looks = 0;
+  do {
+    REQUIRE(u.write("x") == 0);
+    REQUIRE(u.pipe->flush() == flush_result::complete);
+    ++looks;
+  } while (u.pipe->on_patrol() != patrolled::look::idle && looks < 100);
+  CHECK(looks < 100);
+  CHECK_FALSE(u.pipe->patrol_watches());
+  u.io.start();
+  u.settle();
+}
+
+TEST_CASE("stream_pipe: an awaited read is told of once, and one that finds nothing is none") {
+  unit u;
+  u.io.start();
+  stream_ends ends;
+  u.open(ends.ours());
+  u.pipe->reader().await_read(true);
+  CHECK(u.messages().empty());
+  u.settle();
+  CHECK(u.owner.reads == 0);
+  for (int i = 0; i < 2; ++i) {
+    ends.send(frame_bytes("x"));
+    CHECK(u.messages() == std::vector<message_parts>{{"x"}});
+    u.settle();
+    CHECK(u.owner.reads == 1);
+  }
 }
 
 TEST_CASE("stream_pipe: a PONG finds its way out of a full kernel buffer without the application") {

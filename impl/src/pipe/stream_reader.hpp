@@ -60,6 +60,12 @@ class stream_reader {
   outcome read_direct(std::span<std::uint8_t> into, bool beyond,
                       std::size_t& direct_bytes) noexcept;
 
+  // Behind a read: the I/O thread awaited one. Once only.
+  [[nodiscard]] bool read_was_awaited() noexcept {
+    return read_awaited_.load(std::memory_order_relaxed) &&
+           read_awaited_.exchange(false, std::memory_order_relaxed);  // a hint, too
+  }
+
   // One of several connections: don't ask the kernel when the last read took all there was and the
   // socket's poller has not reported an edge since. A single connection is faster asked directly.
   void rely_on_edges(bool rely) noexcept { rely_on_edges_ = rely; }
@@ -89,6 +95,11 @@ class stream_reader {
   // Changes with every read of the application; what the I/O thread tells its silence by.
   [[nodiscard]] std::uint32_t reads() const noexcept {
     return reads_.load(std::memory_order_relaxed);  // a hint, nothing is ordered by it
+  }
+
+  // The application's next read that finds something is one to tell of: read_was_awaited().
+  void await_read(bool wanted) noexcept {
+    read_awaited_.store(wanted, std::memory_order_relaxed);  // a hint, nothing is ordered by it
   }
 
   // Changes with every read, of either thread, that found bytes: the peer's sign of life.
@@ -143,6 +154,7 @@ class stream_reader {
   std::list<left_over> left_;
   std::list<left_over> end_mark_;  // made by open(), so that close() cannot fail to set it
   std::atomic<std::uint32_t> reads_{0};
+  std::atomic<bool> read_awaited_{false};
   std::atomic<std::uint32_t> arrivals_{0};
 };
 

@@ -62,6 +62,7 @@ class session final : public event_handler,
   void peer_broke_protocol() noexcept override;
   void replaced() noexcept override { give_up(); }
   void peer_pings_anew() noexcept override;
+  void application_reads() noexcept override;
 
  private:
   // For which input is left to a silent application.
@@ -92,6 +93,7 @@ class session final : public event_handler,
   void active_events(std::uint32_t epoll_events) noexcept;
   void connection_lost() noexcept;
   void watch_silence() noexcept;
+  void watch_input(bool watching) noexcept;
   void end_of_grace() noexcept;
   void give_up() noexcept;
   void drain() noexcept;

@@ -260,12 +260,9 @@ void session::activate() {
   handshake_.reset();
   if (settings_.application_reads) {
     reads_seen_ = pipe_->reader().reads();  // silent until it reads
-    // A peer that pings often does so from the start: an early look finds out, later ones are rare.
     silence_ms_ = grace_ms;
-    watch_silence();
-    if (!early_.empty()) {
-      grace_timer_.start(grace_ms);  // no more input may come to look at these for
-    }
+    // A peer that pings often does so from the start: an early look finds out, later ones are rare.
+    grace_timer_.start(grace_ms);
   }
   early_ = {};
   heartbeat_.start(*pipe_, fd_.get(), settings_.application_reads);

@@ -6,6 +6,8 @@
 
 #include <atomic>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <future>
 #include <mutex>
@@ -67,6 +69,27 @@ std::future<int> begin(const waiting_call& call, void* socket) {
   is_started.wait();
   std::this_thread::sleep_for(3ms);  // either side of the wait is legal; mostly within it
   return result;
+}
+
+// How often the I/O threads of this process have gone to sleep until now.
+long sleeps_of_io_threads() {
+  long sleeps = 0;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string name;
+    std::ifstream(thread.path() / "comm") >> name;
+    if (name != "slk-io") {
+      continue;
+    }
+    std::ifstream status(thread.path() / "status");
+    for (std::string word; status >> word;) {
+      if (word == "voluntary_ctxt_switches:") {
+        long count = 0;
+        status >> count;
+        sleeps += count;
+      }
+    }
+  }
+  return sleeps;
 }
 
 }  // namespace
@@ -297,6 +320,36 @@ TEST_CASE(
   CHECK(in_order == count);
   CHECK(failures == 0);
   REQUIRE(::sched_setaffinity(0, sizeof before, &before) == 0);
+}
+
+CONTRACT_OVER_STREAMS(
+    "threads: a conversation leaves the I/O thread asleep, also after a silence") {
+  constexpr int trips = 2000;
+  context ctx;
+  socket asks(ctx, SLK_PAIR);
+  socket answers(ctx, SLK_PAIR);
+  asks.connect(answers.bind(Transport::wildcard()));
+  REQUIRE(asks.send("x") == 1);
+  REQUIRE(answers.recv() == "x");
+  for (int silence = 0; silence < 3; ++silence) {
+    std::this_thread::sleep_for(silence * patience);  // for which the I/O thread takes notice of it
+    const long before = sleeps_of_io_threads();
+    std::thread other([&] {
+      for (int i = 0; i < trips; ++i) {
+        if (!answers.recv() || answers.send("y") != 1) {
+          return;
+        }
+      }
+    });
+    int answered = 0;
+    while (answered < trips && asks.send("x") == 1 && asks.recv()) {
+      ++answered;
+    }
+    other.join();
+    REQUIRE(answered == trips);
+    // It may look now and then, but is not woken by a message.
+    CHECK(sleeps_of_io_threads() - before < trips / 10);
+  }
 }
 
 }  // namespace contract
