@@ -103,7 +103,9 @@ class alignas(cache_line_bytes) pipe : public std::enable_shared_from_this<pipe>
   // So much is unread that giving such a reader its turn costs less than writing on. Measured on
   // one core, 1 / 2 / 4 MiB, thousand messages a second: 8 KiB 1630 / 1840 / 2010, 64 KiB 181 / 217
   // / 231; without any limit 650 and 72.
-  [[nodiscard]] bool owes_turn() const noexcept { return out_->unread_chunks() >= 64; }
+  [[nodiscard]] bool owes_turn() const noexcept {
+    return out_->unread_chunks() >= chunk_pool::chunks_in_turn;
+  }
 
   // Drops the frames of an unfinished message.
   void rollback() noexcept { out_->rollback(); }

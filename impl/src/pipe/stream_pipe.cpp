@@ -57,18 +57,17 @@ int stream_pipe::write_large(const std::uint8_t* data, std::size_t size_bytes) n
   const std::size_t header_bytes = encode_frame_header(header.data(), size_bytes, 0);
   const std::span<const std::uint8_t> head(header.data(), header_bytes);
   const std::span<const std::uint8_t> body(data, size_bytes);
-  std::size_t left_bytes = 0;
-  auto outcome =
-      writer_.send_direct(head, body, flushing.burst != nullptr && *flushing.burst, left_bytes);
-  if (outcome == stream_writer::direct_result::refused) {
+  using kind = stream_writer::direct_outcome::kind;
+  auto outcome = writer_.send_direct(head, body, flushing.burst != nullptr && *flushing.burst);
+  if (outcome.what == kind::refused) {
     // What is in the ring goes first; a blocked connection refuses again.
     static_cast<void>(flush());
-    outcome = writer_.send_direct(head, body, false, left_bytes);
+    outcome = writer_.send_direct(head, body, false);
   }
-  if (outcome == stream_writer::direct_result::refused) {
+  if (outcome.what == kind::refused) {
     return append(data, size_bytes, false, [this] { count_published(); });
   }
-  unflushed_bytes = left_bytes;
+  unflushed_bytes = outcome.left_bytes;
   ++written_messages_;
   count_published();
   return 0;

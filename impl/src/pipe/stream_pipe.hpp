@@ -19,6 +19,7 @@
 #include "pipe/pipe.hpp"
 #include "pipe/stream_reader.hpp"
 #include "pipe/stream_writer.hpp"
+#include "pipe/trickle.hpp"
 
 namespace slk {
 
@@ -155,9 +156,6 @@ class stream_pipe final : public pipe, public patrolled {
   void take_staged(frame_view& frame) noexcept override;
 
  private:
-  // Frames at least this large are sent from the caller's buffer; below, copying them into the
-  // ring and sending more at once is faster.
-
   // The kernel's buffer holds much more already, and a batch as much as half of it.
   static constexpr std::size_t run_ahead_chunks = 8;
 
@@ -166,11 +164,6 @@ class stream_pipe final : public pipe, public patrolled {
   // command, or a part, is one unit of work.
   static constexpr unsigned vain_work_max = 1024;
   static constexpr unsigned work_of_a_read = 64;
-
-  // The patrol looks each 100 us, or more rarely.
-  static constexpr std::uint64_t trickle_messages_max = 8;
-  static constexpr unsigned trickle_looks_min = 3;
-  static constexpr unsigned trickle_looks_max = 3 * 1024;
 
   enum class absorb_result : std::uint8_t { whole, need_more, broken };
 
@@ -232,11 +225,7 @@ class stream_pipe final : public pipe, public patrolled {
   stream_owner* session_ = nullptr;
   std::uint32_t patrol_flush_count_ = 0;
   unsigned idle_looks_ = 0;
-  // Looks that sent a few messages for an application that sent none itself; how many of them it
-  // takes to disarm the pipe; and whether that has just been done.
-  unsigned trickle_looks_ = 0;
-  unsigned trickle_looks_wanted_ = trickle_looks_min;
-  bool trickle_left_ = false;
+  trickle trickle_;
   bool waiting_writable_ = false;
   bool untold_input_ = false;  // was taken over, and the socket was not told of it
   // Armed, but not on the patrol's list, nor about to be put there by arm(): an entry is linked

@@ -90,16 +90,9 @@ patrolled::look stream_pipe::on_patrol() noexcept {
   }
   const std::uint32_t flushes = writer_.flush_count();
   const bool application_flushed = flushes != patrol_flush_count_;
-  if (trickle_left_) {
-    // Armed again without having sent by itself: it is in a burst, of which this pipe gets little.
-    trickle_left_ = false;
-    trickle_looks_wanted_ = application_flushed
-                                ? trickle_looks_min
-                                : std::min(2 * trickle_looks_wanted_, trickle_looks_max);
-  }
+  trickle_.look(application_flushed);
   if (application_flushed) {
     patrol_flush_count_ = flushes;
-    trickle_looks_ = 0;
     // Clocks of two cores may differ by a little: a batch of the future is one of now.
     const auto since = static_cast<std::int64_t>(
         ticks() - last_batch_ticks_.load(std::memory_order_relaxed));  // pairs with: note_batch()
@@ -128,21 +121,18 @@ patrolled::look stream_pipe::on_patrol() noexcept {
         idle_looks_ = 0;
         room_changed();
         patrol_flush_count_ = writer_.flush_count();
-        trickle_looks_ = writer_.flushed_messages() - flushed_messages <= trickle_messages_max
-                             ? trickle_looks_ + 1
-                             : 0;
-        if (trickle_looks_ < trickle_looks_wanted_) {
+        if (!trickle_.found(writer_.flushed_messages() - flushed_messages)) {
           return look::watch;
         }
-        trickle_left_ = true;
-        break;  // they come so slowly that each had better be sent at once
+        break;
       }
       if (++idle_looks_ < (application_flushed ? idle_looks_of_flushing : idle_looks_of_silent)) {
         return look::watch;
       }
       break;
   }
-  idle_looks_ = trickle_looks_ = 0;
+  idle_looks_ = 0;
+  trickle_.end();
   armed_.exchange(false, std::memory_order_acq_rel);  // pairs with: arm(), patrol_watches()
   heavy_fence();
   if (writer_.has_anything_to_send() && !armed_.exchange(true, std::memory_order_acq_rel)) {

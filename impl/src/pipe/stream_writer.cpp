@@ -232,22 +232,20 @@ bool stream_writer::keep_rest(std::span<const std::uint8_t> head,
   return true;
 }
 
-stream_writer::direct_result stream_writer::send_direct(std::span<const std::uint8_t> header,
-                                                        std::span<const std::uint8_t> body,
-                                                        bool may_carry,
-                                                        std::size_t& left_bytes) noexcept {
+stream_writer::direct_outcome stream_writer::send_direct(std::span<const std::uint8_t> header,
+                                                         std::span<const std::uint8_t> body,
+                                                         bool may_carry) noexcept {
   if (!lock_.try_acquire()) {
-    return direct_result::refused;
+    return {direct_outcome::kind::refused, 0};
   }
-  const direct_result outcome = send_direct_locked(header, body, may_carry, left_bytes);
+  const direct_outcome outcome = send_direct_locked(header, body, may_carry);
   lock_.release();
   return outcome;
 }
 
-stream_writer::direct_result stream_writer::send_direct_locked(std::span<const std::uint8_t> header,
-                                                               std::span<const std::uint8_t> body,
-                                                               bool may_carry,
-                                                               std::size_t& left_bytes) noexcept {
+stream_writer::direct_outcome stream_writer::send_direct_locked(
+    std::span<const std::uint8_t> header, std::span<const std::uint8_t> body,
+    bool may_carry) noexcept {
   // The rest of the frame in front, which this one takes along, and this one's header.
   std::array<std::uint8_t, carried_bytes_max + frame_header_bytes_max> head;
   const std::size_t rest_bytes = raw_tail_bytes_;
@@ -256,7 +254,7 @@ stream_writer::direct_result stream_writer::send_direct_locked(std::span<const s
   const std::span<const std::uint8_t> front = ring_.front();
   if (fd_ < 0 || has_control_.load(std::memory_order_relaxed) ||
       (!front.empty() && !(may_carry && front.size() == rest_bytes && ring_.front_is_all()))) {
-    return direct_result::refused;
+    return {direct_outcome::kind::refused, 0};
   }
   std::copy(front.begin(), front.end(), head.begin());
   std::copy(header.begin(), header.end(), head.begin() + static_cast<std::ptrdiff_t>(rest_bytes));
@@ -293,18 +291,18 @@ stream_writer::direct_result stream_writer::send_direct_locked(std::span<const s
     }
   }
   if (sent_bytes <= rest_bytes) {
-    return direct_result::refused;
+    return {direct_outcome::kind::refused, 0};
   }
-  left_bytes = total_bytes - sent_bytes;
+  const std::size_t left_bytes = total_bytes - sent_bytes;
   if (left_bytes == 0) {
-    return direct_result::sent;
+    return {direct_outcome::kind::sent, 0};
   }
   const std::size_t head_sent = std::min(head_bytes, sent_bytes);
   if (!keep_rest({head.data() + head_sent, head_bytes - head_sent},
                  body.subspan(sent_bytes - head_sent))) {
     abort_connection(fd_);  // no memory for the rest, and the head is on the wire
   }
-  return may_carry ? direct_result::carried : direct_result::queued;
+  return {may_carry ? direct_outcome::kind::carried : direct_outcome::kind::queued, left_bytes};
 }
 
 int stream_writer::fd() noexcept {

@@ -60,11 +60,14 @@ class stream_writer {
   // Sends a frame straight from the caller's buffer, if the ring is drained and the lock free. What
   // the kernel does not take is copied to the ring, already published. With may_carry a short rest
   // is left there as well, for the next frame to take along: sent alone it would cost as much as
-  // half a segment. left_bytes: in the ring then, unless it was refused.
-  enum class direct_result : std::uint8_t { sent, queued, carried, refused };
-  direct_result send_direct(std::span<const std::uint8_t> header,
-                            std::span<const std::uint8_t> body, bool may_carry,
-                            std::size_t& left_bytes) noexcept;
+  // half a segment.
+  struct direct_outcome {
+    enum class kind : std::uint8_t { sent, queued, carried, refused };
+    kind what;
+    std::size_t left_bytes;  // in the ring; of queued and carried
+  };
+  direct_outcome send_direct(std::span<const std::uint8_t> header,
+                             std::span<const std::uint8_t> body, bool may_carry) noexcept;
 
   // A connection in full flow takes many units of this size at once: the less often the kernel is
   // asked, the cheaper is each byte. 0: it does not, or not yet. A stale answer does no harm.
@@ -129,9 +132,8 @@ class stream_writer {
 
   flush_result flush_locked() noexcept;
   io_outcome send_front(std::span<const std::uint8_t> front) noexcept;
-  direct_result send_direct_locked(std::span<const std::uint8_t> header,
-                                   std::span<const std::uint8_t> body, bool may_carry,
-                                   std::size_t& left_bytes) noexcept;
+  direct_outcome send_direct_locked(std::span<const std::uint8_t> header,
+                                    std::span<const std::uint8_t> body, bool may_carry) noexcept;
   flush_result flush_sealed() noexcept;
   flush_result send_sealed(std::span<const std::uint8_t> frames, std::size_t& done_bytes) noexcept;
   flush_result send_control_sealed() noexcept;

@@ -10,6 +10,8 @@
 namespace slk {
 namespace {
 
+using direct = stream_writer::direct_outcome::kind;
+
 struct unit {
   chunk_pool pool;
   stream_writer writer{pool};
@@ -27,18 +29,17 @@ struct unit {
     }
   }
 
-  stream_writer::direct_result put_direct(std::string_view body, bool may_carry = false) {
+  direct put_direct(std::string_view body, bool may_carry = false) {
     std::array<std::uint8_t, frame_header_bytes_max> header;
     const std::size_t bytes = encode_frame_header(header.data(), body.size(), 0);
-    std::size_t left_bytes = 0;
-    const auto result = writer.send_direct(
+    const auto [what, left_bytes] = writer.send_direct(
         {header.data(), bytes}, {reinterpret_cast<const std::uint8_t*>(body.data()), body.size()},
-        may_carry, left_bytes);
-    if (result != stream_writer::direct_result::refused) {
-      CHECK((left_bytes == 0) == (result == stream_writer::direct_result::sent));
+        may_carry);
+    if (what != direct::refused) {
+      CHECK((left_bytes == 0) == (what == direct::sent));
       writer.published_count().store(++messages, std::memory_order_release);
     }
-    return result;
+    return what;
   }
 
   // Numbered messages until the kernel takes no more; how many.
@@ -83,7 +84,7 @@ TEST_CASE("stream_writer: without a connection everything stays") {
   CHECK(u.writer.has_unsent());
   CHECK_FALSE(u.writer.is_open());
   CHECK(u.writer.fd() == -1);
-  CHECK(u.put_direct(std::string(20'000, 'x')) == stream_writer::direct_result::refused);
+  CHECK(u.put_direct(std::string(20'000, 'x')) == direct::refused);
   CHECK(u.writer.flushed_messages() == 0);
   stream_ends ends;
   u.writer.open(ends.ours(), no_limit);
@@ -150,7 +151,7 @@ TEST_CASE("stream_writer: large sends go in even pieces") {
   u.put(std::string(40'001, 'x'));  // one byte and a header too long for a single piece
   CHECK(u.writer.flush() == flush_result::complete);
   CHECK(pieces() == std::vector<std::size_t>{20'005, 20'005});
-  CHECK(u.put_direct(std::string(89'991, 'y')) == stream_writer::direct_result::sent);
+  CHECK(u.put_direct(std::string(89'991, 'y')) == direct::sent);
   const auto direct = pieces();
   REQUIRE(direct.size() == 3);
   for (const std::size_t size : direct) {
@@ -160,7 +161,6 @@ TEST_CASE("stream_writer: large sends go in even pieces") {
 }
 
 TEST_CASE("stream_writer: frames that are sent in whole segments take the rest of the last along") {
-  using direct = stream_writer::direct_result;
   constexpr std::size_t segment_bytes = 30'000;
   auto first = std::make_unique<stream_ends>();
   unit u;
@@ -225,7 +225,6 @@ TEST_CASE("stream_writer: frames that are sent in whole segments take the rest o
 
 TEST_CASE(
     "stream_writer: whatever is sent in which way, and however little the peer reads, in order") {
-  using direct = stream_writer::direct_result;
   constexpr std::size_t segment_bytes = 65'483;
   std::minstd_rand random(11);
   const auto chance = [&random](unsigned percent) { return random() % 100 < percent; };
@@ -390,11 +389,11 @@ TEST_CASE("stream_writer: a direct send that is cut off is lost, the next messag
   u.writer.open(first->ours(), no_limit);
   u.put("small");
   CHECK(u.writer.flush() == flush_result::complete);
-  CHECK(u.put_direct(std::string(2'000'000, 'd')) == stream_writer::direct_result::queued);
+  CHECK(u.put_direct(std::string(2'000'000, 'd')) == direct::queued);
   u.put("next");
   u.put("last");
   CHECK(u.writer.flush() == flush_result::blocked);
-  CHECK(u.put_direct(std::string(20'000, 'd')) == stream_writer::direct_result::refused);
+  CHECK(u.put_direct(std::string(20'000, 'd')) == direct::refused);
 
   SUBCASE("died") {
     first->close_far();
@@ -442,7 +441,7 @@ TEST_CASE("stream_writer: control frames go between messages, and count as unsen
   u.control(pong);
   CHECK(u.writer.has_anything_to_send());  // else nobody would wait for room on its behalf
   CHECK_FALSE(u.writer.has_unsent());      // but no message: closing need not wait for it
-  CHECK(u.put_direct(std::string(20'000, 'd')) == stream_writer::direct_result::refused);
+  CHECK(u.put_direct(std::string(20'000, 'd')) == direct::refused);
   CHECK(u.writer.flush() == flush_result::complete);
   CHECK_FALSE(u.writer.has_anything_to_send());
   CHECK(ends.received() == pong);

@@ -48,6 +48,9 @@ class chunk_pool {
  public:
   enum class spare : std::uint8_t { warmest, coldest };
 
+  // With what the rings hold: 4 MiB.
+  static constexpr std::size_t chunks_in_turn = 64;
+
   chunk_pool() = default;
   chunk_pool(const chunk_pool&) = delete;
   chunk_pool& operator=(const chunk_pool&) = delete;
@@ -62,9 +65,7 @@ class chunk_pool {
   void give_back(ring_chunk* emptied) noexcept;
 
  private:
-  static constexpr std::size_t spares_max = 64;
-  // With what the rings hold: 4 MiB.
-  static constexpr std::size_t chunks_in_turn = 64;
+  static constexpr std::size_t spares_max = chunks_in_turn;
 
   [[nodiscard]] ring_chunk* take_spare(spare which) noexcept;
   [[nodiscard]] bool keep(ring_chunk* emptied) noexcept;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/clock.hpp"
+#include "socket/flush_streak.hpp"
 
 namespace slk {
 
@@ -25,21 +26,8 @@ constexpr std::uint64_t idle_us = 150;
 // two of its messages would be the system calls for all the others.
 thread_local std::uint64_t thread_active_ticks = 0;
 
-// The pipe that this thread flushed last, and how often in a row since it flushed another.
-thread_local const stream_pipe* last_flushed = nullptr;
-thread_local unsigned flushes_in_row = 0;
-
-void note_flush(const stream_pipe& pipe) noexcept {
-  flushes_in_row = last_flushed == &pipe ? flushes_in_row + 1 : 0;
-  last_flushed = &pipe;
-}
-
-// Several units at once leave the caches if several pipes do so in turn (measured with 8 peers at 1
-// KiB: 3.8 to 2.4 million messages a second).
-bool flows_alone(const stream_pipe& pipe) noexcept {
-  constexpr unsigned in_row_min = 2;
-  return last_flushed == &pipe && flushes_in_row >= in_row_min;
-}
+// Of all sockets of this thread.
+thread_local flush_streak streak_of_thread;
 
 // Whole units, as many as the high water mark lets in of messages like the first one. Full is one
 // when another such message would not fit. 0: there are no units.
@@ -49,7 +37,8 @@ std::size_t units_bytes(const stream_pipe& pipe) noexcept {
   if (unit_bytes == 0) {
     return 0;
   }
-  const std::size_t units_max = flows_alone(pipe) ? stream_writer::units_per_batch(unit_bytes) : 1;
+  const std::size_t units_max =
+      streak_of_thread.is_of(pipe) ? stream_writer::units_per_batch(unit_bytes) : 1;
   const std::uint64_t mark = pipe.send_mark();
   const std::size_t units =
       mark == 0 ? units_max
@@ -106,7 +95,7 @@ void flush_policy::decide(stream_pipe& pipe, std::uint64_t came_ticks) noexcept 
 }
 
 void flush_policy::flush(stream_pipe& pipe) noexcept {
-  note_flush(pipe);
+  streak_of_thread.flushed(pipe);
   switch (pipe.flush()) {
     case flush_result::complete:
       pipe.flushing.offline = false;

@@ -268,21 +268,19 @@ int socket::wait(direction what, int flags, int timeout_ms, deadline& until,
   }
   // Room is told of once in many messages, with a full fence; messages are not.
   const bool awaits_inproc = what == direction::input && inproc_pipes_ > 0;
-  if (wait_fds_.size() == 1 && wait_fds_.front().fd == signal.fd()) {
-    signal.prepare_sleep(awaits_inproc, signaler::place::word);
-    if (what == direction::output) {
-      signal.await_room();
-    }
-    const int error = ready(what) ? 0 : signal.wait(until);
-    signal.finish_sleep();
-    return error;
-  }
-  signal.prepare_sleep(awaits_inproc);
+  const bool on_word = wait_fds_.size() == 1 && wait_fds_.front().fd == signal.fd();
+  signal.prepare_sleep(awaits_inproc,
+                       on_word ? signaler::place::word : signaler::place::descriptor);
   if (what == direction::output) {
     signal.await_room();
   }
-  queue_.collect_edges();
-  const int error = ready(what) ? 0 : wait_for(wait_fds_, until);
+  if (!on_word) {
+    queue_.collect_edges();
+  }
+  int error = 0;
+  if (!ready(what)) {
+    error = on_word ? signal.wait(until) : wait_for(wait_fds_, until);
+  }
   signal.finish_sleep();
   return error;
 }
