@@ -40,8 +40,17 @@ stream_link::stream_link(const workload_spec& spec, role_kind role)
     : spec_(spec),
       role_(role),
       is_spinning_(spec.metric == metric_kind::round_trip),
-      out_(piece_bytes),
+      out_(piece_bytes(spec)),
       in_(slab_bytes) {}
+
+std::size_t stream_link::piece_bytes(const workload_spec& spec) {
+  constexpr std::size_t segments_min = 4;
+  constexpr std::size_t segments_max = 12;
+  constexpr std::size_t messages_max = 1024;
+  const std::size_t wanted = messages_max * spec.size_bytes / segment_bytes;
+  const bool is_tcp = spec.transport == transport_kind::tcp;
+  return segment_bytes * (is_tcp ? std::clamp(wanted, segments_min, segments_max) : segments_min);
+}
 
 failure stream_link::open(std::string& endpoint) {
   return role_ == role_kind::sender ? connect_to(endpoint) : listen_at(endpoint);
@@ -134,7 +143,7 @@ option_map stream_link::options() const {
   };
   read_back("SO_SNDBUF", SOL_SOCKET, SO_SNDBUF);
   read_back("SO_RCVBUF", SOL_SOCKET, SO_RCVBUF);
-  found["PIECE_BYTES"] = std::to_string(piece_bytes);
+  found["PIECE_BYTES"] = std::to_string(out_.size());
   return found;
 }
 

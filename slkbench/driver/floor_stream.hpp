@@ -35,10 +35,12 @@ class stream_link final : public link {
   void flush() { (void)flush_out(); }
 
  private:
-  // Four segments of a loopback connection: a send costs as much as some 33 KiB of its bytes, a
-  // short rest is paced, and more at once gain little (GB/s with one / two / four / eight 4.9 / 5.3
-  // / 5.6 / 5.7).
-  static constexpr std::size_t piece_bytes = std::size_t{4} * 65483;
+  // What is handed over at once: whole segments of a loopback connection, since a send costs as
+  // much as some 33 KiB of its bytes, and a short rest is paced. Over tcp four to twelve (million
+  // messages of 1 KiB a second with one / three / six / twelve 4.4 / 4.8 / 5.1 / 5.4), but no more
+  // than are filled while a receiver looks before it sleeps. ipc gains nothing from more than four.
+  static constexpr std::size_t segment_bytes = 65483;
+  static std::size_t piece_bytes(const workload_spec& spec);
   static constexpr std::size_t slab_bytes = 128 * 1024;
 
   [[nodiscard]] failure listen_at(std::string& endpoint);

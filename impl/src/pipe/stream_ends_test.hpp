@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -20,7 +21,13 @@ inline constexpr int stream_patience_ms = 10'000;
 
 class stream_ends {
  public:
-  stream_ends() {
+  enum class over : std::uint8_t { ipc, tcp };
+
+  explicit stream_ends(over transport = over::ipc) {
+    if (transport == over::tcp) {
+      connect_over_loopback();
+      return;
+    }
     std::array<int, 2> fds{};
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds.data()) == 0);
     ours_.reset(fds[0]);
@@ -68,6 +75,23 @@ class stream_ends {
   }
 
  private:
+  void connect_over_loopback() {
+    const unique_fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    auto* const named = reinterpret_cast<sockaddr*>(&address);
+    socklen_t address_bytes = sizeof address;
+    REQUIRE(::bind(listener.get(), named, address_bytes) == 0);
+    REQUIRE(::listen(listener.get(), 1) == 0);
+    REQUIRE(::getsockname(listener.get(), named, &address_bytes) == 0);
+    ours_.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(::connect(ours_.get(), named, address_bytes) == 0);
+    REQUIRE(::fcntl(ours_.get(), F_SETFL, O_NONBLOCK) == 0);
+    far_.reset(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    REQUIRE(far_.get() >= 0);
+  }
+
   unique_fd ours_;
   unique_fd far_;
 };

@@ -53,6 +53,9 @@ bool stream_pipe::find_room() noexcept {
 }
 
 int stream_pipe::write_large(const std::uint8_t* data, std::size_t size_bytes) noexcept {
+  if (flushing.gathers && writer_.gathers(size_bytes)) {
+    return append(data, size_bytes, false, [this] { count_published(); });
+  }
   std::array<std::uint8_t, frame_header_bytes_max> header;
   const std::size_t header_bytes = encode_frame_header(header.data(), size_bytes, 0);
   const std::span<const std::uint8_t> head(header.data(), header_bytes);

@@ -43,8 +43,8 @@ class stream_owner {
 
 class stream_pipe final : public pipe, public patrolled {
  public:
-  // A frame of so many bytes is sent straight from the caller's buffer; copying smaller ones to
-  // where others gather is cheaper.
+  // A frame of so many bytes is sent straight from the caller's buffer, unless the connection is in
+  // full flow; copying smaller ones to where others gather is cheaper in any case.
   static constexpr std::size_t direct_frame_bytes_min = 16 * 1024;
 
   struct settings {
@@ -111,6 +111,7 @@ class stream_pipe final : public pipe, public patrolled {
     bool dirty = false;              // in the policy's list
     const bool* burst = nullptr;     // whether the policy sees one; null: it has not decided yet
     bool offline = false;            // the last flush found no connection
+    bool gathers = false;            // large frames too, where the connection is better off so
     std::size_t flush_at_bytes = 0;  // of unflushed bytes; grows while the kernel takes nothing
     std::size_t counted_bytes = 0;   // of the policy's total
     std::size_t look_at_bytes = 0;   // below this many unflushed bytes nothing is to be decided
@@ -156,8 +157,9 @@ class stream_pipe final : public pipe, public patrolled {
   void take_staged(frame_view& frame) noexcept override;
 
  private:
-  // The kernel's buffer holds much more already, and a batch as much as half of it.
-  static constexpr std::size_t run_ahead_chunks = 8;
+  // The kernel's buffer holds much more already. More than the chunks of the largest batch, where
+  // each holds one large frame.
+  static constexpr std::size_t run_ahead_chunks = 26;
 
   // In vain, that is: for no message. A peer that sends commands, or parts of a message, faster
   // than they are read must not keep the application from its other peers, or in its call. A

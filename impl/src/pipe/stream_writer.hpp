@@ -34,6 +34,7 @@
 #include "pipe/sealed_output.hpp"
 #include "ring/chunk_ring.hpp"
 #include "transport/stream_io.hpp"
+#include "wire/frame.hpp"
 
 namespace slk {
 
@@ -70,12 +71,18 @@ class stream_writer {
                              std::span<const std::uint8_t> body, bool may_carry) noexcept;
 
   // A connection in full flow takes many units of this size at once: the less often the kernel is
-  // asked, the cheaper is each byte. 0: it does not, or not yet. A stale answer does no harm.
-  [[nodiscard]] std::size_t batch_unit_bytes() const noexcept {
-    return batch_unit_bytes_.load(std::memory_order_relaxed);
-  }
-  [[nodiscard]] static std::size_t units_per_batch(std::size_t unit_bytes) noexcept {
-    return unit_bytes < batch_bytes_max ? batch_bytes_max / unit_bytes : 1;
+  // asked, the cheaper is each byte. unit_bytes 0: it does not, or not yet. A stale answer does no
+  // harm.
+  struct flow {
+    std::uint32_t unit_bytes = 0;
+    std::uint16_t units_max = 1;       // in a batch
+    bool large_frames_gather = false;  // copying them costs less than a send for each
+  };
+  [[nodiscard]] flow flow_seen() const noexcept { return flow_.load(std::memory_order_relaxed); }
+  // A frame that should go with others, although it is large enough to be sent directly.
+  [[nodiscard]] bool gathers(std::size_t size_bytes) const noexcept {
+    return flow_seen().large_frames_gather &&
+           size_bytes <= ring_chunk_bytes - frame_header_bytes_max;
   }
 
   // The descriptor to wait on for room, or -1.
@@ -127,8 +134,7 @@ class stream_writer {
  private:
   static constexpr std::size_t control_bytes_max = 4096;
   static constexpr std::size_t carried_bytes_max = 4096;
-  static constexpr std::size_t batch_bytes_max = 3 * 64 * 1024;
-  static constexpr std::size_t full_send_bytes = 32 * 1024;  // says that the stream is in full flow
+  static constexpr std::size_t full_send_bytes = 16 * 1024;  // says that the stream is in full flow
 
   flush_result flush_locked() noexcept;
   io_outcome send_front(std::span<const std::uint8_t> front) noexcept;
@@ -165,7 +171,7 @@ class stream_writer {
   alignas(cache_line_bytes) std::atomic<std::uint64_t> published_messages_{0};
   alignas(cache_line_bytes) std::atomic<std::uint64_t> flushed_messages_{0};
   std::atomic<std::uint32_t> flush_count_{0};
-  std::atomic<std::size_t> batch_unit_bytes_{0};
+  std::atomic<flow> flow_{flow{}};
   std::atomic<bool> has_control_{false};
 };
 

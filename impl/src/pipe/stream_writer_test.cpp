@@ -275,9 +275,9 @@ TEST_CASE("stream_writer: in full flow several chunks go out at once") {
   unit u;
   auto first = std::make_unique<stream_ends>();
   u.writer.open(first->ours(), 48 * 1024);
-  CHECK(u.writer.batch_unit_bytes() == 0);
+  CHECK(u.writer.flow_seen().unit_bytes == 0);
   int count = 0;
-  while (u.writer.batch_unit_bytes() == 0 && count < 100) {
+  while (u.writer.flow_seen().unit_bytes == 0 && count < 100) {
     u.put(std::string(40'000, 'x'));
     CHECK(u.writer.flush() == flush_result::complete);
     static_cast<void>(first->received());
@@ -310,7 +310,7 @@ TEST_CASE("stream_writer: in full flow several chunks go out at once") {
     u.writer.close();
     stream_ends second;
     u.writer.open(second.ours(), 48 * 1024);
-    CHECK(u.writer.batch_unit_bytes() == 0);  // that one begins anew
+    CHECK(u.writer.flow_seen().unit_bytes == 0);  // that one begins anew
     std::string received;
     while (u.writer.flush() != flush_result::complete) {
       received += second.received();

@@ -32,7 +32,7 @@ class flush_policy {
 
   // One is about to be written that may take its time, being sent right then: how close it follows
   // on the one before is seen now. For message_published().
-  [[nodiscard]] std::uint64_t large_frame_comes() const noexcept { return burst_ ? 0 : ticks(); }
+  [[nodiscard]] std::uint64_t large_frame_comes(stream_pipe& pipe) noexcept;
 
   // The application is about to wait: all goes out, and the next message finds the socket idle.
   void flush_all() noexcept;

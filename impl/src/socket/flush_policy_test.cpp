@@ -53,7 +53,9 @@ struct unit {
 };
 
 struct peer {
-  explicit peer(unit& u, bool connected = true, std::size_t segment_bytes = 0) : u_(u) {
+  explicit peer(unit& u, bool connected = true, std::size_t segment_bytes = 0,
+                stream_ends::over transport = stream_ends::over::ipc)
+      : u_(u), ends(transport) {
     pipe->set_high_water_marks(0, 0);
     if (connected) {
       pipe->open(u.owner, ends.ours(), segment_bytes, {});
@@ -64,9 +66,11 @@ struct peer {
     pipe->close(false);
   }
   void send(const std::string& body) {
+    const bool large = body.size() >= stream_pipe::direct_frame_bytes_min;
+    const std::uint64_t came_ticks = large ? u_.policy.large_frame_comes(*pipe) : 0;
     REQUIRE(pipe->write(reinterpret_cast<const std::uint8_t*>(body.data()), body.size(), false) ==
             0);
-    u_.policy.message_published(*pipe);
+    u_.policy.message_published(*pipe, came_ticks);
   }
   unit& u_;
   stream_ends ends;
@@ -90,6 +94,17 @@ std::size_t largest_batch_bytes(const std::vector<std::unique_ptr<peer>>& peers,
     }
   }
   return largest;
+}
+
+// Of so many large frames, which the peer reads at once, one was held back whole.
+bool any_gathers(peer& to, const std::string& frame, int frames) {
+  bool gathered = false;
+  for (int i = 0; i < frames; ++i) {
+    to.send(frame);
+    gathered = gathered || to.pipe->unflushed_bytes >= frame.size();
+    static_cast<void>(to.ends.received());
+  }
+  return gathered;
 }
 
 // Messages in quick succession, until one is held back.
@@ -157,6 +172,71 @@ TEST_CASE("flush_policy: who flows alone gathers more than who flows in turn wit
     static_cast<void>(largest_batch_bytes(peers, 1'000, body));
     CHECK(largest_batch_bytes(peers, 2'000, body) < 40'000);
     peers.pop_back();
+  }
+}
+
+TEST_CASE("flush_policy: the batches of a burst grow, so that its beginning does not wait") {
+  const slow_time slowly;
+  const std::string body(1000, 'x');
+  unit u;
+  std::vector<std::unique_ptr<peer>> peers;
+  peers.push_back(std::make_unique<peer>(u, true, 48 * 1024));
+  start_burst(*peers[0]);
+  CHECK(largest_batch_bytes(peers, 4'000, body) > 150'000);
+  u.policy.flush_all();
+  static_cast<void>(peers[0]->ends.received());
+  start_burst(*peers[0]);
+  std::vector<std::size_t> batches;
+  while (batches.size() < 6) {
+    peers[0]->send(body);
+    if (const std::size_t sent = peers[0]->ends.received().size(); sent > 0) {
+      batches.push_back(sent);
+    }
+  }
+  CHECK(batches.front() < 40'000);
+  CHECK(batches.back() > 150'000);
+  for (std::size_t i = 1; i < batches.size(); ++i) {
+    CHECK(batches[i] < 2 * batches[i - 1] + 10'000);
+  }
+}
+
+TEST_CASE("flush_policy: large frames go by themselves, but gather in full flow over tcp") {
+  constexpr std::size_t segment_bytes = 24 * 1024;  // the connection is soon seen to have larger
+  const slow_time slowly;
+  const std::string body(40'000, 'x');
+  unit u;
+  peer one(u, true, segment_bytes, stream_ends::over::tcp);
+  CHECK_FALSE(any_gathers(one, body, 1));
+  CHECK(any_gathers(one, body, 200));
+  u.policy.flush_all();
+  static_cast<void>(one.ends.received());
+  SUBCASE("in order") {
+    std::string all;
+    std::string received;
+    for (char which = 'a'; which <= 'z'; ++which) {
+      const std::string other(20'000, which);
+      one.send(other);
+      all += frame_bytes(other);
+      received += one.ends.received();
+    }
+    u.policy.flush_all();
+    received += one.ends.receive(all.size() - received.size());
+    CHECK(received == all);
+  }
+  SUBCASE("not in turn with others") {
+    peer other(u, true, segment_bytes, stream_ends::over::tcp);
+    static_cast<void>(any_gathers(one, body, 1));
+    for (int i = 0; i < 100; ++i) {
+      CHECK_FALSE(any_gathers(other, body, 1));
+      CHECK_FALSE(any_gathers(one, body, 1));
+    }
+  }
+  SUBCASE("nor where one is larger than a chunk") {
+    CHECK_FALSE(any_gathers(one, std::string(ring_chunk_bytes, 'x'), 100));
+  }
+  SUBCASE("nor over ipc") {
+    peer other(u, true, 48 * 1024, stream_ends::over::ipc);
+    CHECK_FALSE(any_gathers(other, body, 200));
   }
 }
 

@@ -225,7 +225,7 @@ class alignas(cache_line_bytes) socket {
     if (target.is_stream()) {
       auto& stream = static_cast<stream_pipe&>(target);
       const bool large = size_bytes >= stream_pipe::direct_frame_bytes_min;
-      const std::uint64_t came_ticks = large ? flush_.large_frame_comes() : 0;
+      const std::uint64_t came_ticks = large ? flush_.large_frame_comes(stream) : 0;
       error = stream.write(data, size_bytes, more);
       if (error == 0 && !more) [[likely]] {
         flush_.message_published(stream, came_ticks);

@@ -57,6 +57,9 @@ io_outcome send_some(int fd, std::span<const std::span<const std::uint8_t>> part
   std::size_t count = 0;
   for (const auto part : parts.first(std::min(parts.size(), send_parts_max))) {
     const std::size_t taken = std::min(part.size(), size_bytes);
+    if (taken == 0) {
+      break;
+    }
     vectors[count++] = vector_of(part.first(taken));
     size_bytes -= taken;
   }
