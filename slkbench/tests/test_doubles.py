@@ -139,7 +139,7 @@ def test_of_several_receivers_the_one_with_the_wrong_messages_is_named(
 ) -> None:
     stall_s = SHORT_S if name in WAITED_FOR else LONG_S
     sample = measure(
-        double(name), pattern=Pattern(pattern), messages=5500, receivers=4, stall_s=stall_s
+        double(name), pattern=Pattern(pattern), messages=5500, receivers=4, hwm=0, stall_s=stall_s
     )
     assert words in reason_of(sample)
 
