@@ -157,9 +157,8 @@ class stream_pipe final : public pipe, public patrolled {
   void take_staged(frame_view& frame) noexcept override;
 
  private:
-  // The kernel's buffer holds much more already. More than the chunks of the largest batch, where
-  // each holds one large frame.
-  static constexpr std::size_t run_ahead_chunks = 26;
+  // The kernel's buffer holds much more already, and a batch no more.
+  static constexpr std::size_t run_ahead_chunks = send_parts_max;
 
   // In vain, that is: for no message. A peer that sends commands, or parts of a message, faster
   // than they are read must not keep the application from its other peers, or in its call. A

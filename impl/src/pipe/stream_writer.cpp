@@ -187,11 +187,11 @@ std::size_t stream_writer::piece_bytes(std::size_t size_bytes) const noexcept {
 // In full flow. A connection over loopback begins with segments of 32 KiB, and has some of 64 KiB
 // once its peer announces a large window. A send costs as much as 33 KiB of its bytes (measured:
 // 4.5 us, and 0.14 ns a byte), so a batch should fill a segment, and several at once are cheaper
-// yet, up to what a core's own cache holds: messages of 1 KiB, million a second, with one / two /
-// three / six / eight / twelve / fifteen segments a send 4.43 / 4.64 / 4.84 / 5.06 / 5.21 / 5.39 /
-// 5.4 from bare sockets. It makes even the copy worth it that lets large frames go together:
-// thousand frames a second sent directly, and gathered, 20'000 B 121 and 259, 32 KiB 102 and 150,
-// 64 KiB 63 and 75. ipc has no segments, and gains from neither.
+// yet: messages of 1 KiB, million a second, with one / two / three / six / eight / twelve segments
+// a send 4.43 / 4.64 / 4.84 / 5.06 / 5.21 / 5.39 from bare sockets; of ours, more than twelve gain
+// nothing. It makes even the copy worth it that lets large frames go together: thousand frames a
+// second sent directly, and gathered, 20'000 B 121 and 259, 32 KiB 102 and 150, 64 KiB 63 and 75.
+// ipc has no segments, and gains from neither.
 void stream_writer::follow_flow() noexcept {
   constexpr unsigned sends_per_look = 16;  // a look costs a system call
   constexpr std::uint16_t segments_per_batch = 12;

@@ -26,6 +26,7 @@ io_outcome send_some(int fd, std::span<const std::uint8_t> head,
 // The same for several, of which it sends size_bytes at most.
 io_outcome send_some(int fd, std::span<const std::span<const std::uint8_t>> parts,
                      std::size_t size_bytes) noexcept;
+// As many as a batch of 768 KiB has where each chunk of the ring holds one frame of over 32 KiB.
 inline constexpr std::size_t send_parts_max = 26;
 
 io_outcome receive_some(int fd, std::uint8_t* data, std::size_t size_bytes) noexcept;
