@@ -327,7 +327,12 @@ bool socket::found_after_all(direction what) noexcept {
   if (what == direction::output) {
     room_was_refused_ = true;
     settle_fd();
-    return can_resume_send();
+    const bool found = can_resume_send();
+    if (found) {
+      // Its holder could not see it raised: the send goes on, and may look in vain once more.
+      told_of_input_ = false;
+    }
+    return found;
   }
   settle_fd();
   const bool found = can_receive();

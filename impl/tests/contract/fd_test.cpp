@@ -350,6 +350,32 @@ CONTRACT_OVER_ALL("fd: a send that finds no room leaves what has come to be told
   CHECK(left.recv() == "x");
 }
 
+CONTRACT_OVER_ALL("fd: a send that finds room only when it looks again leaves it too") {
+  context ctx;
+  socket left(ctx, SLK_PAIR);
+  socket right(ctx, SLK_PAIR);
+  left.set(SLK_SNDHWM, 1);
+  right.set(SLK_RCVHWM, 1);
+  const int fd = left.get(SLK_FD);
+  right.connect(left.bind(Transport::wildcard()));
+  right.send_message({"hello"});
+  REQUIRE(left.recv() == "hello");
+  const std::string large(1 << 18, 'x');
+  for (int round = 0; round < 100; ++round) {
+    REQUIRE(eventually([&] {
+      left.fill(large);
+      return !left.can_send() && !is_readable(fd, 0ms);
+    }));
+    right.send_message({"x"});
+    REQUIRE(is_readable(fd));
+    std::thread reader([&] { right.recv(); });
+    left.fill(large);  // refused once, at its end
+    CHECK(is_readable(fd, 0ms));
+    reader.join();
+    REQUIRE(left.recv() == "x");
+  }
+}
+
 CONTRACT_OVER_ALL("fd: tells of room after any call") {
   for (const call& made : calls) {
     if (std::string_view(made.name) == "connect" ||
