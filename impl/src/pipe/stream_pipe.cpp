@@ -356,8 +356,8 @@ void stream_pipe::answer_if_ping(std::span<const std::uint8_t> command) noexcept
     const std::uint16_t ttl_before =
         peer_ttl_tenths_.exchange(ping.ttl_tenths, std::memory_order_relaxed);
     if ((first || ttl_before != ping.ttl_tenths) &&
-        !telling_ping_.exchange(true, std::memory_order_acq_rel) &&  // pairs with: tell_session()
-        !tell_session(&stream_owner::peer_pings_anew)) {
+        !telling_ping_.exchange(true, std::memory_order_acq_rel) &&  // pairs with: tell_of_ping()
+        !on_io_thread([](stream_pipe& self) { self.tell_of_ping(); })) {
       telling_ping_.store(false, std::memory_order_relaxed);
       peer_pings_.store(false, std::memory_order_relaxed);  // the next PING brings it up again
     }
@@ -377,19 +377,30 @@ void stream_pipe::end_connection() noexcept {
   }
 }
 
-// False: out of memory.
+// I/O thread.
+void stream_pipe::tell_of_ping() noexcept {
+  // Before the session looks at what the PING said. pairs with: answer_if_ping()
+  telling_ping_.exchange(false, std::memory_order_acq_rel);
+  if (session_ != nullptr) {
+    session_->peer_pings_anew();
+  }
+}
+
 bool stream_pipe::tell_session(void (stream_owner::*what)() noexcept) noexcept {
+  return on_io_thread([what](stream_pipe& self) {
+    if (self.session_ != nullptr) {
+      (self.session_->*what)();
+    }
+  });
+}
+
+template <class Task>
+bool stream_pipe::on_io_thread(Task task) noexcept {
   auto self = std::static_pointer_cast<stream_pipe>(shared_from_this());
   try {
-    io_.post([weak = std::weak_ptr(self), what] {
-      const auto alive = weak.lock();
-      if (alive == nullptr) {
-        return;
-      }
-      // Before the session looks at what the PING said. pairs with: answer_if_ping()
-      alive->telling_ping_.exchange(false, std::memory_order_acq_rel);
-      if (alive->session_ != nullptr) {
-        (alive->session_->*what)();
+    io_.post([weak = std::weak_ptr(self), task] {
+      if (const auto alive = weak.lock(); alive != nullptr) {
+        task(*alive);
       }
     });
     return true;

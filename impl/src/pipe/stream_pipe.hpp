@@ -189,7 +189,11 @@ class stream_pipe final : public pipe, public patrolled {
   void room_changed() noexcept;
   void flush_on_io_thread() noexcept;
   void answer_if_ping(std::span<const std::uint8_t> command) noexcept;
+  void tell_of_ping() noexcept;
+  // Later, on the I/O thread, if there is a session then. False: out of memory.
   bool tell_session(void (stream_owner::*what)() noexcept) noexcept;
+  template <class Task>  // void(stream_pipe&)
+  bool on_io_thread(Task task) noexcept;
 
   io_thread& io_;
   std::shared_ptr<inbox> inbox_;
