@@ -16,6 +16,13 @@ constexpr std::size_t page_bytes = 4096;
 constexpr std::size_t slow_distance_bytes = 64;  // twice what was measured
 constexpr std::size_t string_copy_bytes_min = 2048;
 
+// See copy_shared_bytes(). Before it is known, the other way is right as well, and slower at most.
+#if defined(__x86_64__)
+const bool string_copies_read_ahead = __builtin_cpu_is("amd") != 0;
+#else
+constexpr bool string_copies_read_ahead = false;
+#endif
+
 struct block {
   std::uint64_t words[8];
 };
@@ -48,8 +55,9 @@ void copy_many_bytes(std::uint8_t* to, const std::uint8_t* from, std::size_t siz
 
 void copy_many_shared_bytes(std::uint8_t* to, const std::uint8_t* from,
                             std::size_t size_bytes) noexcept {
-  const std::size_t done =
-      size_bytes >= string_copy_bytes_min ? copy_blocks(to, from, size_bytes) : 0;
+  const std::size_t done = string_copies_read_ahead && size_bytes >= string_copy_bytes_min
+                               ? copy_blocks(to, from, size_bytes)
+                               : 0;
   std::memcpy(to + done, from + done, size_bytes - done);
 }
 

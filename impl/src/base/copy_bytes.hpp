@@ -15,10 +15,11 @@ template <std::size_t BytesMax>
 inline void copy_at_most(std::uint8_t* to, const std::uint8_t* from,
                          std::size_t size_bytes) noexcept;
 
-// copy_bytes() out of what another core may be writing on right behind: without string
-// instructions, which here read far ahead of what they copy, and take from the writer the lines
-// that it writes to next (measured: 8 KiB a message between two near cores, 1.6 to 2.1 million a
-// second with them, 4 to 5 without).
+// copy_bytes() out of what another core may be writing on right behind. AMD's string instructions
+// read far ahead of what they copy, and take from the writer the lines that it writes to next
+// (measured: 8 KiB a message between two near cores of Zen 3, 1.6 to 2.1 million a second with
+// them, 4 to 5 without); so there it goes without them. Intel's are a quarter faster than a loop
+// (64 KiB between two cores of a fifth generation Xeon, 170,000 and 130,000 a second).
 inline void copy_shared_bytes(std::uint8_t* to, const std::uint8_t* from,
                               std::size_t size_bytes) noexcept;
 

@@ -5,10 +5,9 @@
 namespace slk {
 namespace {
 
-constexpr std::size_t lines = 128;
-
 // So many chunks, each with a frame that takes so long a line where it is timed; how many are.
-int write_chunks(consumer_distance& distance, int chunks, std::uint64_t line_ns) {
+int write_chunks(consumer_distance& distance, int chunks, std::uint64_t line_ns,
+                 std::size_t lines = 128) {
   int samples = 0;
   for (int i = 0; i < chunks; ++i) {
     distance.chunk_begins(true);
@@ -41,6 +40,15 @@ TEST_CASE("consumer_distance: few samples, fewer where they cost more") {
   const int samples = write_chunks(distance, 1000, 25);
   CHECK(samples > 50);
   CHECK(samples < 70);
+}
+
+TEST_CASE("consumer_distance: what a frame waits for its last line is no distance") {
+  constexpr std::size_t lines = 16;
+  consumer_distance distance;
+  write_chunks(distance, 1000, 12, lines);  // 190 ns
+  CHECK_FALSE(distance.is_far());
+  write_chunks(distance, 100, 46, lines);  // 340 ns, and 25 for each
+  CHECK(distance.is_far());
 }
 
 TEST_CASE("consumer_distance: an interrupted sample is no distance") {
