@@ -155,6 +155,14 @@ int socket::fill(std::string_view part, int limit) {
   return count;
 }
 
+int socket::fill_for_good(std::string_view part, int limit) {
+  int count = 0;
+  do {
+    count += fill(part, limit - count);
+  } while (count < limit && (wait(SLK_POLLOUT, 50ms) || can_send()));
+  return count;
+}
+
 int socket::drain() {
   int count = 0;
   while (try_recv()) {

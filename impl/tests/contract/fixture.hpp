@@ -108,6 +108,9 @@ class socket {
   // try_send() until it is refused, at most `limit` times; how often it was not.
   int fill(std::string_view part, int limit = 100000);
 
+  // fill() until it stays full: a kernel's buffer takes more after a moment.
+  int fill_for_good(std::string_view part, int limit = 100000);
+
   // try_recv() until there is nothing; how often there was something.
   int drain();
 
