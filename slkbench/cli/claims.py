@@ -28,13 +28,15 @@ Examples:
   slkbench claims --dry-run
   slkbench claims --budget 20m
   slkbench claims claims-targets
+  slkbench claims claims-targets --machine EPYC
   slkbench claims my-claims.toml --subject mine --lib mine=/opt/mine/libzmq.so.5
 
 \b
 FILE is a file of claims, or a shipped one: claims-2026-01-03, which tests the reference report and
 is the usual one, or claims-targets, what ServerLink is built to reach. Claims are judged by what is
-stored under --results, the newest first. Of what is missing there, --budget
-measures as much as there is time for, but no builds: those are for slkbench profile builds.
+stored under --results, the newest first, whatever machine it is of: --machine keeps to one, or to
+some. Of what is missing there, --budget measures as much as there is time for, but no builds:
+those are for slkbench profile builds.
 """
 _QUOTE_MAX = 110
 _ANSWERS_TOLD_EACH = 4
@@ -49,6 +51,12 @@ _MEASURES_WITHOUT_NAME = ("operation-us", "count", "count-ratio", "sample", "rou
 @click.option(
     "--lib", "libs", multiple=True, metavar="NAME=PATH[:ABI]", help="Another library. Repeatable."
 )
+@click.option(
+    "--machine",
+    metavar="TEXT",
+    default="",
+    help="Only what was measured on machines with this in their description. [any]",
+)
 @results_option()
 @click.option("--markdown", is_flag=True, help="Print the table as Markdown.")
 @wait_option
@@ -61,13 +69,12 @@ def command(file: str | None, **options: Any) -> None:
     """
     from slkbench.cli.profile import print_tables
     from slkbench.report.markdown import plain, table
-    from slkbench.runner.archive import Archive
     from slkbench.runner.claim_work import plan_steps, steps_left_out
     from slkbench.runner.claims import judge_claims
     from slkbench.scenario.claims import load_claims, with_subject
 
     claims = load_claims(file)
-    archive = Archive(options["results"])
+    archive = _archive(options)
     if options["subject"]:
         _check_subject(options["subject"], archive, options)
         claims = with_subject(claims, options["subject"])
@@ -81,7 +88,7 @@ def command(file: str | None, **options: Any) -> None:
         return
     if options["budget"]:
         _measure(steps, options)
-        judged = judge_claims(claims, Archive(options["results"]))
+        judged = judge_claims(claims, _archive(options))
     shown = claims_table(claims, judged, quote_max=None if options["markdown"] else _QUOTE_MAX)
     if options["markdown"]:
         rows = [[plain(cell) for cell in row] for row in shown.rows]
@@ -95,6 +102,20 @@ def command(file: str | None, **options: Any) -> None:
     reasons = dict.fromkeys(one.reason for each in judged for one in each.answers if one.reason)
     for reason in (*reasons, *left_out):
         say(reason)
+
+
+def _archive(options: dict[str, Any]) -> Archive:
+    """What is stored of the machines that were asked for; a usage error if that is nothing."""
+    from slkbench.runner.archive import Archive
+
+    asked = options["machine"]
+    archive = Archive(options["results"], machine=asked)
+    if asked and not any(asked in known for known in archive.machines):
+        raise click.UsageError(
+            f"--machine {asked}: nothing in {options['results']} was measured on such a machine. "
+            f"There are: {'; '.join(sorted(filter(None, archive.machines))) or 'none'}"
+        )
+    return archive
 
 
 def _check_subject(name: str, archive: Archive, options: dict[str, Any]) -> None:

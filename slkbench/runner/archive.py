@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from slkbench.errors import StoreError
+from slkbench.machine import stored_fingerprint
 from slkbench.model import Cell, ProfileRow, Sample, Status
 from slkbench.runner.profile_folder import list_folders, profiles_in
 from slkbench.store import SAMPLES_NAME, StoredRun, read_metadata, read_run
@@ -15,16 +16,25 @@ __all__ = ["Archive"]
 
 
 class Archive:
-    """Everything that is stored under a results folder, the newest first; read once."""
+    """Everything that is stored under a results folder, the newest first; read once.
 
-    def __init__(self, results: Path) -> None:
+    With ``machine`` only what was measured where the fingerprint has that text in it.
+    """
+
+    def __init__(self, results: Path, *, machine: str = "") -> None:
         """Read; what cannot be read is left out."""
+        self.machines: set[str] = set()  # of all that was read, left out or not
         self.runs: list[StoredRun] = []
         self.profiles: list[tuple[str, dict[str, tuple[ProfileRow, ...]]]] = []
         self.metadata: list[tuple[str, dict[str, Any]]] = []
         for path in reversed(list_folders(results)):
             try:
-                self.metadata.append((path.name, read_metadata(path)))
+                metadata = read_metadata(path)
+                measured_on = stored_fingerprint(metadata.get("machine", {})) or ""
+                self.machines.add(measured_on)
+                if machine not in measured_on:
+                    continue
+                self.metadata.append((path.name, metadata))
                 self.profiles.append((path.name, profiles_in(path)))
                 if (path / SAMPLES_NAME).is_file():
                     self.runs.append(read_run(path))

@@ -352,3 +352,30 @@ def test_claims_about_nobody_are_a_usage_error(results: Path) -> None:
     assert "libzmq, serverlink" in nobody.stderr
     assert claims("libzmq").exit_code == 0
     assert claims("mine", "--lib", "mine=/opt/mine/libzmq.so.5").exit_code == 0
+
+
+def test_claims_can_keep_to_one_machine(tmp_path: Path) -> None:
+    scenario = Scenario(name="one", question="?", cells=(CELL,))
+    for name, machine, ns in (("older", "AMD EPYC | 2 CPUs", 100.0), ("newer", "Xeon", 400.0)):
+        record = {"scenario": scenario_to_json(scenario), "machine": {"fingerprint": machine}}
+        with RunStore.create(tmp_path, name, record) as store:
+            for sample in _samples({"libzmq": 200.0, "serverlink": ns}):
+                store.append(sample)
+    claims = _claims('measure = "gap"\nrange = ["-inf", 0]')
+
+    def verdict(machine: str) -> ClaimVerdict:
+        (judged,) = judge_claims(claims, Archive(tmp_path, machine=machine))
+        return judged.verdict
+
+    assert {verdict("EPYC"), verdict("Xeon")} == {ClaimVerdict.SUPPORTED, ClaimVerdict.REFUTED}
+
+
+def test_claims_of_an_unknown_machine_are_a_usage_error(results: Path) -> None:
+    record = {"machine": {"fingerprint": "AMD EPYC | 2 CPUs"}}
+    with RunStore.create(results, "known", record):
+        pass
+    asked = ("claims", "--machine", "Xeon", "--results", str(results))
+    told = CliRunner().invoke(cli, asked)
+    assert told.exit_code == 2
+    assert "--machine Xeon" in told.stderr
+    assert "AMD EPYC | 2 CPUs" in told.stderr
