@@ -69,12 +69,16 @@ def command(file: str | None, **options: Any) -> None:
     """
     from slkbench.cli.profile import print_tables
     from slkbench.report.markdown import plain, table
+    from slkbench.runner.archive import Archive
     from slkbench.runner.claim_work import plan_steps, steps_left_out
     from slkbench.runner.claims import judge_claims
     from slkbench.scenario.claims import load_claims, with_subject
 
     claims = load_claims(file)
-    archive = _archive(options)
+    machine = options["machine"]
+    archive = Archive(options["results"], machine=machine)
+    if machine:
+        _check_machine(machine, archive, options)
     if options["subject"]:
         _check_subject(options["subject"], archive, options)
         claims = with_subject(claims, options["subject"])
@@ -88,7 +92,7 @@ def command(file: str | None, **options: Any) -> None:
         return
     if options["budget"]:
         _measure(steps, options)
-        judged = judge_claims(claims, _archive(options))
+        judged = judge_claims(claims, Archive(options["results"], machine=machine))
     shown = claims_table(claims, judged, quote_max=None if options["markdown"] else _QUOTE_MAX)
     if options["markdown"]:
         rows = [[plain(cell) for cell in row] for row in shown.rows]
@@ -104,18 +108,13 @@ def command(file: str | None, **options: Any) -> None:
         say(reason)
 
 
-def _archive(options: dict[str, Any]) -> Archive:
-    """What is stored of the machines that were asked for; a usage error if that is nothing."""
-    from slkbench.runner.archive import Archive
-
-    asked = options["machine"]
-    archive = Archive(options["results"], machine=asked)
-    if asked and not any(asked in known for known in archive.machines):
+def _check_machine(asked: str, archive: Archive, options: dict[str, Any]) -> None:
+    """Raise a usage error for machines on which nothing was measured that is stored."""
+    if not any(asked in known for known in archive.machines):
         raise click.UsageError(
             f"--machine {asked}: nothing in {options['results']} was measured on such a machine. "
             f"There are: {'; '.join(sorted(filter(None, archive.machines))) or 'none'}"
         )
-    return archive
 
 
 def _check_subject(name: str, archive: Archive, options: dict[str, Any]) -> None:

@@ -367,7 +367,8 @@ def test_claims_can_keep_to_one_machine(tmp_path: Path) -> None:
         (judged,) = judge_claims(claims, Archive(tmp_path, machine=machine))
         return judged.verdict
 
-    assert {verdict("EPYC"), verdict("Xeon")} == {ClaimVerdict.SUPPORTED, ClaimVerdict.REFUTED}
+    assert verdict("EPYC") is ClaimVerdict.REFUTED  # serverlink has the higher rate
+    assert verdict("Xeon") is ClaimVerdict.SUPPORTED
 
 
 def test_claims_of_an_unknown_machine_are_a_usage_error(results: Path) -> None:
